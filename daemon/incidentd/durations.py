@@ -1,0 +1,50 @@
+"""Durations as Prometheus writes them: `1h30m`, `500ms`, `2w`, and `0`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+# The grammar of Prometheus: units in this order, each at most once, at least one of them.
+_GRAMMAR = re.compile(
+    r"(?:(?P<y>[0-9]+)y)?(?:(?P<w>[0-9]+)w)?(?:(?P<d>[0-9]+)d)?(?:(?P<h>[0-9]+)h)?"
+    r"(?:(?P<m>[0-9]+)m)?(?:(?P<s>[0-9]+)s)?(?:(?P<ms>[0-9]+)ms)?"
+)
+_MILLISECONDS = {"y": 365 * 86_400_000, "w": 7 * 86_400_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_LONGEST = 100 * _MILLISECONDS["y"]
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a Prometheus duration; raise ValueError, with what would be right, for anything else."""
+    if text == "0":
+        return timedelta(0)
+    found = _GRAMMAR.fullmatch(text) if len(text) <= 40 else None
+    if found is None or not text:
+        raise ValueError(f"{text[:40]!r} is not a duration: write it as Prometheus does, for example 30s, 5m or 1h30m")
+    total = sum(int(value) * _MILLISECONDS[unit] for unit, value in found.groupdict().items() if value)
+    if total > _LONGEST:
+        raise ValueError(f"{text!r} is longer than 100 years")
+    return timedelta(milliseconds=total)
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration as Prometheus does, without years and weeks; a negative one gets a leading minus."""
+    rest = round(duration / timedelta(milliseconds=1))
+    if rest < 0:
+        return "-" + format_duration(-duration)
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, _MILLISECONDS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def about(duration: timedelta) -> str:
+    """Say a duration to a person: two units at most, whole seconds (`1h30m`, `4m`, `59s`)."""
+    whole = timedelta(seconds=round(duration.total_seconds()))
+    if whole >= timedelta(days=1):
+        whole = timedelta(hours=round(whole / timedelta(hours=1)))
+    elif whole >= timedelta(hours=1):
+        whole = timedelta(minutes=round(whole / timedelta(minutes=1)))
+    return format_duration(whole)

@@ -1,0 +1,190 @@
+"""Playbooks: what they are made of. How a run walks through one is in this package's `run`; guards are guards.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from incidentd.errors import Location
+from incidentd.matchers import Matcher
+
+
+class Mode(StrEnum):
+    """How far a playbook may go by itself; the weaker of the playbook's and the configuration's counts."""
+
+    OFF = "off"
+    SUGGEST = "suggest"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+class OnFailure(StrEnum):
+    """What a failed run means for the hold or incident that it ran for."""
+
+    DECLARE = "declare"
+    PAGE = "page"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A value taken from the alert, believed only when the whole of it matches the pattern (RE2)."""
+
+    source: str
+    """`labels.NAME` or `annotations.NAME`."""
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most `runs` in any window of this length."""
+
+    runs: int
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The guards' figures; the defaults are on."""
+
+    per_target: Limit = field(default_factory=lambda: Limit(runs=2, window=timedelta(minutes=30)))
+    total: Limit = field(default_factory=lambda: Limit(runs=3, window=timedelta(minutes=10)))
+    alert_age: timedelta = timedelta(minutes=10)
+    """An alert that began earlier than this is too old to act on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step. `kind` is `command`, `http` or `promql`; `args` is what stands under that key in the file."""
+
+    name: str
+    kind: str
+    args: Any
+    """command: list of template strings. http: mapping with url, method, headers, body, expect.
+    promql: mapping with query, is."""
+    register: str = ""
+    timeout: timedelta = timedelta(seconds=60)
+    retries: int = 0
+    delay: timedelta = timedelta(seconds=5)
+    idempotent: bool = False
+    """True: may be run again after a crash in the middle of it. promql and http GET are so without saying."""
+    ignore_errors: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """The proof that a run helped: the step must succeed for `hold_for` without a break, inside `within`."""
+
+    step: Step
+    hold_for: timedelta
+    within: timedelta
+    every: timedelta
+    """Time between two looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playbook:
+    """A playbook as its file says it."""
+
+    name: str
+    title: str
+    mode: Mode
+    match: tuple[Matcher, ...]
+    inputs: Mapping[str, Input]
+    target: str
+    """A template; one run at a time per target, and an empty one is an error."""
+    risk: str
+    limits: Limits
+    steps: tuple[Step, ...]
+    verify: Verify | None
+    rollback: tuple[Step, ...]
+    on_failure: OnFailure
+    manual_minutes: float
+    at: Location
+    sha256: str
+    """Of the playbook's own text: the version that a run was made from."""
+    source: Mapping[str, Any]
+    """The checked document itself, which a run keeps a frozen copy of (`config.playbook_from` reads it back)."""
+
+
+class StepState(StrEnum):
+    """How a step of a run stands."""
+
+    STARTED = "started"
+    OK = "ok"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What one try of one step gave."""
+
+    ok: bool
+    summary: str
+    """One line for the timeline: `exit 0 after 1.2s`, `812`, `HTTP 503, expected 200`."""
+    value: Mapping[str, Any] = field(default_factory=dict)
+    """What `register` keeps: command: exit, stdout, stderr. http: status, body. promql: value (a float, or None)."""
+    output: str = ""
+    """The head and tail of what it printed, capped, redacted."""
+    unknown: bool = False
+    """Neither yes nor no (no data, NaN, no answer): never counts as a success."""
+
+
+class RunState(StrEnum):
+    """How a run stands."""
+
+    PROPOSED = "proposed"
+    """Waits for somebody's approval."""
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    VERIFY_FAILED = "verify_failed"
+    INTERRUPTED = "interrupted"
+    """A crash fell into a step that may not be repeated; a person has to look."""
+    DONE = "done"
+    """Ran to its end; it has no verification, so nobody may call it a success."""
+    REFUSED = "refused"
+    """A guard said no."""
+
+
+FINISHED = frozenset(RunState) - {RunState.PROPOSED, RunState.RUNNING, RunState.VERIFYING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as it stands."""
+
+    id: int
+    subject: str
+    playbook: str
+    sha256: str
+    definition: Mapping[str, Any]
+    state: RunState
+    mode: Mode
+    target: str
+    inputs: Mapping[str, str]
+    registers: Mapping[str, Any]
+    source: str
+    """The monitoring world that the alert came from; its Prometheus answers the run's queries."""
+    phase: str = "steps"
+    """steps | rollback"""
+    cursor: int = 0
+    started_at: datetime
+    ends_at: datetime | None = None
+    verify_since: datetime | None = None
+    """When the verification began."""
+    good_since: datetime | None = None
+    """Since when the verification holds without a break."""
+    finished_at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """The speakable id."""
+        return f"RUN-{self.id}"

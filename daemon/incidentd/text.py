@@ -1,0 +1,46 @@
+"""Words for people: instants, counts, and strangers' values made harmless for where they go."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@])")
+
+
+def instant(at: datetime | None) -> str:
+    """Write an instant for people: `2026-11-24 14:07:00 UTC`, or `-` when it has not come."""
+    return "-" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def clock(at: datetime) -> str:
+    """Write the time of day of an instant: `14:07:00 UTC`."""
+    return at.astimezone(UTC).strftime("%H:%M:%S UTC")
+
+
+def iso(at: datetime | None) -> str | None:
+    """Write an instant for machines: RFC 3339 in UTC, microseconds only when there are any."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def plain(value: str, limit: int = 500) -> str:
+    """Make a stranger's value one harmless line: no control or direction characters, cut at `limit` with a mark."""
+    line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(value.split("\n")).replace("\r", " ").replace("\t", " "))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def markdown(value: str, limit: int = 500) -> str:
+    """Make a stranger's value inert inside Markdown: one line, with every character that Markdown or HTML reads escaped."""
+    return _MARKDOWN.sub(r"\\\1", plain(value, limit)).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+
+
+def count(number: int, noun: str) -> str:
+    """Count a noun: `1 alert`, `3 alerts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def labels_line(labels: dict[str, str], limit: int = 300) -> str:
+    """Write labels as Prometheus does, alertname first: `HighErrorRate{env="prod", service="mail"}`."""
+    rest = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()) if name != "alertname")
+    return plain(labels.get("alertname", "") + ("{" + rest + "}" if rest else ""), limit)
