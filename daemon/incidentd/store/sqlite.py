@@ -1,0 +1,80 @@
+"""SQLite as the store: one file, one process, one write connection, readers that cannot write.
+
+WAL with `synchronous=FULL`: a commit is on the disk before it is answered, at a power cut too. One write connection is
+a matter of correctness, not only of speed: SQLite 3.7.0 to 3.51.2 can corrupt a WAL database that two connections write
+or checkpoint at the same moment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from incidentd.errors import StoreUnavailable
+
+BUSY_TIMEOUT_MS = 2000
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+
+def path_of(url: str) -> Path:
+    """Give the file that a `sqlite:///PATH` URL names."""
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Take the lock that says one process owns the file; closing what is given lets go of it.
+
+    Raises StoreUnavailable when another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.fdopen(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600), "rb+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise StoreUnavailable(
+            f"{path} belongs to a running incidentd; talk to it over its API, or give this one another --store"
+        ) from None
+    return handle
+
+
+def create_file(path: Path) -> None:
+    """Make the file, readable by its owner alone, when there is none yet."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def write_engine(path: Path) -> Engine:
+    """Make the engine of the one write connection."""
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=False), poolclass=NullPool)
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def read_engine(path: Path) -> Engine:
+    """Make the engine of the readers; what they open cannot write."""
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=True), poolclass=NullPool)
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rw"
+    conn = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+    )
+    for pragma in _PRAGMAS[2:4] if read_only else _PRAGMAS:
+        conn.execute(pragma)
+    return conn
