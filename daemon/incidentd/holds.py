@@ -100,6 +100,13 @@ class Hold:
     title: str
     severity: str
     urgency: str
+    service: str = ""
+    teams: tuple[str, ...] = ()
+    page_policy: str = ""
+    reason: str = ""
+    """Why it is held: the rule's decision, in one sentence."""
+    impact_started_at: datetime
+    """When the first of its alerts began to fire."""
     policy: HoldPolicy
     state: HoldState
     opened_at: datetime
@@ -137,13 +144,13 @@ class Turn:
     drafts: tuple[Draft, ...] = ()
 
 
-def open_hold(hold: Hold, *, reason: str, carry: timedelta) -> Turn:
+def open_hold(hold: Hold, *, carry: timedelta) -> Turn:
     """Start the clock of a new hold; `carry` is the patience that an earlier hold of the same alerts used up."""
     wait = max(hold.policy.no_progress_after - carry, timedelta(0))
     cap = hold.opened_at + hold.policy.hard_cap
     hold = replace(hold, deadline_at=min(hold.opened_at + wait, cap), cap_at=cap)
     inherited = f" An earlier hold of these alerts used up {about(carry)} of the wait." if carry else ""
-    text = f"Holding: declares at {clock(hold.deadline_at)} unless there is progress. {reason}{inherited}"
+    text = f"Holding: declares at {clock(hold.deadline_at)} unless there is progress. {hold.reason}{inherited}"
     return Turn(hold, (Draft("hold.opened", text, {"firing": hold.firing, "deadline": hold.deadline_at.isoformat()}),))
 
 
@@ -239,7 +246,8 @@ def note_progress(hold: Hold, *, by: str, text: str, now: datetime) -> Turn:
     if hold.state is HoldState.RECOVERING:
         return Turn(hold, (said,))
     if hold.notes_used >= hold.policy.human_notes:
-        why = f"The note does not restart the wait: {count(hold.notes_used, 'note')} in a row did, nothing measurable followed."
+        used = count(hold.notes_used, "note")
+        why = f"The note does not restart the wait: {used} in a row did, and nothing measurable followed."
         return Turn(hold, (said, Draft("hold.ignored", why, {"signal": "human_note"})))
     hold = replace(
         hold, notes_used=hold.notes_used + 1, progress_at=now,
@@ -308,7 +316,9 @@ def _closed(hold: Hold, now: datetime) -> Turn:
     if hold.remediated:
         return _end(hold, Outcome.AUTO_REMEDIATED, f"Closed: a playbook healed it, and it was quiet for {quiet}.", now)
     if hold.touched:
-        return _end(hold, Outcome.HUMAN_RESOLVED, f"Closed: resolved while people worked on it, quiet for {quiet}.", now)
+        return _end(
+            hold, Outcome.HUMAN_RESOLVED, f"Closed: resolved while people worked on it, quiet for {quiet}.", now
+        )
     return _end(hold, Outcome.SELF_RESOLVED, f"Closed: resolved by itself, quiet for {quiet}.", now)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from incidentd.errors import Conflict
@@ -71,6 +71,8 @@ class Incident:
     service: str = ""
     teams: tuple[str, ...] = ()
     page_policy: str = ""
+    quiet: timedelta = timedelta(minutes=5)
+    """How long all its alerts must stay resolved before the system calls it mitigated."""
     impact_started_at: datetime
     detected_at: datetime
     declared_at: datetime

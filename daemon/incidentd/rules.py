@@ -87,7 +87,7 @@ class LabelMap:
     )
 
     def value(self, meaning: str, labels: Mapping[str, str]) -> str:
-        """Give what the labels say of a meaning (or, for an unmapped word, of the label of that name); '' if nothing."""
+        """Give what the labels say of a meaning (an unmapped word means the label of that name); '' if nothing."""
         return next((labels[name] for name in self.names.get(meaning, (meaning,)) if labels.get(name)), "")
 
 

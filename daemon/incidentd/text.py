@@ -31,8 +31,9 @@ def plain(value: str, limit: int = 500) -> str:
 
 
 def markdown(value: str, limit: int = 500) -> str:
-    """Make a stranger's value inert inside Markdown: one line, with every character that Markdown or HTML reads escaped."""
-    return _MARKDOWN.sub(r"\\\1", plain(value, limit)).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+    """Make a stranger's value inert inside Markdown: one line, every character that Markdown or HTML reads escaped."""
+    escaped = _MARKDOWN.sub(r"\\\1", plain(value, limit))
+    return escaped.replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
 
 
 def count(number: int, noun: str) -> str:

@@ -19,8 +19,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from incidentd.errors import StoreUnavailable
+from incidentd.metrics import Metrics
 from incidentd.store import migrate, sqlite
-from incidentd.store.base import Tx
+from incidentd.store.base import After, Tx
 from incidentd.store.writer import Writer
 
 __all__ = ["SqliteStore", "Store", "Tx", "open_store"]
@@ -55,15 +56,16 @@ class Store(Protocol):
 class SqliteStore:
     """The store in one SQLite file."""
 
-    def __init__(self, path: Path, lock: IO[bytes], clock: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, lock: IO[bytes], clock: Callable[[], datetime], metrics: Metrics) -> None:
         self._lock = lock
+        self._metrics = metrics
         self._clock = clock
         self._waiters: dict[str, asyncio.Event] = {}
         self._write_engine = sqlite.write_engine(path)
         self._read_engine = sqlite.read_engine(path)
         self._writer = Writer(
-            self._write_engine, clock=clock, loop=asyncio.get_running_loop(), woken=self._wake,
-        )  # fmt: skip
+            self._write_engine, clock=clock, loop=asyncio.get_running_loop(), committed=self._committed
+        )
         self._writer.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._local = threading.local()
@@ -81,7 +83,7 @@ class SqliteStore:
 
     async def append(self, source: str, body: bytes) -> None:
         """Append a webhook body to the inbox; it is durable when this returns."""
-        await self._writer.append(source, self._clock(), body)
+        await self._writer.append({"source": source, "at": self._clock(), "body": body})
 
     async def read(self, query: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query on a snapshot."""
@@ -103,9 +105,11 @@ class SqliteStore:
         self._read_engine.dispose()
         self._lock.close()
 
-    def _wake(self, names: set[str]) -> None:
-        for name in names:
+    def _committed(self, after: After) -> None:
+        for name in after.woken:
             self.waiter(name).set()
+        for figure in after.counted:
+            figure(self._metrics)
 
     def _query(self, query: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         try:
@@ -138,7 +142,7 @@ def _bound(fn: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]
     return lambda tx, *args: fn(tx, *args, **kwargs)
 
 
-async def open_store(url: str, clock: Callable[[], datetime]) -> SqliteStore:
+async def open_store(url: str, clock: Callable[[], datetime], metrics: Metrics) -> SqliteStore:
     """Open the store: take its lock, bring its schema up to date, start its threads.
 
     Raises StoreUnavailable, in one sentence for a person, when that cannot be.
@@ -151,7 +155,7 @@ async def open_store(url: str, clock: Callable[[], datetime]) -> SqliteStore:
     try:
         sqlite.create_file(path)
         await asyncio.to_thread(migrate.upgrade, sqlite.write_engine(path))
-        return SqliteStore(path, lock, clock)
+        return SqliteStore(path, lock, clock, metrics)
     except OSError as error:
         lock.close()
         raise StoreUnavailable(f"cannot open the store at {path}: {error.strerror}") from error

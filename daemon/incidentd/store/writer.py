@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from incidentd.errors import StoreUnavailable
-from incidentd.store.base import Tx
+from incidentd.store.base import After, Tx
 from incidentd.store.tables import inbox
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,17 @@ class Unit:
 class Append:
     """One webhook body that waits for its commit."""
 
-    source: str
-    at: datetime
-    body: bytes
+    row: dict[str, Any]
     future: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one caller is told."""
+
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: Exception | None = None
 
 
 class Writer(threading.Thread):
@@ -59,13 +66,13 @@ class Writer(threading.Thread):
         *,
         clock: Callable[[], datetime],
         loop: asyncio.AbstractEventLoop,
-        woken: Callable[[set[str]], None],
+        committed: Callable[[After], None],
     ) -> None:
         super().__init__(name="store-writer", daemon=True)
         self._engine = engine
         self._clock = clock
         self._loop = loop
-        self._woken = woken
+        self._committed = committed
         self._ready = threading.Condition()
         self._appends: deque[Append] = deque()
         self._urgent: deque[Unit] = deque()
@@ -76,7 +83,7 @@ class Writer(threading.Thread):
     # -- called on the event loop ------------------------------------------------------------------------------------
 
     def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], *, bulk: bool) -> asyncio.Future[Any]:
-        """Queue a unit; the future has its result after the commit."""
+        """Queue a unit; the future has its result after the commit. Raises StoreUnavailable when too many wait."""
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._ready:
             queue = self._bulk if bulk else self._urgent
@@ -85,12 +92,12 @@ class Writer(threading.Thread):
             self._ready.notify()
         return future
 
-    def append(self, source: str, at: datetime, body: bytes) -> asyncio.Future[Any]:
-        """Queue a webhook body; the future is done once it is durable."""
+    def append(self, row: dict[str, Any]) -> asyncio.Future[Any]:
+        """Queue a webhook body; the future is done once it is durable. Raises StoreUnavailable when too many wait."""
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._ready:
             self._refuse_when_full(len(self._appends))
-            self._appends.append(Append(source, at, body, future))
+            self._appends.append(Append(row, future))
             self._ready.notify()
         return future
 
@@ -123,45 +130,35 @@ class Writer(threading.Thread):
 
     def _run_batch(self, appends: list[Append], units: list[Unit]) -> None:
         try:
-            done = self._commit(appends, units)
-        except DBAPIError as error:
-            self._after_failure(error)
-            if len(appends) + len(units) == 1 or not units:
-                self._answer([(item.future, None, _unavailable(error)) for item in (*appends, *units)], set())
-                return
-            self._run_apart(appends, units)
+            answers, after = self._commit(appends, units)
         except Exception as error:  # noqa: BLE001 - the step boundary: any unit may fail, and only its caller may learn it
             self._after_failure(error)
-            if not appends and len(units) == 1:
-                self._answer([(units[0].future, None, error)], set())
-                return
-            self._run_apart(appends, units)
+            if appends and units:
+                self._run_batch(appends, [])
+                self._run_apart(units)
+            elif len(units) > 1:
+                self._run_apart(units)
+            else:
+                futures = [append.future for append in appends] + [unit.future for unit in units]
+                self._answer([Answer(future, error=_told(error)) for future in futures], After())
         else:
-            self._answer(*done)
+            self._answer(answers, after)
 
-    def _run_apart(self, appends: list[Append], units: list[Unit]) -> None:
-        if appends:
-            self._run_batch(appends, [])
+    def _run_apart(self, units: list[Unit]) -> None:
         for unit in units:
             self._run_batch([], [unit])
 
-    def _commit(self, appends: list[Append], units: list[Unit]) -> tuple[list[Any], set[str]]:
-        conn = self._connection()
-        tx = Tx(conn, self._clock())
-        answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
-        with conn.begin():
-            if appends:
-                conn.execute(_APPEND, [{"source": a.source, "at": a.at, "body": a.body} for a in appends])
-                tx.wake("unpack")
-                answers += [(a.future, None, None) for a in appends]
-            for unit in units:
-                answers.append((unit.future, unit.fn(tx, *unit.args), None))
-        return answers, tx.woken
-
-    def _connection(self) -> Connection:
+    def _commit(self, appends: list[Append], units: list[Unit]) -> tuple[list[Answer], After]:
         if self._conn is None:
             self._conn = self._engine.connect()
-        return self._conn
+        tx = Tx(self._conn, self._clock())
+        answers = [Answer(append.future) for append in appends]
+        with self._conn.begin():
+            if appends:
+                self._conn.execute(_APPEND, [append.row for append in appends])
+                tx.wake("unpack")
+            answers += [Answer(unit.future, unit.fn(tx, *unit.args)) for unit in units]
+        return answers, tx.after
 
     def _after_failure(self, error: Exception) -> None:
         """Forget the connection after trouble of the database's own: what it believes of the file may be wrong."""
@@ -177,27 +174,26 @@ class Writer(threading.Thread):
             except DBAPIError as error:
                 log.warning("closing the write connection failed: %s", error.orig)
 
-    def _answer(self, answers: list[Any], woken: set[str]) -> None:
+    def _answer(self, answers: list[Answer], after: After) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._deliver, answers, woken)
+            self._loop.call_soon_threadsafe(self._deliver, answers, after)
         except RuntimeError:
             log.debug("the loop has gone; %d answers have nobody to go to", len(answers))
 
-    def _deliver(self, answers: list[Any], woken: set[str]) -> None:
-        for future, result, error in answers:
-            if future.done():
+    def _deliver(self, answers: list[Answer], after: After) -> None:
+        for answer in answers:
+            if answer.future.done():
                 continue
-            if error is None:
-                future.set_result(result)
+            if answer.error is None:
+                answer.future.set_result(answer.result)
             else:
-                future.set_exception(error)
-        if woken:
-            self._woken(woken)
+                answer.future.set_exception(answer.error)
+        self._committed(after)
 
 
 def _take(queue: deque[Any], most: int) -> list[Any]:
     return [queue.popleft() for _ in range(min(len(queue), most))]
 
 
-def _unavailable(error: DBAPIError) -> StoreUnavailable:
-    return StoreUnavailable(f"the store cannot write: {error.orig}")
+def _told(error: Exception) -> Exception:
+    return StoreUnavailable(f"the store cannot write: {error.orig}") if isinstance(error, DBAPIError) else error

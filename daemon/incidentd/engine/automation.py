@@ -1,0 +1,302 @@
+"""Playbook runs as units of work: begin one inside its guards, go on step by step, and take what its end means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from incidentd import config, guards, holds
+from incidentd.engine import course, paging
+from incidentd.errors import Conflict, Location, NotFound
+from incidentd.holds import Hold
+from incidentd.incidents import ACTIVE
+from incidentd.metrics import Metrics
+from incidentd.playbooks import FINISHED, Mode, OnFailure, Playbook, Run, RunState, Step, StepResult, StepState, walk
+from incidentd.settings import Settings
+from incidentd.store import Tx, chain, inbox, jobs, subjects, things
+from incidentd.store.inbox import Changed
+from incidentd.store.jobs import Job
+from incidentd.text import plain
+from incidentd.timeline import Actor, Draft
+
+VERIFY = -1
+"""The number under which a look of the verification is kept among a run's steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A step that is to be done now, outside of any transaction."""
+
+    run: Run
+    playbook: Playbook
+    step: Step
+    began: datetime
+
+    @property
+    def is_look(self) -> bool:
+        """Whether this is a look of the verification."""
+        return self.run.state is RunState.VERIFYING
+
+
+def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed) -> Run | None:
+    """Begin a playbook for a hold or incident, as far as its mode and its guards let it; None when nothing runs."""
+    playbook = settings.playbooks.get(name)
+    if playbook is None:
+        return None
+    by = _actor(playbook)
+    match guards.effective_mode(playbook, settings.automation.mode):
+        case Mode.OFF:
+            chain.append(tx, subject, by, [Draft("run.refused", f"Playbook {name} fits, and is switched off.")])
+            return None
+        case Mode.SUGGEST:
+            text = f"Playbook {name} fits ({plain(playbook.title, 100)}); it only suggests itself, so run it by hand."
+            chain.append(tx, subject, by, [Draft("run.proposed", text, {"playbook": name})])
+            return None
+        case Mode.APPROVE | Mode.AUTO as mode:
+            return _begin(tx, settings, subject=subject, playbook=playbook, alert=alert, mode=mode)
+
+
+def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, alert: Changed, mode: Mode) -> Run | None:
+    try:
+        inputs = walk.inputs_for(playbook, alert.labels, alert.annotations)
+        target = walk.target_for(playbook, inputs, alert.labels)
+        if mode is Mode.AUTO:
+            _ask_guards(tx, settings, playbook, target=target, starts_at=alert.starts_at, fires=alert.fires)
+        new = Run(
+            id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
+            state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
+            registers={}, source=alert.source, started_at=tx.now,
+            fingerprint=alert.fingerprint,
+        )  # fmt: skip
+        run = things.insert_run(tx, new)
+    except (walk.NotRunnable, Conflict, _Refused) as no:
+        _refuse(tx, subject, playbook, no)
+        return None
+    if run.state is RunState.PROPOSED:
+        text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval."
+        chain.append(tx, subject, _actor(playbook), [Draft("run.proposed", text, {"run": run.key})])
+        return run
+    _start(tx, run, _actor(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
+    return run
+
+
+class _Refused(Exception):
+    """A guard said no."""
+
+    def __init__(self, verdict: guards.Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.guard = verdict.guard
+
+
+def _ask_guards(
+    tx: Tx, settings: Settings, playbook: Playbook, *, target: str, starts_at: datetime, fires: bool
+) -> None:
+    recent = things.recent_runs(tx, tx.now - guards.horizon(playbook, settings.automation))
+    began = [run for run in recent if run.state is not RunState.PROPOSED]
+    own = [run for run in began if run.playbook == playbook.name]
+    here = [run for run in own if run.target == target]
+    facts = guards.Facts(
+        playbook=playbook, automation=settings.automation, target=target, starts_at=starts_at, still_firing=fires,
+        running_on_target=any(run.target == target and run.state not in FINISHED for run in began),
+        recent_on_target=_times(here), recent_total=_times(own), recent_overall=_times(began),
+        last_verified_on_target=max(
+            (run.finished_at for run in here if run.state is RunState.VERIFIED and run.finished_at), default=None
+        ),
+        now=tx.now,
+    )  # fmt: skip
+    verdict = guards.check(facts)
+    if not verdict.allowed:
+        raise _Refused(verdict)
+
+
+def _times(runs: Sequence[Run]) -> tuple[datetime, ...]:
+    return tuple(run.started_at for run in runs)
+
+
+def _refuse(tx: Tx, subject: str, playbook: Playbook, no: Exception) -> None:
+    guard = no.guard if isinstance(no, _Refused) else "inputs" if isinstance(no, walk.NotRunnable) else "one_at_a_time"
+    text = f"Playbook {playbook.name} may not run: {no}"
+    chain.append(tx, subject, _actor(playbook), [Draft("run.refused", text, {"guard": guard})])
+    tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=playbook.name, guard=guard).inc())
+
+
+def _start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
+    data = {"run": run.key, "sha256": run.sha256, "inputs": dict(run.inputs)}
+    chain.append(tx, run.subject, actor, [Draft("run.started", text, data)])
+    _next(tx, run, tx.now)
+
+
+def _next(tx: Tx, run: Run, at: datetime) -> None:
+    jobs.schedule(
+        tx, queue=jobs.PLAYBOOK, kind="step", subject=run.subject, ukey=run.key, due_at=at, payload={"run": run.id},
+    )  # fmt: skip
+
+
+def _actor(playbook: Playbook) -> Actor:
+    return Actor(name=playbook.name, via="playbook")
+
+
+def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
+    """Let a proposed run begin. Raises Conflict when it waits for nothing, or a guard says no by now."""
+    run = things.get_run(tx, run_id)
+    if run.state is not RunState.PROPOSED:
+        raise Conflict(f"{run.key} is {run.state}; only a proposed run waits for approval")
+    playbook = definition_of(run)
+    rows = inbox.alerts_of(tx, run.source, [run.fingerprint])
+    fires = bool(rows) and rows[0].status == "firing"
+    try:
+        began = rows[0].starts_at if rows else run.started_at
+        _ask_guards(tx, settings, playbook, target=run.target, starts_at=began, fires=fires)
+    except _Refused as no:
+        raise Conflict(f"{run.key} may not run now: {no}") from None
+    run = replace(run, state=RunState.RUNNING, started_at=tx.now)
+    things.save_run(tx, run)
+    _start(tx, run, actor, f"{run.key}: approved by {actor.name}; playbook {run.playbook} begins.")
+    return run
+
+
+def definition_of(run: Run) -> Playbook:
+    """Read the playbook as it was when the run was made, whatever the files say by now."""
+    return config.playbook_from(run.definition, Location(f"(frozen in {run.key})", 1))
+
+
+# -- step by step ----------------------------------------------------------------------------------------------------
+
+
+def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
+    """Say which step of a run is to be done, and note that it begins; None when there is none to do.
+
+    A step that a crash fell into and that may not be repeated ends the run here, and a person is asked.
+    """
+    run = things.get_run(tx, int(job.payload["run"]))
+    playbook = definition_of(run)
+    if run.state is RunState.VERIFYING and playbook.verify is not None:
+        return Due(run=run, playbook=playbook, step=playbook.verify.step, began=tx.now)
+    step = walk.current_step(run, playbook)
+    if step is None:
+        jobs.complete(tx, job)
+        return None
+    if things.step_state(tx, run, run.cursor) is StepState.STARTED and not walk.may_repeat(step):
+        _interrupt(tx, settings, job, run, step)
+        return None
+    things.step_started(tx, run, run.cursor, step.name)
+    return Due(run=run, playbook=playbook, step=step, began=tx.now)
+
+
+def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> None:
+    if not jobs.complete(tx, job):
+        return
+    result = StepResult(ok=False, summary="interrupted: incidentd stopped in the middle of it")
+    things.step_ended(
+        tx, run, run.cursor, name=step.name, state=StepState.INTERRUPTED, result=result, began=run.started_at
+    )
+    ended = walk.step_interrupted(run, step, tx.now)
+    things.save_run(tx, ended)
+    _finished(tx, settings, ended, definition_of(run))
+
+
+def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult) -> bool:
+    """Take in what a step gave and go on; False when the lease was lost, and then nothing is written."""
+    if not jobs.complete(tx, job):
+        return False
+    if due.is_look:
+        run, again_at = walk.verify_looked(due.run, due.playbook, result, tx.now)
+        _write(tx, due, VERIFY, result)
+    else:
+        run, again_at = walk.step_done(due.run, due.playbook, result, tx.now), None
+        _write(tx, due, due.run.cursor, result)
+    if (
+        not due.is_look
+        or run.state is not RunState.VERIFYING
+        or (run.good_since is None) != (due.run.good_since is None)
+    ):
+        # of many looks that see the same only the first is told
+        data = {"run": run.key, "ok": result.ok, "output": result.output[-2000:]}
+        text = f"{run.key}: {due.step.name}: {plain(result.summary, 300)}"
+        chain.append(tx, run.subject, _actor(due.playbook), [Draft("run.step", text, data)])
+    things.save_run(tx, run)
+    if run.state in FINISHED:
+        _finished(tx, settings, run, due.playbook)
+    else:
+        _next(tx, run, again_at or tx.now)
+    return True
+
+
+def _write(tx: Tx, due: Due, idx: int, result: StepResult) -> None:
+    state = StepState.OK if result.ok else StepState.FAILED
+    things.step_ended(tx, due.run, idx, name=due.step.name, state=state, result=result, began=due.began)
+
+
+# -- the end of a run ------------------------------------------------------------------------------------------------
+
+
+def _finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
+    _count_end(tx, run, playbook)
+    kind = {RunState.VERIFIED: "run.verified", RunState.INTERRUPTED: "run.interrupted", RunState.DONE: "run.done"}.get(
+        run.state, "run.failed"
+    )
+    text = f"{run.key}: {run.state.replace('_', ' ')}: {run.reason}."
+    chain.append(tx, run.subject, _actor(playbook), [Draft(kind, text, {"run": run.key, "state": run.state.value})])
+    if run.subject.startswith("HOLD-"):
+        _hold_hears(tx, settings, run, playbook)
+    elif run.state is not RunState.VERIFIED:
+        _incident_hears(tx, settings, run, playbook)
+
+
+def _count_end(tx: Tx, run: Run, playbook: Playbook) -> None:
+    took = ((run.finished_at or tx.now) - run.started_at).total_seconds()
+
+    def figures(m: Metrics) -> None:
+        m.playbook_runs_total.labels(playbook=run.playbook, mode=run.mode.value, result=run.state.value).inc()
+        m.playbook_run_duration_seconds.labels(playbook=run.playbook).observe(took)
+        if run.state is RunState.VERIFIED:
+            m.playbook_remediations_total.labels(playbook=run.playbook).inc()
+            m.toil_saved_seconds_total.labels(playbook=run.playbook).inc(playbook.manual_minutes * 60)
+
+    tx.count(figures)
+
+
+def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
+    hold = subjects.get_hold(tx, int(run.subject.removeprefix("HOLD-")))
+    if hold.state not in holds.OPEN:
+        _successor_hears(tx, settings, run, hold)
+        return
+    verified = run.state is RunState.VERIFIED
+    declares = playbook.on_failure is OnFailure.DECLARE and run.state is not RunState.DONE
+    if verified or declares or run.state is RunState.INTERRUPTED:
+        turn = holds.playbook_finished(hold, playbook=run.playbook, verified=verified, why=run.reason, now=tx.now)
+        course.carry_out(tx, settings, hold, turn, _actor(playbook))
+        hold = turn.hold
+    if not verified and hold.state in holds.OPEN:
+        page_for_hold(tx, settings, hold)
+
+
+def page_for_hold(tx: Tx, settings: Settings, hold: Hold) -> None:
+    """Page for a hold whose page waited for a playbook, unless it was paged already."""
+    if not things.pages_of(tx, hold.key):
+        paging.start(
+            tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=hold.title
+        )  # fmt: skip
+
+
+def _successor_hears(tx: Tx, settings: Settings, run: Run, hold: Hold) -> None:
+    """Tell the incident that the hold became how the hold's run ended."""
+    incident = subjects.incident_of_hold(tx, hold.id)
+    if incident is not None and incident.status in ACTIVE:
+        text = f"{run.key}, begun while it was {hold.key}: {run.state.replace('_', ' ')}: {run.reason}."
+        chain.append(tx, incident.key, Actor(name=run.playbook, via="playbook"), [Draft("run.ended", text)])
+
+
+def _incident_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
+    """Ask a person to look when a run of an incident was cut short, or its playbook says so."""
+    wants_page = run.state is RunState.INTERRUPTED or playbook.on_failure is not OnFailure.NOTE
+    try:
+        incident = subjects.get_incident(tx, int(run.subject.removeprefix("INC-")))
+    except NotFound:
+        return
+    if wants_page and incident.status in ACTIVE and run.state is not RunState.DONE:
+        title = f"Look at {run.key} ({run.state.replace('_', ' ')}): {incident.title}"
+        paging.start(
+            tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency, title=title
+        )  # fmt: skip

@@ -1,0 +1,196 @@
+"""What people ask for, as units of work: each one checked, done and on the timeline in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from uuid import NAMESPACE_URL, uuid5
+
+from incidentd import holds, pages
+from incidentd.actionitems import ActionItem, ItemState, ItemType
+from incidentd.engine import automation, course, learning, paging
+from incidentd.errors import BadRequest, Conflict, NotFound
+from incidentd.holds import Hold
+from incidentd.incidents import Incident, Status, Trigger
+from incidentd.pages import Page
+from incidentd.playbooks import Run
+from incidentd.settings import Settings
+from incidentd.store import Tx, chain, subjects, things
+from incidentd.text import plain
+from incidentd.timeline import Actor, Draft
+
+LONGEST_TEXT = 10_000
+LONGEST_TITLE = 200
+
+
+def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor, nonce: str = "") -> Page:
+    """Take a page: it stops escalating, and what it is about has somebody from here.
+
+    Raises NotFound, and Conflict when somebody else was first, it is over, or the link was used before.
+    """
+    page = things.get_page(tx, page_id)
+    acked = pages.acknowledge(page, by, tx.now)
+    if acked == page:
+        return page
+    if nonce:
+        things.use_link(tx, nonce)
+    paging.acknowledged(tx, acked)
+    late = "" if not acked.breached else " (after its response time)"
+    draft = Draft("page.acked", f"{page.key} was acknowledged by {by}{late}.", {"page": page.key, "by": by})
+    chain.append(tx, page.subject, actor, [draft])
+    if page.subject.startswith("INC-"):
+        incident = subjects.get_incident(tx, _number(page.subject))
+        course.engaged(tx, incident, by=by, actor=actor)
+    else:
+        _hold_acked(tx, page, by, actor)
+    return acked
+
+
+def _hold_acked(tx: Tx, page: Page, by: str, actor: Actor) -> None:
+    hold = subjects.get_hold(tx, _number(page.subject))
+    if hold.state in holds.OPEN:
+        subjects.save_hold(tx, replace(hold, touched=True))
+        text = f"The acknowledgement by {by} is not progress; the wait goes on."
+        chain.append(tx, hold.key, actor, [Draft("hold.ignored", text, {"signal": "ack"})])
+        tx.count(lambda m: m.hold_ignored_signals_total.labels(signal="ack").inc())
+
+
+def add_note(tx: Tx, settings: Settings, subject: str, *, actor: Actor, text: str) -> None:
+    """Write a note on the timeline of a hold or incident; on a hold it may count as progress.
+
+    Raises NotFound, and BadRequest for an empty note or one that is too long.
+    """
+    text = _checked(text, "the note", LONGEST_TEXT)
+    if subject.startswith("HOLD-"):
+        hold = subjects.get_hold(tx, _number(subject))
+        turn = holds.note_progress(hold, by=actor.name, text=text, now=tx.now)
+        course.carry_out(tx, settings, hold, turn, actor)
+        return
+    if not subject.startswith("INC-"):
+        raise NotFound(f"there is no {plain(subject, 40)}; a note goes to a hold (HOLD-7) or an incident (INC-12)")
+    incident = subjects.get_incident(tx, _number(subject))
+    chain.append(tx, incident.key, actor, [Draft("note", f"{actor.name}: {text}")])
+
+
+def declare_incident(
+    tx: Tx,
+    settings: Settings,
+    *,
+    actor: Actor,
+    title: str,
+    severity: str,
+    reason: str = "",
+    service: str = "",
+    teams: tuple[str, ...] = (),
+    page: str = "default",
+) -> Incident:
+    """Declare an incident by hand. Raises BadRequest for an unknown severity, team or escalation policy."""
+    known = settings.severities.get(severity)
+    if known is None:
+        raise BadRequest(f"there is no severity {plain(severity, 40)!r}; there are {', '.join(settings.severities)}")
+    for team in teams:
+        if team not in settings.roster.teams:
+            raise BadRequest(f"there is no team {plain(team, 40)!r}")
+    if page not in settings.escalations and page != "default":
+        raise BadRequest(f"there is no escalation policy {plain(page, 40)!r}")
+    why = f": {_checked(reason, 'the reason', LONGEST_TEXT)}" if reason else "."
+    new = Incident(
+        id=0, title=plain(_checked(title, "the title", LONGEST_TITLE)), status=Status.DECLARED, severity=severity,
+        declared_severity=severity, peak_severity=severity, urgency=known.urgency, trigger=Trigger.MANUAL,
+        reason=f"Declared by {actor.name}{plain(why)}", service=service, teams=teams, page_policy=page,
+        impact_started_at=tx.now, detected_at=tx.now, declared_at=tx.now, declared_by=actor.name,
+    )  # fmt: skip
+    return course.declare(tx, settings, new, actor=actor)
+
+
+def declare_hold(tx: Tx, settings: Settings, hold_id: int, *, actor: Actor, reason: str = "") -> Incident:
+    """Declare a hold now. Raises NotFound, and Conflict when it is over."""
+    hold = _open_hold(tx, hold_id)
+    turn = holds.declare_by_hand(hold, by=actor.name, reason=reason, now=tx.now)
+    incident = course.carry_out(tx, settings, hold, turn, actor)
+    if incident is None:
+        raise Conflict(f"{hold.key} could not be declared; look at its timeline")
+    return incident
+
+
+def stand_down_hold(tx: Tx, settings: Settings, hold_id: int, *, actor: Actor, reason: str) -> Hold:
+    """End a hold without an incident; the reason stays. Raises NotFound, BadRequest without one, Conflict when over."""
+    reason = _checked(reason, "the reason", LONGEST_TEXT)
+    hold = _open_hold(tx, hold_id)
+    turn = holds.stand_down(hold, by=actor.name, reason=reason, now=tx.now)
+    course.carry_out(tx, settings, hold, turn, actor)
+    return turn.hold
+
+
+def _open_hold(tx: Tx, hold_id: int) -> Hold:
+    hold = subjects.get_hold(tx, hold_id)
+    if hold.state not in holds.OPEN:
+        became = subjects.incident_of_hold(tx, hold_id)
+        more = f"; it became {became.key}" if became else ""
+        raise Conflict(f"{hold.key} is {hold.state} ({hold.outcome}){more}")
+    return hold
+
+
+def resolve_incident(tx: Tx, settings: Settings, incident_id: int, *, actor: Actor, note: str = "") -> Incident:
+    """Resolve an incident, from `declared` too. Raises NotFound, and Conflict when its state does not allow it."""
+    if note:
+        note = _checked(note, "the note", LONGEST_TEXT)
+    incident = subjects.get_incident(tx, incident_id)
+    if incident.status is Status.DECLARED:
+        incident = course.engaged(tx, incident, by=actor.name, actor=actor)
+    return course.resolve(tx, settings, incident, actor=actor, note=note)
+
+
+def add_action_item(
+    tx: Tx,
+    settings: Settings,
+    incident_id: int,
+    *,
+    actor: Actor,
+    title: str,
+    description: str = "",
+    type: ItemType = ItemType.REPAIR,  # noqa: A002 - the field's name at the API and in Jira
+    priority: str = "P2",
+    owner: str = "",
+    team: str = "",
+    due: date | None = None,
+) -> ActionItem:
+    """Decide on an action item of an incident and send it to the backlog. Raises NotFound and BadRequest."""
+    incident = subjects.get_incident(tx, incident_id)
+    if priority not in ("P0", "P1", "P2", "P3"):
+        raise BadRequest(f"the priority is one of P0, P1, P2, P3, not {plain(priority, 20)!r}")
+    made = len(things.items_of(tx, incident.key))
+    item = things.insert_item(
+        tx,
+        ActionItem(
+            id=0, uuid=str(uuid5(NAMESPACE_URL, f"{incident.key}/{made}/{tx.now.isoformat()}")), subject=incident.key,
+            title=plain(_checked(title, "the title", LONGEST_TITLE)), description=description[:LONGEST_TEXT], type=type,
+            priority=priority, owner=owner, team=team or next(iter(incident.teams), ""), due=due, state=ItemState.OPEN,
+            severity=incident.severity, created_at=tx.now,
+        ),
+    )  # fmt: skip
+    text = f"{item.key}: {plain(item.title)} ({item.type}, {item.priority})"
+    chain.append(tx, incident.key, actor, [Draft("item.opened", text, {"item": item.key})])
+    learning.file(tx, settings, item)
+    return item
+
+
+def approve_run(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
+    """Let a proposed playbook run begin. Raises NotFound, and Conflict when it may not."""
+    return automation.approve(tx, settings, run_id, actor=actor)
+
+
+def _checked(text: str, what: str, limit: int) -> str:
+    text = text.strip()
+    if not text:
+        raise BadRequest(f"{what} is empty")
+    if len(text) > limit:
+        raise BadRequest(f"{what} has {len(text)} characters; the most is {limit}")
+    return text
+
+
+def _number(subject: str) -> int:
+    number = subject.partition("-")[2]
+    if not number.isascii() or not number.isdigit() or len(number) > 15:
+        raise NotFound(f"there is no {plain(subject, 40)}")
+    return int(number)

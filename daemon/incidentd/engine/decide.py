@@ -1,0 +1,199 @@
+"""Deciding as a unit of work: the alerts of one correlation key become, join or change a hold, an incident or a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+from incidentd.actionitems import ActionItem, ItemState, ItemType
+from incidentd.alerts import Change
+from incidentd.engine import automation, course, learning
+from incidentd.holds import Hold, HoldState
+from incidentd.incidents import Incident, Status, Trigger
+from incidentd.playbooks import RunState
+from incidentd.rules import Decide
+from incidentd.settings import Settings
+from incidentd.store import Tx, chain, inbox, subjects, things
+from incidentd.store.inbox import Changed
+from incidentd.text import labels_line, plain
+from incidentd.timeline import SYSTEM, Actor, Draft
+from incidentd.triage import Book, Decision, triage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """Changed alerts of one source that share a decision."""
+
+    source: str
+    decision: Decision
+    alerts: tuple[Changed, ...]
+
+
+def bundles(changed: Sequence[Changed], settings: Settings) -> list[Bundle]:
+    """Triage the changed alerts, and put together what belongs together."""
+    book = Book(rules=settings.rules, labels=settings.labels, playbooks=settings.playbooks)
+    found: dict[tuple[str, str], tuple[Decision, list[Changed]]] = {}
+    for it in changed:
+        decision = triage(it.labels, it.annotations, book)
+        found.setdefault((it.source, decision.correlation_key), (decision, []))[1].append(it)
+    return [Bundle(source=s, decision=decision, alerts=tuple(its)) for (s, _), (decision, its) in found.items()]
+
+
+def settle(tx: Tx, settings: Settings, bundle: Bundle) -> str:
+    """Carry out one decision, and keep with each alert what was decided and why; gives the subject it came to.
+
+    Whatever another replica decided first, or whatever changed meanwhile, is left alone.
+    """
+    mine = [it for it in bundle.alerts if inbox.claim_change(tx, it)]
+    if not mine:
+        return ""
+    known = subjects.memberships(tx, bundle.source, [it.fingerprint for it in mine])
+    touched: dict[str, list[Changed]] = {}
+    for membership in known:
+        touched.setdefault(membership.subject, []).extend(i for i in mine if i.fingerprint == membership.fingerprint)
+    for subject, its in touched.items():
+        _members_changed(tx, settings, subject, its, joined=0)
+    followed = {membership.fingerprint for membership in known}
+    fresh = [it for it in mine if it.fires and it.fingerprint not in followed]
+    subject = next(iter(touched), "")
+    if fresh:
+        subject = _place(tx, settings, bundle, fresh)
+        _count(tx, bundle.decision)
+    elif not touched and bundle.decision.decide is Decide.TICKET:
+        subject = _ticket_resolved(tx, settings, bundle)
+    _keep(tx, bundle, mine, subject)
+    return subject
+
+
+def _keep(tx: Tx, bundle: Bundle, mine: Sequence[Changed], subject: str) -> None:
+    decision = bundle.decision
+    for it in mine:
+        inbox.note_decision(
+            tx, it, decision=decision.decide.value, rule=decision.rule, reason=decision.reason, subject=subject
+        )
+
+
+def _count(tx: Tx, decision: Decision) -> None:
+    tx.count(
+        lambda m: m.decisions_total.labels(
+            decision=decision.decide.value, rule=decision.rule, severity=decision.severity
+        ).inc()
+    )
+    if not decision.matched:
+        tx.count(lambda m: m.alerts_unmatched_total.inc())
+
+
+def _members_changed(tx: Tx, settings: Settings, subject: str, its: Sequence[Changed], *, joined: int) -> None:
+    subjects.join(tx, subject, [(it.source, it.fingerprint, it.fires) for it in its])
+    refired = sum(it.fires and it.change in (Change.FIRED, Change.REFIRED) for it in its) if not joined else 0
+    course.members_changed(tx, settings, subject, refired=refired, joined=joined)
+
+
+def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) -> str:
+    """Find the place of alerts that nothing follows yet: where their key is at home, or a new one."""
+    decision = bundle.decision
+    if decision.decide is Decide.RECORD:
+        return ""
+    if decision.decide is Decide.TICKET:
+        return _ticket(tx, settings, bundle, fresh)
+    home: Incident | Hold | None = subjects.open_incident(tx, bundle.source, decision.correlation_key)
+    home = home or subjects.open_hold(tx, bundle.source, decision.correlation_key)
+    if home is not None:
+        _members_changed(tx, settings, home.key, fresh, joined=len(fresh))
+        return home.key
+    if decision.decide is Decide.HOLD:
+        return _hold(tx, settings, bundle, fresh)
+    new = _new_incident(tx, bundle, fresh)
+    incident = course.declare(tx, settings, new, actor=Actor(name=decision.rule, via="rule"))
+    subjects.join(tx, incident.key, [(it.source, it.fingerprint, True) for it in fresh])
+    _list_alerts(tx, incident.key, fresh)
+    automation.begin(tx, settings, subject=incident.key, name=decision.playbook, alert=fresh[0])
+    return incident.key
+
+
+def _hold(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) -> str:
+    """Hold alerts. While a playbook tries to heal them people are left asleep, unless money is bleeding."""
+    hold = course.open_hold(tx, _new_hold(tx, bundle, fresh), [(it.source, it.fingerprint) for it in fresh])
+    _list_alerts(tx, hold.key, fresh)
+    run = automation.begin(tx, settings, subject=hold.key, name=bundle.decision.playbook, alert=fresh[0])
+    if run is None or run.state is not RunState.RUNNING or hold.urgency == "business_critical":
+        automation.page_for_hold(tx, settings, hold)
+    elif hold.page_policy:
+        text = f"Nobody is paged yet: {run.key} tries first, and {hold.page_policy} is paged if it does not help."
+        chain.append(tx, hold.key, Actor(name=hold.rule, via="rule"), [Draft("page.waits", text)])
+    return hold.key
+
+
+def _list_alerts(tx: Tx, subject: str, fresh: Sequence[Changed]) -> None:
+    shown = [
+        Draft("alert.fired", f"Firing: {labels_line(it.labels)}", {"fingerprint": it.fingerprint}) for it in fresh[:20]
+    ]
+    if len(fresh) > len(shown):
+        shown.append(Draft("alert.fired", f"And {len(fresh) - len(shown)} more alerts."))
+    chain.append(tx, subject, Actor(name="alertmanager", via="alertmanager", key=fresh[0].source), shown)
+
+
+def _new_hold(tx: Tx, bundle: Bundle, fresh: Sequence[Changed]) -> Hold:
+    decision, firing = bundle.decision, len(fresh)
+    return Hold(
+        id=0, source=bundle.source, rule=decision.rule, correlation_key=decision.correlation_key, title=decision.title,
+        severity=decision.severity, urgency=decision.urgency, service=decision.service, teams=decision.teams,
+        page_policy=decision.page, reason=decision.reason, policy=decision.hold, state=HoldState.HOLDING,
+        impact_started_at=min(it.starts_at for it in fresh), opened_at=tx.now, deadline_at=tx.now, cap_at=tx.now,
+        firing=firing, peak=firing, best=firing, progress_at=tx.now,
+    )  # fmt: skip
+
+
+def _new_incident(tx: Tx, bundle: Bundle, fresh: Sequence[Changed]) -> Incident:
+    decision = bundle.decision
+    return Incident(
+        id=0, title=decision.title, status=Status.DECLARED, severity=decision.severity,
+        declared_severity=decision.severity, peak_severity=decision.severity, urgency=decision.urgency,
+        trigger=Trigger.RULE, reason=f"Declared at once. {decision.reason}", rule=decision.rule, source=bundle.source,
+        correlation_key=decision.correlation_key, service=decision.service, teams=decision.teams,
+        page_policy=decision.page, quiet=decision.hold.quiet,
+        impact_started_at=min(it.starts_at for it in fresh), detected_at=min(it.changed_at for it in fresh),
+        declared_at=tx.now, declared_by=f"rule {decision.rule}",
+    )  # fmt: skip
+
+
+# -- tickets ---------------------------------------------------------------------------------------------------------
+
+
+def _ticket(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) -> str:
+    """File one backlog item per correlation key; when it recurs, say so on the one that is open."""
+    decision = bundle.decision
+    open_one = things.open_ticket(tx, bundle.source, decision.correlation_key)
+    lines = "\n".join(labels_line(it.labels) for it in fresh[:20])
+    if open_one is not None:
+        text = f"It fires again:\n{lines}"
+        learning.comment_on(
+            tx, settings, open_one, text, idem=f"{open_one.uuid}/{fresh[0].fingerprint}/{fresh[0].version}"
+        )
+        return open_one.key
+    began = fresh[0].changed_at.isoformat()
+    item = things.insert_item(
+        tx,
+        ActionItem(
+            id=0, uuid=str(uuid5(NAMESPACE_URL, f"{bundle.source}/{decision.correlation_key}/{began}")), subject="",
+            title=decision.title, description=f"{decision.reason}\n\n{lines}", type=ItemType.REPAIR, priority="P2",
+            team=decision.teams[0] if decision.teams else "", state=ItemState.OPEN, severity=decision.severity,
+            correlation_key=decision.correlation_key, created_at=tx.now,
+        ),
+        source=bundle.source,
+    )  # fmt: skip
+    text = f"{item.key}: a ticket for the backlog. {plain(decision.reason)}"
+    chain.append(tx, SYSTEM, Actor(name=decision.rule, via="rule"), [Draft("item.opened", text, {"item": item.key})])
+    learning.file(tx, settings, item)
+    return item.key
+
+
+def _ticket_resolved(tx: Tx, settings: Settings, bundle: Bundle) -> str:
+    open_one = things.open_ticket(tx, bundle.source, bundle.decision.correlation_key)
+    if open_one is None:
+        return ""
+    last = bundle.alerts[-1]
+    idem = f"{open_one.uuid}/{last.fingerprint}/{last.version}"
+    learning.comment_on(tx, settings, open_one, f"It stopped: {labels_line(last.labels)}", idem=idem)
+    return open_one.key

@@ -1,0 +1,197 @@
+"""The loop: four steps that say whether they found work, and the waiting between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+
+from incidentd.engine import decide, timers
+from incidentd.engine.act import Actors, Doors
+from incidentd.errors import IncidentdError, StoreUnavailable
+from incidentd.metrics import Metrics
+from incidentd.settings import Settings
+from incidentd.store import Store, inbox, jobs
+from incidentd.store.jobs import Job
+
+__all__ = ["Doors", "Engine"]
+
+log = logging.getLogger(__name__)
+
+POLL = 1.0
+"""Seconds after which a queue is looked at even when nothing woke it: waking is a kindness, looking is the truth."""
+AFTER_TROUBLE = 1.0
+DECIDE = 500
+TIMERS = 64
+CONCURRENCY = {jobs.NOTIFY: 20, jobs.JIRA: 2, jobs.PLAYBOOK: 8}
+LEASE = {jobs.NOTIFY: timedelta(seconds=30), jobs.JIRA: timedelta(seconds=60), jobs.PLAYBOOK: timedelta(seconds=60)}
+
+
+class Engine:
+    """Runs the four steps, each in a loop of its own, until it is stopped."""
+
+    def __init__(
+        self, store: Store, *, settings: Callable[[], Settings], doors: Doors, now: Callable[[], datetime],
+        metrics: Metrics, me: str,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._settings = settings
+        self._metrics = metrics
+        self._now = now
+        self._me = me
+        self._actors = Actors(store, settings=settings, doors=doors, metrics=metrics, now=now)
+        self._stopping = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+        self._acting: set[asyncio.Task[None]] = set()
+
+    # -- the four steps ----------------------------------------------------------------------------------------------
+
+    async def unpack(self) -> bool:
+        """Bring the known state up to date with the oldest bodies of the inbox."""
+        deliveries = await self._store.read(inbox.next_deliveries)
+        if not deliveries:
+            return False
+        labels = self._settings().labels
+        await self._store.write_bulk(inbox.unpack, deliveries, lambda of: labels.value("severity", of))
+        return True
+
+    async def decide_one(self) -> bool:
+        """Decide about the alerts whose change waits the longest."""
+        changed = await self._store.read(inbox.undecided, DECIDE)
+        settings = self._settings()
+        units = [self._store.write(decide.settle, settings, bundle) for bundle in decide.bundles(changed, settings)]
+        results = await asyncio.gather(*units, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                log.error("a decision could not be carried out; it is tried again", exc_info=result)
+        if any(isinstance(result, BaseException) for result in results):
+            await self._pause(AFTER_TROUBLE)
+        return bool(changed)
+
+    async def watch_one(self) -> bool:
+        """Take the deadlines that have passed, the longest waiting first; each in a transaction of its own."""
+        due = await self._store.read(jobs.due_ids, jobs.TIMER, TIMERS)
+        await asyncio.gather(*(self._watch(job_id) for job_id in due))
+        return bool(due)
+
+    async def _watch(self, job_id: int) -> None:
+        try:
+            await self._store.write(timers.fire, self._settings(), job_id)
+        except StoreUnavailable:
+            raise
+        except Exception:  # the step boundary: one deadline that cannot be handled must not stop the others
+            log.exception("a deadline could not be handled; it is tried again in a minute")
+            await self._store.write(timers.put_off, job_id)
+
+    async def act_one(self, queue: str) -> bool:
+        """Claim the jobs of a queue that are due, as many as may run at once, and set about them."""
+        room = CONCURRENCY[queue] - sum(task.get_name() == queue for task in self._acting)
+        if room <= 0:
+            return False
+        claimed = await self._store.write(jobs.claim, queue, me=self._me, lease=LEASE[queue], most=room)
+        for job in claimed:
+            task = asyncio.create_task(self._act(job), name=queue)
+            self._acting.add(task)
+            task.add_done_callback(self._acted)
+        return bool(claimed)
+
+    async def _act(self, job: Job) -> None:
+        renewing = asyncio.create_task(self._renew(job))
+        try:
+            await self._actors.act(job)
+        except StoreUnavailable as error:
+            log.warning(
+                "the outcome of %s %s could not be stored (%s); its lease runs out and it is tried again",
+                job.queue,
+                job.ukey,
+                error,
+            )
+        except Exception:  # the step boundary: a job that raises is put back, and the queue goes on
+            log.exception("%s %s failed; it is tried again", job.queue, job.ukey)
+            await self._actors.put_back(job, "it raised; the log says more")
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, job: Job) -> None:
+        lease = LEASE[job.queue]
+        while True:
+            await asyncio.sleep(lease.total_seconds() / 4)
+            try:
+                await self._store.write(jobs.renew, job, lease)
+            except IncidentdError as error:
+                log.warning("the lease of %s could not be renewed: %s", job.ukey, error)
+
+    async def acted(self) -> None:
+        """Wait until everything that was claimed is done."""
+        while self._acting:
+            await asyncio.gather(*self._acting, return_exceptions=True)
+
+    def _acted(self, task: asyncio.Task[None]) -> None:
+        self._acting.discard(task)
+        self._store.waiter(task.get_name()).set()
+
+    # -- the loop ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin."""
+        steps: Mapping[str, Callable[[], Awaitable[bool]]] = {
+            "unpack": self.unpack,
+            "decide": self.decide_one,
+            jobs.TIMER: self.watch_one,
+            **{queue: self._acting_on(queue) for queue in CONCURRENCY},
+        }
+        self._loops = [
+            asyncio.create_task(self._loop(name, step), name=f"engine-{name}") for name, step in steps.items()
+        ]
+
+    def _acting_on(self, queue: str) -> Callable[[], Awaitable[bool]]:
+        return lambda: self.act_one(queue)
+
+    async def _loop(self, name: str, step: Callable[[], Awaitable[bool]]) -> None:
+        news = self._store.waiter(name)
+        while not self._stopping.is_set():
+            news.clear()
+            try:
+                found = await step()
+            except StoreUnavailable as error:
+                log.warning("%s waits for the store: %s", name, error)
+                await self._pause(AFTER_TROUBLE)
+                continue
+            if not found:
+                await self._wait(name, news)
+
+    async def _wait(self, name: str, news: asyncio.Event) -> None:
+        """Wait for news, for the next due job, or for the time to look anyway, whichever comes first."""
+        timeout = POLL
+        if name in jobs.QUEUES:
+            try:
+                due_at = await self._store.read(jobs.next_due, name)
+            except StoreUnavailable:
+                due_at = None
+            if due_at is not None:
+                timeout = min(max((due_at - self._now()).total_seconds(), 0.005), POLL)
+        try:
+            async with asyncio.timeout(timeout):
+                await news.wait()
+        except TimeoutError:
+            return
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def stop(self, grace: float) -> None:
+        """Stop claiming, wait for what is being done, and leave the rest to the next start."""
+        self._stopping.set()
+        for name in ("unpack", "decide", *jobs.QUEUES):
+            self._store.waiter(name).set()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._acting:
+            _, late = await asyncio.wait(self._acting, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

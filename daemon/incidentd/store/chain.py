@@ -1,0 +1,55 @@
+"""The timeline's rows: appending to a subject's chain, and reading it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
+
+from incidentd.store.base import Tx, both
+from incidentd.store.tables import chain_head, timeline
+from incidentd.timeline import Actor, Draft, Entry, link
+
+_HEAD = select(chain_head.c.seq, chain_head.c.hash).where(chain_head.c.subject == bindparam("of"))
+_SET_HEAD = both(
+    lambda insert: (new := insert(chain_head)).on_conflict_do_update(
+        index_elements=["subject"], set_={"seq": new.excluded.seq, "hash": new.excluded.hash}
+    )
+)
+_READ = select(timeline).where(timeline.c.subject == bindparam("of")).order_by(timeline.c.seq)
+
+
+def append(tx: Tx, subject: str, actor: Actor, drafts: Iterable[Draft]) -> None:
+    """Write what happened at the end of a subject's chain, in one statement however many there are."""
+    drafts = tuple(drafts)
+    if not drafts:
+        return
+    head = tx.conn.execute(_HEAD, {"of": subject}).one_or_none()
+    seq, prev = (head.seq, head.hash) if head else (0, "")
+    rows = []
+    for draft in drafts:
+        seq += 1
+        entry = link(draft, subject=subject, seq=seq, at=tx.now, actor=actor, prev_hash=prev)
+        prev = entry.hash
+        rows.append(
+            {
+                "subject": subject, "seq": seq, "at": entry.at, "actor": actor.name, "via": actor.via, "key": actor.key,
+                "kind": entry.kind, "text": entry.text, "data": dict(entry.data), "prev_hash": entry.prev_hash,
+                "hash": entry.hash,
+            }
+        )  # fmt: skip
+    tx.conn.execute(timeline.insert(), rows)
+    tx.conn.execute(_SET_HEAD[tx.conn.dialect.name], {"subject": subject, "seq": seq, "hash": prev})
+
+
+def entries(tx: Tx, subject: str) -> tuple[Entry, ...]:
+    """Read a whole chain, oldest first."""
+    return tuple(_entry(row) for row in tx.conn.execute(_READ, {"of": subject}))
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        subject=row.subject, seq=row.seq, at=row.at, actor=Actor(name=row.actor, via=row.via, key=row.key),
+        kind=row.kind, text=row.text, data=row.data, prev_hash=row.prev_hash, hash=row.hash,
+    )  # fmt: skip

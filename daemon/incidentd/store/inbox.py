@@ -1,0 +1,331 @@
+"""Unpacking: from the bodies in the inbox to the known state of alerts, set by set, never alert by alert."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from incidentd.alerts import DECIDABLE, Alert, AlertGroup, AlertStatus, Change, Known, age, merge, parse_group
+from incidentd.errors import BodyRefused
+from incidentd.metrics import Metrics
+from incidentd.store.base import Tx, both
+from incidentd.store.tables import alert, alert_event, alert_group, group_member, inbox, quarantine
+
+BODIES = 200
+BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One body of the inbox, read."""
+
+    id: int
+    source: str
+    at: datetime
+    group: AlertGroup | None
+    """None when it can no longer be read; it was checked at the door, so this is a fault of ours, and is kept."""
+    refused: str = ""
+
+
+_NEW = select(inbox.c.id, inbox.c.source, inbox.c.at, inbox.c.body).where(inbox.c.done.is_(False))
+_NEXT = _NEW.order_by(inbox.c.id).limit(bindparam("most"))
+_DONE = update(inbox).where(inbox.c.id == bindparam("b_id")).values(done=True)
+_KNOWN = select(alert.c.fingerprint, alert.c.status, alert.c.starts_at, alert.c.ends_at, alert.c.version).where(
+    alert.c.source == bindparam("of_source"), alert.c.fingerprint.in_(bindparam("fingerprints", expanding=True))
+)
+_PUT = both(
+    lambda insert: (
+        (new := insert(alert)).on_conflict_do_update(
+            index_elements=["source", "fingerprint"],
+            set_={
+                name: getattr(new.excluded, name)
+                for name in (
+                    "status", "starts_at", "ends_at", "labels", "annotations", "generator_url", "seen_at",
+                    "changed_at", "version", "change", "undecided",
+                )
+            },
+        )
+    )
+)  # fmt: skip
+_SEEN = (
+    update(alert)
+    .where(alert.c.source == bindparam("b_source"), alert.c.fingerprint == bindparam("b_fingerprint"))
+    .values(seen_at=bindparam("b_at"), annotations=bindparam("b_annotations"))
+)
+_GROUP = both(
+    lambda insert: (
+        (new := insert(alert_group))
+        .on_conflict_do_update(
+            index_elements=["source", "receiver", "group_key_hash"],
+            set_={"truncated": new.excluded.truncated, "seen_at": new.excluded.seen_at},
+        )
+        .returning(alert_group.c.id)
+    )
+)
+_IN_GROUP = both(
+    lambda insert: (new := insert(group_member)).on_conflict_do_update(
+        index_elements=["group_id", "fingerprint"], set_={"present": new.excluded.present}
+    )
+)
+_GONE = (
+    update(group_member)
+    .where(
+        group_member.c.group_id == bindparam("b_group"),
+        group_member.c.fingerprint.not_in(bindparam("fingerprints", expanding=True)),
+    )
+    .values(present=False)
+)
+
+
+def next_deliveries(tx: Tx) -> list[Delivery]:
+    """Read the oldest bodies that were not unpacked yet, a batch's worth of them."""
+    deliveries: list[Delivery] = []
+    size = 0
+    for row in tx.conn.execute(_NEXT, {"most": BODIES}):
+        size += len(row.body)
+        if deliveries and size > BYTES:
+            break
+        deliveries.append(_read(row))
+    return deliveries
+
+
+def _read(row: Any) -> Delivery:
+    try:
+        return Delivery(id=row.id, source=row.source, at=row.at, group=parse_group(row.body))
+    except BodyRefused as error:
+        return Delivery(id=row.id, source=row.source, at=row.at, group=None, refused=str(error))
+
+
+class _Batch:
+    """The state of the alerts of one batch, as it becomes body by body."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], Known] = {}
+        self.versions: dict[tuple[str, str], int] = {}
+        self.changed: dict[tuple[str, str], dict[str, Any]] = {}
+        self.seen: dict[tuple[str, str], dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+
+    def take(self, delivery: Delivery, it: Alert) -> None:
+        """Let one alert of a body change what is known."""
+        key = (delivery.source, it.fingerprint)
+        before = self.known.get(key)
+        after, change = merge(before, it, delivery.at)
+        self.known[key] = after
+        if change is Change.REPEAT:
+            if key in self.changed:
+                self.changed[key]["seen_at"] = delivery.at
+            else:
+                self.seen[key] = {
+                    "b_source": delivery.source, "b_fingerprint": it.fingerprint, "b_at": delivery.at,
+                    "b_annotations": dict(it.annotations),
+                }  # fmt: skip
+            return
+        self._change(delivery, it, after, change)
+
+    def _change(self, delivery: Delivery, it: Alert, after: Known, change: Change) -> None:
+        key = (delivery.source, it.fingerprint)
+        earlier = self.changed.get(key)
+        self.versions[key] = self.versions.get(key, 0) + 1
+        self.seen.pop(key, None)
+        undecided = change in DECIDABLE or bool(earlier and earlier["undecided"])
+        self.changed[key] = {
+            "source": delivery.source, "fingerprint": it.fingerprint, "status": after.status.value,
+            "starts_at": after.starts_at, "ends_at": after.ends_at, "labels": dict(it.labels),
+            "annotations": dict(it.annotations), "generator_url": it.generator_url, "seen_at": delivery.at,
+            "changed_at": delivery.at, "version": self.versions[key], "change": change.value, "undecided": undecided,
+        }  # fmt: skip
+        self.events.append(
+            {
+                "source": delivery.source, "fingerprint": it.fingerprint, "change": change.value,
+                "starts_at": after.starts_at, "ends_at": after.ends_at, "at": delivery.at, "inbox_id": delivery.id,
+            }
+        )  # fmt: skip
+
+
+def unpack(tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[str, str]], str]) -> int:
+    """Bring the known state up to date with these bodies, in their order; give how many alerts have to be decided.
+
+    `severity` maps an alert's labels to the severity word that a metric is labelled with.
+    """
+    batch = _Batch()
+    _load_known(tx, batch, deliveries)
+    groups: dict[tuple[str, str, str], Delivery] = {}
+    for delivery in deliveries:
+        if delivery.group is None:
+            continue
+        for it in _firing_last(delivery.group.alerts):
+            batch.take(delivery, it)
+        groups[(delivery.source, delivery.group.receiver, delivery.group.group_key)] = delivery
+    _store_alerts(tx, batch)
+    for delivery in groups.values():
+        _store_group(tx, delivery)
+    _store_rejected(tx, deliveries)
+    tx.conn.execute(_DONE, [{"b_id": delivery.id} for delivery in deliveries])
+    _count(tx, batch, deliveries, severity)
+    undecided = sum(bool(row["undecided"]) for row in batch.changed.values())
+    if undecided:
+        tx.wake("decide")
+    return undecided
+
+
+def _firing_last(alerts: Iterable[Alert]) -> list[Alert]:
+    """Order the alerts of one body so that of two words about the same alert the firing one is the last."""
+    return sorted(alerts, key=lambda it: it.status is AlertStatus.FIRING)
+
+
+def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
+    wanted: dict[str, set[str]] = {}
+    for delivery in deliveries:
+        if delivery.group is not None:
+            wanted.setdefault(delivery.source, set()).update(it.fingerprint for it in delivery.group.alerts)
+    for source, fingerprints in wanted.items():
+        for part in _parts(sorted(fingerprints), 500):
+            for row in tx.conn.execute(_KNOWN, {"of_source": source, "fingerprints": part}):
+                key = (source, row.fingerprint)
+                batch.versions[key] = row.version
+                batch.known[key] = Known(status=AlertStatus(row.status), starts_at=row.starts_at, ends_at=row.ends_at)
+
+
+def _store_alerts(tx: Tx, batch: _Batch) -> None:
+    if batch.changed:
+        tx.conn.execute(_PUT[tx.conn.dialect.name], list(batch.changed.values()))
+    if batch.seen:
+        tx.conn.execute(_SEEN, list(batch.seen.values()))
+    if batch.events:
+        tx.conn.execute(alert_event.insert(), batch.events)
+
+
+def _store_group(tx: Tx, delivery: Delivery) -> None:
+    group = delivery.group
+    if group is None or not group.alerts:
+        return
+    digest = hashlib.sha256(group.group_key.encode()).hexdigest()
+    row = {
+        "source": delivery.source, "receiver": group.receiver, "group_key_hash": digest, "group_key": group.group_key,
+        "truncated": group.truncated, "seen_at": delivery.at,
+    }  # fmt: skip
+    group_id = tx.conn.execute(_GROUP[tx.conn.dialect.name], row).scalar_one()
+    present = sorted({it.fingerprint for it in group.alerts})
+    tx.conn.execute(
+        _IN_GROUP[tx.conn.dialect.name],
+        [{"group_id": group_id, "fingerprint": fingerprint, "present": True} for fingerprint in present],
+    )
+    if not group.truncated and len(present) <= 500:
+        # what a cut list does not hold may still be in the group
+        tx.conn.execute(_GONE, {"b_group": group_id, "fingerprints": present})
+
+
+def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
+    rows = [
+        {"source": d.source, "at": d.at, "reason": rejected.reason, "excerpt": rejected.excerpt}
+        for d in deliveries
+        if d.group is not None
+        for rejected in d.group.rejected
+    ]
+    rows += [
+        {"source": d.source, "at": d.at, "reason": d.refused, "excerpt": f"the whole of inbox row {d.id}"}
+        for d in deliveries
+        if d.group is None
+    ]
+    if rows:
+        tx.conn.execute(quarantine.insert(), rows)
+        tx.count(lambda m: m.quarantined_alerts_total.inc(len(rows)))
+
+
+def _count(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery], severity: Callable[[Mapping[str, str]], str]) -> None:
+    truncated = sum(d.group.truncated for d in deliveries if d.group is not None)
+    changed = [(row["status"], severity(row["labels"]), row) for row in batch.changed.values()]
+
+    def figures(m: Metrics) -> None:
+        m.alerts_truncated_total.inc(truncated)
+        for status, word, row in changed:
+            m.alerts_received_total.labels(status=status, severity=word).inc()
+            if row["change"] == Change.FIRED:
+                m.alert_delivery_lag_seconds.observe(age(row["starts_at"], row["changed_at"]).total_seconds())
+
+    tx.count(figures)
+
+
+def _parts(items: list[str], size: int) -> Iterable[list[str]]:
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+# -- what the engine takes next --------------------------------------------------------------------------------------
+
+_UNDECIDED = select(alert).where(alert.c.undecided.is_(True)).order_by(alert.c.changed_at).limit(bindparam("most"))
+_CLAIM = (
+    update(alert)
+    .where(
+        alert.c.source == bindparam("b_source"), alert.c.fingerprint == bindparam("b_fingerprint"),
+        alert.c.version == bindparam("b_version"), alert.c.undecided.is_(True),
+    )
+    .values(undecided=False)
+)  # fmt: skip
+_NOTE = (
+    update(alert)
+    .where(alert.c.source == bindparam("b_source"), alert.c.fingerprint == bindparam("b_fingerprint"))
+    .values(
+        decision=bindparam("b_decision"), rule=bindparam("b_rule"), reason=bindparam("b_reason"),
+        subject=bindparam("b_subject"),
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """An alert whose last change nobody decided about yet."""
+
+    source: str
+    fingerprint: str
+    status: AlertStatus
+    change: Change
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    generator_url: str
+    starts_at: datetime
+    changed_at: datetime
+    version: int
+
+    @property
+    def fires(self) -> bool:
+        """Whether it fires."""
+        return self.status is AlertStatus.FIRING
+
+
+def undecided(tx: Tx, most: int) -> list[Changed]:
+    """Read the alerts whose last change nobody decided about, the longest waiting first."""
+    return [
+        Changed(
+            source=row.source, fingerprint=row.fingerprint, status=AlertStatus(row.status), change=Change(row.change),
+            labels=row.labels, annotations=row.annotations, generator_url=row.generator_url, starts_at=row.starts_at,
+            changed_at=row.changed_at, version=row.version,
+        )
+        for row in tx.conn.execute(_UNDECIDED, {"most": most})
+    ]  # fmt: skip
+
+
+def claim_change(tx: Tx, it: Changed) -> bool:
+    """Take a change for this transaction; False when another replica, or a newer change, was faster."""
+    key = {"b_source": it.source, "b_fingerprint": it.fingerprint, "b_version": it.version}
+    return tx.conn.execute(_CLAIM, key).rowcount == 1
+
+
+def note_decision(tx: Tx, it: Changed, *, decision: str, rule: str, reason: str, subject: str) -> None:
+    """Keep with the alert what was decided about it, and why."""
+    row = {
+        "b_source": it.source, "b_fingerprint": it.fingerprint, "b_decision": decision, "b_rule": rule,
+        "b_reason": reason, "b_subject": subject,
+    }  # fmt: skip
+    tx.conn.execute(_NOTE, row)
+
+
+def alerts_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Any]:
+    """Read the rows of these alerts."""
+    wanted = select(alert).where(alert.c.source == source, alert.c.fingerprint.in_(fingerprints))
+    return list(tx.conn.execute(wanted))

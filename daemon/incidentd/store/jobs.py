@@ -1,0 +1,249 @@
+"""The one table of what must happen later: deadlines, notifications, Jira calls, playbook steps.
+
+A deadline is a job that is due in the future. Jobs are made, moved and cancelled in the transaction of the change that
+causes them. Claiming pushes `due_at` to the end of the lease, so a dead worker's job becomes due again by itself;
+finishing is fenced by attempt and owner, so a worker that lost its lease writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, func, select, update
+
+from incidentd.store.base import Tx, both
+from incidentd.store.tables import job
+
+TIMER = "timer"
+NOTIFY = "notify"
+JIRA = "jira"
+PLAYBOOK = "playbook"
+QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One thing to do later."""
+
+    id: int
+    queue: str
+    kind: str
+    subject: str
+    ukey: str
+    due_at: datetime
+    attempt: int
+    give_up_at: datetime | None
+    leased_by: str | None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime
+
+
+_LIVE = job.c.state == "live"
+_MINE = and_(
+    job.c.id == bindparam("b_id"),
+    _LIVE,
+    job.c.attempt == bindparam("b_attempt"),
+    job.c.leased_by.is_not_distinct_from(bindparam("b_owner")),
+)
+_SCHEDULE = both(
+    lambda insert: (
+        (new := insert(job)).on_conflict_do_update(
+            index_elements=["ukey"],
+            index_where=job.c.state == "live",
+            set_={
+                "due_at": new.excluded.due_at, "payload": new.excluded.payload, "kind": new.excluded.kind,
+                "give_up_at": new.excluded.give_up_at, "attempt": 0, "leased_by": None,
+            },
+        )
+    )
+)  # fmt: skip
+_CANCEL = (
+    update(job).where(job.c.ukey == bindparam("key"), _LIVE).values(state="cancelled", finished_at=bindparam("at"))
+)
+_CANCEL_SUBJECT = (
+    update(job)
+    .where(job.c.subject == bindparam("of"), job.c.queue == bindparam("in_queue"), _LIVE)
+    .values(state="cancelled", finished_at=bindparam("at"))
+)
+_OF_PAGE = (
+    select(job.c.id, job.c.ukey)
+    .where(job.c.subject == bindparam("of"), _LIVE)
+    .where(job.c.payload["page"].as_integer() == bindparam("of_page"))
+)
+_DUE = (
+    select(job.c.id)
+    .where(job.c.queue == bindparam("in_queue"), _LIVE, job.c.due_at <= bindparam("at"))
+    .order_by(job.c.due_at, job.c.id)
+    .limit(bindparam("most"))
+)
+_CLAIM = (
+    update(job)
+    .where(job.c.id.in_(_DUE), _LIVE)
+    .values(attempt=job.c.attempt + 1, leased_by=bindparam("me"), due_at=bindparam("until"))
+    .returning(job)
+)
+_FINISH = (
+    update(job).where(_MINE).values(state=bindparam("new"), finished_at=bindparam("at"), last_error=bindparam("why"))
+)
+_AGAIN = (
+    update(job)
+    .where(_MINE)
+    .values(
+        due_at=bindparam("at"), leased_by=None, last_error=bindparam("why"),
+        payload=bindparam("with_payload", type_=job.c.payload.type),
+    )
+)  # fmt: skip
+_OTHERS = (
+    select(func.count())
+    .where(job.c.queue == NOTIFY, job.c.id != bindparam("b_id"), job.c.state.in_(("live", "done")))
+    .where(job.c.subject == bindparam("of"), job.c.payload["page"].as_integer() == bindparam("of_page"))
+    .where(job.c.payload["step"].as_integer() == bindparam("of_step"))
+)
+_RENEW = update(job).where(_MINE).values(due_at=bindparam("at"))
+_MOVE = update(job).where(job.c.id == bindparam("b_id")).values(subject=bindparam("to"))
+_PUT_OFF = update(job).where(job.c.id == bindparam("b_id"), _LIVE).values(due_at=bindparam("at"))
+_NEXT = select(func.min(job.c.due_at)).where(job.c.queue == bindparam("in_queue"), _LIVE)
+_RELEASE = update(job).where(_LIVE, job.c.leased_by.is_not(None)).values(due_at=bindparam("at"), leased_by=None)
+_ONE_DUE = select(job).where(job.c.id == bindparam("b_id"), _LIVE, job.c.due_at <= bindparam("at"))
+_LIVE_KEY = select(job).where(job.c.ukey == bindparam("key"), _LIVE)
+
+
+def schedule(
+    tx: Tx,
+    *,
+    queue: str,
+    kind: str,
+    subject: str,
+    ukey: str,
+    due_at: datetime,
+    payload: Mapping[str, Any] | None = None,
+    give_up_at: datetime | None = None,
+) -> None:
+    """Make a job, or move the live one of the same key (which takes it away from whoever was at it)."""
+    tx.conn.execute(
+        _SCHEDULE[tx.conn.dialect.name],
+        {
+            "queue": queue, "kind": kind, "subject": subject, "ukey": ukey, "due_at": due_at, "payload": payload or {},
+            "give_up_at": give_up_at, "created_at": tx.now,
+        },
+    )  # fmt: skip
+    tx.wake(queue)
+
+
+def cancel(tx: Tx, ukey: str) -> None:
+    """Cancel the live job of this key, if there is one."""
+    tx.conn.execute(_CANCEL, {"key": ukey, "at": tx.now})
+
+
+def cancel_all(tx: Tx, subject: str, queue: str) -> None:
+    """Cancel every live job of a queue that concerns this subject."""
+    tx.conn.execute(_CANCEL_SUBJECT, {"of": subject, "in_queue": queue, "at": tx.now})
+
+
+def cancel_page(tx: Tx, subject: str, page_id: int) -> None:
+    """Cancel everything that a page would still do: its clocks, and its messages that were not sent."""
+    for row in tx.conn.execute(_OF_PAGE, {"of": subject, "of_page": page_id}).all():
+        cancel(tx, row.ukey)
+
+
+def move_page(tx: Tx, page_id: int, *, of: str, to: str) -> None:
+    """Let everything that a page will still do concern another subject."""
+    for row in tx.conn.execute(_OF_PAGE, {"of": of, "of_page": page_id}).all():
+        tx.conn.execute(_MOVE, {"b_id": row.id, "to": to})
+
+
+def claim(tx: Tx, queue: str, *, me: str, lease: timedelta, most: int) -> list[Job]:
+    """Take up to `most` due jobs for the length of a lease; each try counts, before anything is done."""
+    rows = tx.conn.execute(_CLAIM, {"in_queue": queue, "at": tx.now, "most": most, "me": me, "until": tx.now + lease})
+    return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
+
+
+def due_ids(tx: Tx, queue: str, most: int) -> list[int]:
+    """Name the jobs that are due, the longest waiting first."""
+    return list(tx.conn.execute(_DUE, {"in_queue": queue, "at": tx.now, "most": most}).scalars())
+
+
+def take(tx: Tx, job_id: int) -> Job | None:
+    """Take a due job that is done within this very transaction, and mark it done; None when it is not due any more."""
+    row = tx.conn.execute(_ONE_DUE, {"b_id": job_id, "at": tx.now}).one_or_none()
+    if row is None:
+        return None
+    taken = _job(row)
+    complete(tx, taken)
+    return taken
+
+
+def complete(tx: Tx, done: Job) -> bool:
+    """Mark a job done; False when the lease was lost, and then nothing that belongs to it may be written."""
+    return _finish(tx, done, "done", "")
+
+
+def bury(tx: Tx, given_up: Job, why: str) -> bool:
+    """Give a job up; False when the lease was lost."""
+    return _finish(tx, given_up, "dead", why)
+
+
+def retry(tx: Tx, failed: Job, *, at: datetime, why: str, known_undone: bool) -> bool:
+    """Put a job back for a later try; False when the lease was lost.
+
+    `known_undone` says that this try certainly had no effect; the payload counts the tries of which that is known.
+    """
+    payload = dict(failed.payload)
+    if known_undone and payload.get("known_undone", 0) == failed.attempt - 1:
+        payload["known_undone"] = failed.attempt
+    found = tx.conn.execute(_AGAIN, {**_mine(failed), "at": at, "why": why, "with_payload": payload})
+    tx.wake(failed.queue)
+    return found.rowcount == 1
+
+
+def renew(tx: Tx, held: Job, lease: timedelta) -> bool:
+    """Make a lease longer; False when it was lost."""
+    return tx.conn.execute(_RENEW, {**_mine(held), "at": tx.now + lease}).rowcount == 1
+
+
+def next_due(tx: Tx, queue: str) -> datetime | None:
+    """Say when the next job of a queue is due."""
+    found: datetime | None = tx.conn.execute(_NEXT, {"in_queue": queue}).scalar()
+    return found
+
+
+def release_all(tx: Tx) -> int:
+    """Make every leased job due now. Only where it is known that no other process lives: SQLite, at start."""
+    return tx.conn.execute(_RELEASE, {"at": tx.now}).rowcount
+
+
+def has_others_of_step(tx: Tx, one: Job) -> bool:
+    """Say whether another message of the same escalation step was delivered, or still may be."""
+    key = {"b_id": one.id, "of": one.subject, "of_page": one.payload["page"], "of_step": one.payload["step"]}
+    return bool(tx.conn.execute(_OTHERS, key).scalar())
+
+
+def put_off(tx: Tx, job_id: int, until: datetime) -> None:
+    """Make a job due later."""
+    tx.conn.execute(_PUT_OFF, {"b_id": job_id, "at": until})
+
+
+def live(tx: Tx, ukey: str) -> Job | None:
+    """Find the live job of this key."""
+    row = tx.conn.execute(_LIVE_KEY, {"key": ukey}).one_or_none()
+    return None if row is None else _job(row)
+
+
+def _finish(tx: Tx, finished: Job, state: str, why: str) -> bool:
+    found = tx.conn.execute(_FINISH, {**_mine(finished), "new": state, "at": tx.now, "why": why})
+    return found.rowcount == 1
+
+
+def _mine(held: Job) -> dict[str, Any]:
+    return {"b_id": held.id, "b_attempt": held.attempt, "b_owner": held.leased_by}
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id, queue=row.queue, kind=row.kind, subject=row.subject, ukey=row.ukey, due_at=row.due_at,
+        attempt=row.attempt, give_up_at=row.give_up_at, leased_by=row.leased_by, payload=row.payload,
+        created_at=row.created_at,
+    )  # fmt: skip

@@ -1,0 +1,204 @@
+"""Holds and incidents, and which alerts they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from incidentd.errors import Conflict, NotFound
+from incidentd.holds import OPEN, Hold
+from incidentd.incidents import ACTIVE, Incident
+from incidentd.store.base import Tx, both, dump, load, new_id
+from incidentd.store.tables import hold, incident, member
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One alert of one open hold or incident."""
+
+    subject: str
+    source: str
+    fingerprint: str
+    firing: bool
+
+
+# -- holds -----------------------------------------------------------------------------------------------------------
+
+_HOLD = select(hold.c.body).where(hold.c.id == bindparam("b_id"))
+_OPEN_HOLD = select(hold.c.body).where(
+    hold.c.source == bindparam("of_source"), hold.c.correlation_key == bindparam("key"), hold.c.open.is_(True)
+)
+_EARLIER_HOLD = (
+    select(hold.c.body)
+    .where(hold.c.source == bindparam("of_source"), hold.c.correlation_key == bindparam("key"), hold.c.open.is_(False))
+    .order_by(hold.c.ended_at.desc())
+    .limit(1)
+)
+_SAVE_HOLD = update(hold).where(hold.c.id == bindparam("b_id"))
+
+
+def insert_hold(tx: Tx, new: Hold) -> Hold:
+    """Store a new hold and give it its id."""
+    made = new_id(tx, hold, _hold_row(new))
+    new = replace(new, id=made)
+    save_hold(tx, new)
+    return new
+
+
+def save_hold(tx: Tx, changed: Hold) -> None:
+    """Store what became of a hold."""
+    tx.conn.execute(_SAVE_HOLD, {"b_id": changed.id, **_hold_row(changed)})
+
+
+def get_hold(tx: Tx, hold_id: int) -> Hold:
+    """Read a hold. Raises NotFound."""
+    body = tx.conn.execute(_HOLD, {"b_id": hold_id}).scalar()
+    if body is None:
+        raise NotFound(f"there is no HOLD-{hold_id}")
+    return load(body, Hold)
+
+
+def open_hold(tx: Tx, source: str, key: str) -> Hold | None:
+    """Find the open hold of a correlation key."""
+    body = tx.conn.execute(_OPEN_HOLD, {"of_source": source, "key": key}).scalar()
+    return None if body is None else load(body, Hold)
+
+
+def earlier_hold(tx: Tx, source: str, key: str) -> Hold | None:
+    """Find the hold of a correlation key that ended last."""
+    body = tx.conn.execute(_EARLIER_HOLD, {"of_source": source, "key": key}).scalar()
+    return None if body is None else load(body, Hold)
+
+
+def _hold_row(it: Hold) -> dict[str, Any]:
+    return {
+        "source": it.source, "correlation_key": it.correlation_key, "rule": it.rule, "title": it.title,
+        "severity": it.severity, "state": it.state.value, "open": it.state in OPEN, "opened_at": it.opened_at,
+        "ended_at": it.ended_at, "body": dump(it),
+    }  # fmt: skip
+
+
+# -- incidents -------------------------------------------------------------------------------------------------------
+
+_INCIDENT = select(incident.c.body).where(incident.c.id == bindparam("b_id"))
+_OPEN_INCIDENT = select(incident.c.body).where(
+    incident.c.source == bindparam("of_source"),
+    incident.c.correlation_key == bindparam("key"),
+    incident.c.open.is_(True),
+)
+_OF_HOLD = select(incident.c.body).where(incident.c.hold_id == bindparam("of_hold"))
+_SAVE_INCIDENT = update(incident).where(
+    incident.c.id == bindparam("b_id"), incident.c.version <= bindparam("b_version")
+)
+
+
+def insert_incident(tx: Tx, new: Incident) -> Incident:
+    """Store a new incident and give it its id."""
+    made = new_id(tx, incident, _incident_row(new))
+    new = replace(new, id=made)
+    save_incident(tx, new)
+    return new
+
+
+def save_incident(tx: Tx, changed: Incident) -> None:
+    """Store what became of an incident. Raises Conflict when somebody else changed it meanwhile."""
+    found = tx.conn.execute(
+        _SAVE_INCIDENT, {"b_id": changed.id, "b_version": changed.version, **_incident_row(changed)}
+    )
+    if found.rowcount != 1:
+        raise Conflict(f"{changed.key} was changed by somebody else meanwhile; look again")
+
+
+def get_incident(tx: Tx, incident_id: int) -> Incident:
+    """Read an incident. Raises NotFound."""
+    body = tx.conn.execute(_INCIDENT, {"b_id": incident_id}).scalar()
+    if body is None:
+        raise NotFound(f"there is no INC-{incident_id}")
+    return load(body, Incident)
+
+
+def open_incident(tx: Tx, source: str, key: str) -> Incident | None:
+    """Find the active incident of a correlation key."""
+    body = tx.conn.execute(_OPEN_INCIDENT, {"of_source": source, "key": key}).scalar()
+    return None if body is None else load(body, Incident)
+
+
+def incident_of_hold(tx: Tx, hold_id: int) -> Incident | None:
+    """Find the incident that a hold became."""
+    body = tx.conn.execute(_OF_HOLD, {"of_hold": hold_id}).scalar()
+    return None if body is None else load(body, Incident)
+
+
+def _incident_row(it: Incident) -> dict[str, Any]:
+    return {
+        "hold_id": it.hold_id, "source": it.source, "correlation_key": it.correlation_key, "title": it.title,
+        "severity": it.severity, "status": it.status.value, "open": it.status in ACTIVE, "declared_at": it.declared_at,
+        "version": it.version, "body": dump(it),
+    }  # fmt: skip
+
+
+# -- members ---------------------------------------------------------------------------------------------------------
+
+_JOIN = both(
+    lambda insert: (new := insert(member)).on_conflict_do_update(
+        index_elements=["subject", "source", "fingerprint"],
+        set_={"firing": new.excluded.firing, "open": new.excluded.open},
+    )
+)
+_MEMBERSHIPS = select(member.c.subject, member.c.source, member.c.fingerprint, member.c.firing).where(
+    member.c.source == bindparam("of_source"),
+    member.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
+    member.c.open.is_(True),
+)
+_FIRING = select(func.count()).where(member.c.subject == bindparam("of"), member.c.firing.is_(True))
+_CLOSE = update(member).where(member.c.subject == bindparam("of")).values(open=False)
+_COPY = both(
+    lambda insert: insert(member).from_select(
+        ["subject", "source", "fingerprint", "firing", "open", "joined_at"],
+        select(
+            bindparam("to").label("subject"), member.c.source, member.c.fingerprint, member.c.firing,
+            bindparam("opened", True).label("open"), member.c.joined_at,
+        ).where(member.c.subject == bindparam("of")),
+    )
+)  # fmt: skip
+_OF = select(member).where(member.c.subject == bindparam("of")).order_by(member.c.joined_at, member.c.fingerprint)
+
+
+def join(tx: Tx, subject: str, alerts: Iterable[tuple[str, str, bool]]) -> None:
+    """Make alerts (source, fingerprint, firing) members of a hold or incident, or say anew whether they fire."""
+    rows = [
+        {"subject": subject, "source": s, "fingerprint": f, "firing": on, "open": True, "joined_at": tx.now}
+        for s, f, on in alerts
+    ]
+    if rows:
+        tx.conn.execute(_JOIN[tx.conn.dialect.name], rows)
+
+
+def memberships(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Membership]:
+    """Find the open holds and incidents that alerts are members of."""
+    rows = tx.conn.execute(_MEMBERSHIPS, {"of_source": source, "fingerprints": list(fingerprints)})
+    return [Membership(row.subject, row.source, row.fingerprint, row.firing) for row in rows]
+
+
+def members(tx: Tx, subject: str) -> list[Membership]:
+    """List the alerts of a hold or incident."""
+    rows = tx.conn.execute(_OF, {"of": subject})
+    return [Membership(row.subject, row.source, row.fingerprint, row.firing) for row in rows]
+
+
+def firing(tx: Tx, subject: str) -> int:
+    """Count the alerts of a hold or incident that fire."""
+    return int(tx.conn.execute(_FIRING, {"of": subject}).scalar_one())
+
+
+def close_members(tx: Tx, subject: str) -> None:
+    """Say that a hold or incident follows its alerts no longer."""
+    tx.conn.execute(_CLOSE, {"of": subject})
+
+
+def copy_members(tx: Tx, *, of: str, to: str) -> None:
+    """Make an incident about the alerts that its hold was about."""
+    tx.conn.execute(_COPY[tx.conn.dialect.name], {"of": of, "to": to})

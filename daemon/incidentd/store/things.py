@@ -1,0 +1,243 @@
+"""Pages, playbook runs, action items, postmortems and references to other systems: stored, saved, found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from incidentd.actionitems import ActionItem
+from incidentd.errors import Conflict, NotFound
+from incidentd.pages import Page
+from incidentd.playbooks import FINISHED, Run, StepResult, StepState
+from incidentd.store.base import Tx, both, dump, load, new_id
+from incidentd.store.tables import action_item, external_ref, link_use, page, playbook_run, playbook_step, postmortem
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+_PAGE = select(page.c.body).where(page.c.id == bindparam("b_id"))
+_PAGES_OF = select(page.c.body).where(page.c.subject == bindparam("of")).order_by(page.c.id)
+_SAVE_PAGE = update(page).where(page.c.id == bindparam("b_id"))
+
+
+def insert_page(tx: Tx, new: Page) -> Page:
+    """Store a new page and give it its id."""
+    made = new_id(tx, page, _page_row(new))
+    new = replace(new, id=made)
+    save_page(tx, new)
+    return new
+
+
+def save_page(tx: Tx, changed: Page) -> None:
+    """Store what became of a page."""
+    tx.conn.execute(_SAVE_PAGE, {"b_id": changed.id, **_page_row(changed)})
+
+
+def get_page(tx: Tx, page_id: int) -> Page:
+    """Read a page. Raises NotFound."""
+    body = tx.conn.execute(_PAGE, {"b_id": page_id}).scalar()
+    if body is None:
+        raise NotFound(f"there is no PAGE-{page_id}")
+    return load(body, Page)
+
+
+def pages_of(tx: Tx, subject: str) -> list[Page]:
+    """List the pages of a hold or incident, oldest first."""
+    return [load(body, Page) for body in tx.conn.execute(_PAGES_OF, {"of": subject}).scalars()]
+
+
+def use_link(tx: Tx, nonce: str) -> None:
+    """Note that an action link acted. Raises Conflict when it did so before."""
+    if tx.conn.execute(select(link_use.c.at).where(link_use.c.nonce == nonce)).one_or_none() is not None:
+        raise Conflict("this link was used already")
+    tx.conn.execute(insert(link_use), {"nonce": nonce, "at": tx.now})
+
+
+def _page_row(it: Page) -> dict[str, Any]:
+    return {
+        "subject": it.subject, "state": it.state.value, "title": it.title, "started_at": it.started_at, "body": dump(it),
+    }  # fmt: skip
+
+
+# -- playbook runs ---------------------------------------------------------------------------------------------------
+
+_RUN = select(playbook_run.c.body).where(playbook_run.c.id == bindparam("b_id"))
+_RUNS_OF = select(playbook_run.c.body).where(playbook_run.c.subject == bindparam("of")).order_by(playbook_run.c.id)
+_SAVE_RUN = update(playbook_run).where(playbook_run.c.id == bindparam("b_id"))
+_RECENT = (
+    select(playbook_run.c.body)
+    .where(playbook_run.c.started_at >= bindparam("since"), playbook_run.c.state != "refused")
+    .order_by(playbook_run.c.id)
+)
+_STEP = both(
+    lambda insert: (new := insert(playbook_step)).on_conflict_do_update(
+        index_elements=["run_id", "phase", "idx"],
+        set_={
+            name: getattr(new.excluded, name) for name in ("state", "started_at", "finished_at", "summary", "output")
+        },
+    )
+)
+_STEP_STATE = select(playbook_step.c.state).where(
+    playbook_step.c.run_id == bindparam("b_run"),
+    playbook_step.c.phase == bindparam("of_phase"),
+    playbook_step.c.idx == bindparam("at_idx"),
+)
+
+
+def insert_run(tx: Tx, new: Run) -> Run:
+    """Store a new run and give it its id. Raises Conflict when another run works on the same target."""
+    row = _run_row(new)
+    busy = select(func.count()).where(playbook_run.c.target == new.target, playbook_run.c.active.is_(True))
+    if row["active"] and tx.conn.execute(busy).scalar():
+        raise Conflict(f"another run works on {new.target}")
+    made = new_id(tx, playbook_run, row)
+    new = replace(new, id=made)
+    save_run(tx, new)
+    return new
+
+
+def save_run(tx: Tx, changed: Run) -> None:
+    """Store what became of a run. Raises Conflict when another run works on the same target."""
+    try:
+        tx.conn.execute(_SAVE_RUN, {"b_id": changed.id, **_run_row(changed)})
+    except IntegrityError:
+        raise Conflict(f"another run works on {changed.target}") from None
+
+
+def get_run(tx: Tx, run_id: int) -> Run:
+    """Read a run. Raises NotFound."""
+    body = tx.conn.execute(_RUN, {"b_id": run_id}).scalar()
+    if body is None:
+        raise NotFound(f"there is no RUN-{run_id}")
+    return load(body, Run)
+
+
+def runs_of(tx: Tx, subject: str) -> list[Run]:
+    """List the runs of a hold or incident, oldest first."""
+    return [load(body, Run) for body in tx.conn.execute(_RUNS_OF, {"of": subject}).scalars()]
+
+
+def recent_runs(tx: Tx, since: datetime) -> list[Run]:
+    """List the runs that began since then, refused ones left out."""
+    return [load(body, Run) for body in tx.conn.execute(_RECENT, {"since": since}).scalars()]
+
+
+def step_started(tx: Tx, run: Run, idx: int, name: str) -> None:
+    """Say that a step begins; it stays so when a crash falls into it."""
+    _write_step(tx, run, idx, {"name": name, "state": StepState.STARTED.value, "started_at": tx.now})
+
+
+def step_ended(tx: Tx, run: Run, idx: int, *, name: str, state: StepState, result: StepResult, began: datetime) -> None:
+    """Say how a step ended."""
+    row = {
+        "name": name, "state": state.value, "started_at": began, "finished_at": tx.now, "summary": result.summary,
+        "output": result.output,
+    }  # fmt: skip
+    _write_step(tx, run, idx, row)
+
+
+def step_state(tx: Tx, run: Run, idx: int) -> StepState | None:
+    """Say how a step of a run stands; None when it never began."""
+    found = tx.conn.execute(_STEP_STATE, {"b_run": run.id, "of_phase": run.phase, "at_idx": idx}).scalar()
+    return None if found is None else StepState(found)
+
+
+def _write_step(tx: Tx, run: Run, idx: int, row: dict[str, Any]) -> None:
+    blank = {"finished_at": None, "summary": "", "output": ""}
+    tx.conn.execute(_STEP[tx.conn.dialect.name], {**blank, **row, "run_id": run.id, "phase": run.phase, "idx": idx})
+
+
+def _run_row(it: Run) -> dict[str, Any]:
+    return {
+        "subject": it.subject, "playbook": it.playbook, "target": it.target, "state": it.state.value,
+        "active": it.state not in FINISHED and it.state != "proposed", "started_at": it.started_at,
+        "finished_at": it.finished_at, "body": dump(it),
+    }  # fmt: skip
+
+
+# -- action items, postmortems, references ---------------------------------------------------------------------------
+
+_ITEM = select(action_item.c.body).where(action_item.c.id == bindparam("b_id"))
+_ITEMS_OF = select(action_item.c.body).where(action_item.c.subject == bindparam("of")).order_by(action_item.c.id)
+_TICKET = (
+    select(action_item.c.body)
+    .where(
+        action_item.c.source == bindparam("of_source"),
+        action_item.c.correlation_key == bindparam("key"),
+        action_item.c.state.not_in(("done", "declined")),
+    )
+    .order_by(action_item.c.id.desc())
+    .limit(1)
+)
+_SAVE_ITEM = update(action_item).where(action_item.c.id == bindparam("b_id"))
+_REF = select(external_ref.c.external_id, external_ref.c.url).where(external_ref.c.idem == bindparam("key"))
+_SET_REF = both(lambda insert: insert(external_ref).on_conflict_do_nothing(index_elements=["idem"]))
+
+
+def insert_item(tx: Tx, new: ActionItem, *, source: str = "") -> ActionItem:
+    """Store a new action item and give it its id."""
+    made = new_id(tx, action_item, {**_item_row(new), "source": source})
+    new = replace(new, id=made)
+    save_item(tx, new)
+    return new
+
+
+def save_item(tx: Tx, changed: ActionItem) -> None:
+    """Store what became of an action item."""
+    tx.conn.execute(_SAVE_ITEM, {"b_id": changed.id, **_item_row(changed)})
+
+
+def get_item(tx: Tx, item_id: int) -> ActionItem:
+    """Read an action item. Raises NotFound."""
+    body = tx.conn.execute(_ITEM, {"b_id": item_id}).scalar()
+    if body is None:
+        raise NotFound(f"there is no AI-{item_id}")
+    return load(body, ActionItem)
+
+
+def items_of(tx: Tx, subject: str) -> list[ActionItem]:
+    """List the action items of an incident, oldest first."""
+    return [load(body, ActionItem) for body in tx.conn.execute(_ITEMS_OF, {"of": subject}).scalars()]
+
+
+def open_ticket(tx: Tx, source: str, key: str) -> ActionItem | None:
+    """Find the backlog item of a correlation key that is not finished."""
+    body = tx.conn.execute(_TICKET, {"of_source": source, "key": key}).scalar()
+    return None if body is None else load(body, ActionItem)
+
+
+def save_postmortem(tx: Tx, incident_id: int, *, owner: str, due_at: datetime | None, markdown: str) -> bool:
+    """Store the first draft of an incident's postmortem; False when there is one already, which stays as it is."""
+    there = select(postmortem.c.id).where(postmortem.c.incident_id == incident_id)
+    if tx.conn.execute(there).one_or_none() is not None:
+        return False
+    row = {
+        "incident_id": incident_id, "state": "draft", "owner": owner, "due_at": due_at, "drafted_at": tx.now,
+        "markdown": markdown,
+    }  # fmt: skip
+    tx.conn.execute(insert(postmortem), row)
+    return True
+
+
+def external_id(tx: Tx, idem: str) -> tuple[str, str] | None:
+    """Find what an effect left in another system: its id there, and its URL."""
+    row = tx.conn.execute(_REF, {"key": idem}).one_or_none()
+    return None if row is None else (row.external_id, row.url)
+
+
+def remember_external(tx: Tx, idem: str, *, system: str, external_id: str, url: str, subject: str) -> None:
+    """Note what an effect left in another system; the first note stays."""
+    row = {
+        "idem": idem, "system": system, "external_id": external_id, "url": url, "subject": subject, "at": tx.now,
+    }  # fmt: skip
+    tx.conn.execute(_SET_REF[tx.conn.dialect.name], row)
+
+
+def _item_row(it: ActionItem) -> dict[str, Any]:
+    return {
+        "uuid": it.uuid, "subject": it.subject, "title": it.title, "state": it.state.value, "priority": it.priority,
+        "due": it.due, "correlation_key": it.correlation_key, "created_at": it.created_at, "body": dump(it),
+    }  # fmt: skip
