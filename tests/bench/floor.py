@@ -1,0 +1,126 @@
+"""Floors: the least that any receiver in Python must do, as bare aiohttp servers.
+
+python -m tests.bench.floor PORT parse      read the body, decode it with msgspec, answer
+python -m tests.bench.floor PORT commit     the same, and answer after the body is in SQLite (WAL, synchronous=FULL);
+                                            one writer thread takes everything that waits into one commit
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+PATH = "/api/v1/alertmanager"
+_MOST = 256
+"""Bodies in one commit."""
+
+
+class Alert(msgspec.Struct):
+    """An alert of the body, typed."""
+
+    status: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str  # Alertmanager's own names
+    endsAt: str
+    fingerprint: str
+
+
+class Body(msgspec.Struct):
+    """A webhook body, typed."""
+
+    receiver: str
+    groupKey: str
+    alerts: list[Alert]
+
+
+decode = msgspec.json.Decoder(Body).decode
+Keep = Callable[[bytes], Awaitable[None]]
+
+
+class Journal:
+    """One table, one writer thread, group commit."""
+
+    def __init__(self, path: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]]] = queue.SimpleQueue()
+        self._path = path
+        threading.Thread(target=self._write, daemon=True).start()
+
+    async def keep(self, body: bytes) -> None:
+        """Return when the body is on the disk."""
+        future = self._loop.create_future()
+        self._waiting.put((body, future))
+        await future
+
+    def _write(self) -> None:
+        db = sqlite3.connect(self._path, isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("CREATE TABLE journal(id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        while True:
+            batch = [self._waiting.get()]
+            while len(batch) < _MOST and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO journal(body) VALUES(?)", [(body,) for body, _ in batch])
+            db.execute("COMMIT")
+            self._loop.call_soon_threadsafe(_answer, [future for _, future in batch])
+
+
+def _answer(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
+
+
+async def _forget(body: bytes) -> None:
+    return
+
+
+def application(keep: Keep) -> web.Application:
+    """Make a server that answers each body after it is kept."""
+
+    async def receive(request: web.Request) -> web.Response:
+        body = await request.read()
+        decode(body)
+        await keep(body)
+        return web.Response(body=b"{}", content_type="application/json")
+
+    async def ready(request: web.Request) -> web.Response:
+        return web.Response(text="ready")
+
+    app = web.Application()
+    app.router.add_post(PATH, receive)
+    app.router.add_get("/-/ready", ready)
+    return app
+
+
+async def serve(port: int, mode: str, db: str) -> None:
+    """Answer until the process is ended."""
+    keep = Journal(db).keep if mode == "commit" else _forget
+    runner = web.AppRunner(application(keep), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("mode", choices=["parse", "commit"])
+    parser.add_argument("--db", default="floor.db")
+    asked = parser.parse_args()
+    asyncio.run(serve(asked.port, asked.mode, asked.db))
+
+
+if __name__ == "__main__":
+    main()

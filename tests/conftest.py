@@ -1,0 +1,95 @@
+"""What every test has: programs it may need, properties at two sizes, and a free port.
+
+INCIDENTD_TEST_LONG=1    the same tests at full counts (`make test-long`)
+INCIDENTD_REQUIRE_ALL=1  a test that lacks its program fails the run (`.ci/run`)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.programs import find, package_of
+
+LACKING = pytest.StashKey[list[tuple[pytest.Item, list[str]]]]()
+
+# Seeded (derandomized) at both sizes: a failure of yesterday fails today as well.
+settings.register_profile(
+    "fast", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("long", settings.get_profile("fast"), max_examples=2000, stateful_step_count=100)
+settings.load_profile("long" if os.environ.get("INCIDENTD_TEST_LONG") == "1" else "fast")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Give a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture(autouse=True)
+def no_lost_errors_of_tasks() -> Iterator[None]:
+    """Fail a test whose tasks failed unseen; asyncio only logs that."""
+    lost: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: lost.append(record.getMessage())  # type: ignore[method-assign]  # all that it is for
+    logging.getLogger("asyncio").addHandler(handler)
+    yield
+    logging.getLogger("asyncio").removeHandler(handler)
+    assert not lost, "\n".join(lost)
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m: a test that nobody asked for lacks nothing
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests whose program is not installed; the summary says what they would have shown."""
+    lacking = [(item, missing) for item in items if (missing := [name for name in needed(item) if find(name) is None])]
+    config.stash[LACKING] = lacking
+    if lacking:
+        out = [item for item, _ in lacking]
+        items[:] = [item for item in items if item not in out]
+        config.hook.pytest_deselected(items=out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that was to show everything and could not."""
+    if session.config.stash.get(LACKING, []) and requires_all() and session.exitstatus in (0, 5):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List what was not shown, and what to install for it."""
+    lacking = config.stash.get(LACKING, [])
+    if not lacking:
+        return
+    terminalreporter.section("not shown here, for want of a program")
+    for item, missing in lacking:
+        terminalreporter.line(f"{sentence(item)}\n    {item.nodeid} needs {', '.join(missing)}")
+    packages = sorted({package_of(name) for _, missing in lacking for name in missing})
+    terminalreporter.line(f"To see them: apt-get install {' '.join(packages)}")
+    if requires_all():
+        terminalreporter.line("INCIDENTD_REQUIRE_ALL=1: that fails the run.", red=True)
+
+
+def needed(item: pytest.Item) -> Iterable[str]:
+    """Give the programs that a test is marked to need."""
+    return dict.fromkeys(str(name) for mark in item.iter_markers("needs") for name in mark.args)
+
+
+def sentence(item: pytest.Item) -> str:
+    """Say what a test shows: the first line of its docstring, else its name."""
+    doc: str = getattr(getattr(item, "function", None), "__doc__", None) or ""
+    words = item.name.removeprefix("test_").replace("_", " ")
+    return doc.strip().partition("\n")[0] or words[:1].upper() + words[1:]
+
+
+def requires_all() -> bool:
+    """Say whether this run must show everything."""
+    return os.environ.get("INCIDENTD_REQUIRE_ALL") == "1"

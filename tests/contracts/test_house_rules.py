@@ -1,0 +1,93 @@
+"""The house rules that no tool checks: sizes, words, and where a broad `except` may stand."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from incidentd.metrics import families
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "daemon" / "incidentd"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.read_text())
+# Where catching everything is the point: the boundary of a step, of a request, of a unit of work, and of a thread that
+# hands over what it caught. Another one is a decision to be taken here.
+BROAD = {"engine/loop.py", "web/answers.py", "store/writer.py", "tickets/client.py"}
+MIGRATIONS = "store/migrations/versions"  # written once by a tool, and read by nobody twice
+UNFINISHED = re.compile(r"#.*\b(TO[D]O|FIX[M]E|XX[X])\b|raise NotImplemented[E]rror")  # so that it does not find itself
+HOLES = re.compile(r"pytest\.(skip|mark\.skip|mark\.xfail|importor[s]kip|xfail)\b")
+ELSEWHERE = re.compile(r"/[w]ork/|/[f]arm/|\.\./[s]hared|pypi[.]org|files[.]pythonhosted|registry[.]npmjs|deb[.]debian")
+
+
+def tracked() -> Iterator[tuple[Path, str]]:
+    """Give every file of the project that is text, with what it says."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.is_file() and path.stat().st_size < 400_000:
+            try:
+                yield path.relative_to(ROOT), path.read_text()
+            except UnicodeDecodeError:
+                continue
+
+
+def name(path: Path) -> str:
+    """Name a module as its test's id."""
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_a_module_says_what_it_is_for_and_fits_a_readers_head(module: Path) -> None:
+    text = module.read_text()
+    assert text.count("\n") <= 400 or name(module).startswith(MIGRATIONS), "make it a package of the same name"
+    assert ast.get_docstring(ast.parse(text)), "the first line of a file is one plain sentence"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_a_function_fits_on_a_screen(module: Path) -> None:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not name(module).startswith(MIGRATIONS):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert lines <= 50, f"{node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_only_a_boundary_catches_everything(module: Path) -> None:
+    broad = [
+        node.lineno
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+        and not isinstance(node.body[-1], ast.Raise)
+    ]
+    assert not broad or name(module) in BROAD, f"lines {broad}"
+
+
+def test_nothing_is_left_unfinished() -> None:
+    assert not [str(path) for path, text in tracked() if path.suffix == ".py" and UNFINISHED.search(text)]
+
+
+def test_no_test_is_a_hole() -> None:
+    """A test that cannot run here is deselected with its sentence in the summary; it is never skipped in silence."""
+    assert not [str(path) for path, text in tracked() if path.parts[0] == "tests" and HOLES.search(text)]
+
+
+def test_the_project_names_no_machine_and_no_registry() -> None:
+    found = [str(path) for path, text in tracked() if ELSEWHERE.search(text) and path.parts[:2] != ("tests", "data")]
+    assert not found
+
+
+def test_every_metric_is_counted_somewhere() -> None:
+    """A metric that nothing sets would stand at zero and look like good news."""
+    own = (PACKAGE / "metrics/__init__.py").read_text()
+    others = "".join(module.read_text() for module in MODULES if "metrics" not in module.parts)
+    unset = [f.attribute for f in families() if f".{f.attribute}" not in others and f"self.{f.attribute}" not in own]
+    assert not unset

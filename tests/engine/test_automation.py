@@ -1,0 +1,158 @@
+"""Playbook runs through the engine: guards, verification, crashes, and what a hold makes of it."""
+
+import json
+
+from incidentd import config
+from incidentd.engine import automation, commands
+from incidentd.errors import Location
+from incidentd.holds import HoldPolicy, HoldState, Outcome
+from incidentd.matchers import parse_matcher
+from incidentd.playbooks import Mode, Playbook, Run, RunState, StepResult
+from incidentd.rules import CATCH_ALL, Decide, SeverityRule
+from incidentd.settings import Automation, Settings
+from incidentd.store import jobs, things
+from incidentd.timeline import Actor
+from tests.engine.world import Making, World, minutes, policy, roster
+
+ANA = Actor(name="ana", via="api")
+DOCUMENT = {
+    "kind": "playbook", "name": "restart-worker", "title": "Restart a worker", "mode": "auto",
+    "inputs": {"instance": {"from": "labels.instance", "pattern": "[a-z0-9-]{1,40}"}},
+    "target": "{{ inputs.instance }}", "risk": "low", "manual_minutes": 12,
+    "steps": [
+        {"name": "restart", "command": ["restart", "{{ inputs.instance }}"], "idempotent": False},
+        {"name": "answers", "http": {"url": "http://{{ inputs.instance }}:8080/healthz"}},
+    ],
+    "verify": {"promql": {"query": "up", "is": "> 0"}, "for": "2m", "within": "5m"},
+    "on_failure": "declare",
+}  # fmt: skip
+
+
+def playbook(**changes: object) -> Playbook:
+    return config.playbook_from({**DOCUMENT, **changes}, Location("worker.yaml", 1))
+
+
+RULE = SeverityRule(
+    name="worker", match=(parse_matcher('alertname="WorkerStuck"'),), decide=Decide.HOLD, severity="sev3",
+    urgency="urgent", page="platform", playbook="restart-worker",
+    hold=HoldPolicy(no_progress_after=minutes(20), quiet=minutes(1)),
+)  # fmt: skip
+
+
+def settings(book: Playbook, mode: Mode = Mode.AUTO) -> Settings:
+    return Settings(
+        external_url="http://incidentd.example.org", rules=(RULE, CATCH_ALL), playbooks={book.name: book},
+        roster=roster("ana", "ben"), escalations=policy("platform", (0, "ana"), (30, "ben")),
+        automation=Automation(mode=mode),
+    )  # fmt: skip
+
+
+async def run_of(w: World, number: int = 1) -> Run:
+    return await w.store.read(things.get_run, number)
+
+
+async def test_a_verified_playbook_heals_without_waking_anybody(world: Making) -> None:
+    w = await world(settings(playbook()))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    assert (await run_of(w)).state is RunState.VERIFYING
+    await w.at(1)
+    await w.send(w.resolved("WorkerStuck", instance="w-3"))
+    await w.at(4)
+
+    assert (await run_of(w)).state is RunState.VERIFIED
+    assert (await w.hold()).outcome is Outcome.AUTO_REMEDIATED or (await w.hold()).state is HoldState.CLOSED
+    assert w.post.sent == []
+    assert w.hands.done[:2] == ["restart", "answers"]
+
+
+async def test_a_playbook_that_does_not_help_declares_and_pages(world: Making) -> None:
+    w = await world(settings(playbook()))
+    w.hands.answers["verify"] = StepResult(ok=False, summary="0")
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    assert w.post.sent == []
+    await w.at(5)
+
+    assert (await run_of(w)).state is RunState.VERIFY_FAILED
+    assert (await w.hold()).outcome is Outcome.DECLARED_PLAYBOOK_FAILED
+    assert len(w.post.to("ana/mail")) == 1
+
+
+async def test_a_step_that_fails_ends_the_run_and_declares(world: Making) -> None:
+    w = await world(settings(playbook()))
+    w.hands.answers["restart"] = StepResult(ok=False, summary="exit 1")
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+
+    assert (await run_of(w)).state is RunState.FAILED
+    assert w.hands.done == ["restart"]
+    assert (await w.incident()).hold_id == 1
+
+
+async def test_an_input_that_does_not_match_its_pattern_runs_nothing_and_pages(world: Making) -> None:
+    w = await world(settings(playbook()))
+    await w.send(w.firing("WorkerStuck", instance="w-3; rm -rf /"))
+
+    assert w.hands.done == []
+    assert "run.refused" in await w.kinds("HOLD-1")
+    assert len(w.post.to("ana/mail")) == 1
+
+
+async def test_a_half_run_step_that_is_not_idempotent_is_interrupted_and_a_person_is_asked(world: Making) -> None:
+    w = await world(settings(playbook()))
+
+    async def begin_and_die() -> None:
+        await w.engine.decide_one()
+        claimed = await w.store.write(jobs.claim, jobs.PLAYBOOK, me="dead", lease=minutes(1), most=1)
+        await w.store.write(automation.step_due, w.settings, claimed[0])
+
+    await w.store.append("default", json.dumps({"alerts": [w.firing("WorkerStuck", instance="w-3")]}).encode())
+    await w.engine.unpack()
+    await begin_and_die()
+    await w.store.write(jobs.release_all)
+    await w.settle()
+
+    assert (await run_of(w)).state is RunState.INTERRUPTED
+    assert w.hands.done == []
+    assert len(w.post.to("ana/mail")) == 1
+
+
+async def test_a_run_that_waits_for_approval_begins_when_it_is_given(world: Making) -> None:
+    w = await world(settings(playbook(), mode=Mode.APPROVE))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    assert (await run_of(w)).state is RunState.PROPOSED
+    assert len(w.post.to("ana/mail")) == 1
+
+    await w.do(commands.approve_run, 1, actor=ANA)
+    assert w.hands.done[:2] == ["restart", "answers"]
+
+
+async def test_one_run_at_a_time_works_on_a_target(world: Making) -> None:
+    w = await world(settings(playbook()))
+    await w.send(w.firing("WorkerStuck", instance="w-3", service="a"))
+    await w.send(w.firing("WorkerStuck", instance="w-3", service="b"))
+
+    assert w.hands.done.count("restart") == 1
+    assert any("may not run" in text for text in await w.story("HOLD-2"))
+
+
+async def test_a_run_keeps_the_playbook_that_it_began_with(world: Making) -> None:
+    w = await world(settings(playbook(), mode=Mode.APPROVE))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    w.settings = settings(playbook(steps=[{"name": "something else", "command": ["true"]}]), mode=Mode.APPROVE)
+    await w.do(commands.approve_run, 1, actor=ANA)
+
+    assert "restart" in w.hands.done
+
+
+async def test_a_lost_lease_writes_nothing(world: Making) -> None:
+    w = await world(settings(playbook(), mode=Mode.APPROVE))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.store.write(commands.approve_run, w.settings, 1, actor=ANA)
+    old = (await w.store.write(jobs.claim, jobs.PLAYBOOK, me="slow", lease=minutes(1), most=1))[0]
+    due = await w.store.write(automation.step_due, w.settings, old)
+    w.clock[0] += minutes(2)
+    await w.store.write(jobs.claim, jobs.PLAYBOOK, me="other", lease=minutes(1), most=1)
+
+    assert due is not None
+    written = await w.store.write(automation.step_done, w.settings, old, due, StepResult(ok=True, summary="late"))
+    assert written is False
+    assert (await run_of(w)).cursor == 0

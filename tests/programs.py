@@ -1,0 +1,31 @@
+"""Programs of others that tests run: what they are called on the PATH, and what brings them."""
+
+from __future__ import annotations
+
+import shutil
+
+# Debian's own names first; what upstream calls it second.
+_NAMES = {"alertmanager": ("prometheus-alertmanager", "alertmanager")}
+_PACKAGES = {
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
+}
+
+
+def find(program: str) -> str | None:
+    """Give the path of a program, None if it is not installed."""
+    return next((path for name in _NAMES.get(program, (program,)) if (path := shutil.which(name))), None)
+
+
+def path_of(program: str) -> str:
+    """Give the path of a program that the test says it needs."""
+    path = find(program)
+    assert path is not None, f"mark the test with @pytest.mark.needs({program!r})"
+    return path
+
+
+def package_of(program: str) -> str:
+    """Give the Debian package that brings a program."""
+    return _PACKAGES.get(program, program)
