@@ -12,7 +12,6 @@ import os
 import secrets
 import signal
 import socket
-import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -143,7 +142,6 @@ class House:
             store = await open_store(self._settings.store, self._clock, self.metrics)
             self._store = store
             stack.push_async_callback(store.close)
-            self.metrics.store_info.labels(engine="sqlite", version=sqlite3.sqlite_version).set(1)
             await self._refuse_open_door(store)
             await store.write(jobs.release_all)
             key = link_key(self._settings)
@@ -181,6 +179,7 @@ class House:
         """Open the doors; none knows another, so what one needs of another is handed to it here."""
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=200, limit_per_host=20), trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"incidentd/{__version__}"},
         )  # fmt: skip
         stack.push_async_callback(session.close)
@@ -194,6 +193,8 @@ class House:
             if of is None or of.prometheus is None:
                 raise PermanentError(f"the source {source} has no prometheus in the configuration; add one")
             answer = await Prometheus(of.prometheus, session).query(promql)
+            if answer.value is None and answer.samples:
+                raise PermanentError(answer.reason)
             return answer.value
 
         runner = Runner(session, query, self.redactor, os.environ)

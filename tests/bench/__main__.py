@@ -101,11 +101,17 @@ def measure_all(rounds: int, seconds: float) -> Measured:
         for turn in range(rounds):
             for connections in CONNECTIONS:
                 for server in SERVERS[turn % 3 :] + SERVERS[: turn % 3]:
-                    print(f"\r\033[Kround {turn + 1} of {rounds}: {server} at {connections}", end="", file=sys.stderr)
+                    say(f"round {turn + 1} of {rounds}: {server} at {connections}")
                     figures = measure(server, connections, seconds, Path(folder))
                     measured.setdefault((server, connections), []).append(figures)
-    print("\r\033[K", end="", file=sys.stderr)
+    say("")
     return measured
+
+
+def say(text: str) -> None:
+    """Show somebody who waits that it goes on."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def median(figures: Sequence[Figures], of: str) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +21,9 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.read_text())
 # hands over what it caught. Another one is a decision to be taken here.
 BROAD = {"engine/loop.py", "web/answers.py", "store/writer.py", "tickets/client.py"}
 MIGRATIONS = "store/migrations/versions"  # written once by a tool, and read by nobody twice
-UNFINISHED = re.compile(r"#.*\b(TO[D]O|FIX[M]E|XX[X])\b|raise NotImplemented[E]rror")  # so that it does not find itself
+# With a letter in brackets, so that this file does not find itself.
+UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X])\b|NotImplemented[E]rror")
+SAYING = (tokenize.COMMENT, tokenize.NAME)  # a string may well speak of such a word
 HOLES = re.compile(r"pytest\.(skip|mark\.skip|mark\.xfail|importor[s]kip|xfail)\b")
 ELSEWHERE = re.compile(r"/[w]ork/|/[f]arm/|\.\./[s]hared|pypi[.]org|files[.]pythonhosted|registry[.]npmjs|deb[.]debian")
 
@@ -72,7 +76,10 @@ def test_only_a_boundary_catches_everything(module: Path) -> None:
 
 
 def test_nothing_is_left_unfinished() -> None:
-    assert not [str(path) for path, text in tracked() if path.suffix == ".py" and UNFINISHED.search(text)]
+    for path, text in tracked():
+        if path.suffix == ".py":
+            words = (token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type in SAYING)
+            assert not [token.start[0] for token in words if UNFINISHED.search(token.string)], path
 
 
 def test_no_test_is_a_hole() -> None:

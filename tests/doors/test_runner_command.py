@@ -202,13 +202,38 @@ async def test_no_zombie_is_left_of_any_of_them() -> None:
     assert "Z" not in states_of_our_children()
 
 
+async def test_where_orphans_become_our_children_they_are_collected_too() -> None:
+    script = """
+import asyncio, ctypes, pathlib
+from tests.doors.runners import running, shell
+
+async def main():
+    async with running() as runner:
+        for script in ("sleep 600 & sleep 600 & exit 0", "(exit 0) & exec sleep 0"):
+            await runner.run_step(shell(script), {}, source="prod")
+    print(pathlib.Path("/proc/thread-self/children").read_text().split())
+
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: to stand where process 1 stands in a container
+asyncio.run(main())
+"""
+    root = Path(__file__).parents[2]
+    python = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, cwd=root
+    )
+    assert (await python.communicate())[0] == b"[]\n"
+
+
 def states_of_our_children() -> list[str]:
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     return [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] for child in children]
 
 
 @pytest.mark.parametrize(
-    "script", ["sleep 600 & echo $! > {pid}; wait", "trap '' TERM; echo $$ > {pid}; while :; do :; done"]
+    "script",
+    [
+        "sleep 600 & echo $! > {pid}; wait",
+        pytest.param("trap '' TERM; echo $$ > {pid}; while :; do :; done", marks=pytest.mark.slow),
+    ],
 )
 async def test_a_step_that_is_called_off_takes_its_group_with_it(tmp_path: Path, script: str) -> None:
     pid = tmp_path / "pid"

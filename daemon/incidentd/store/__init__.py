@@ -88,7 +88,11 @@ class SqliteStore:
     async def read(self, query: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query on a snapshot."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._query, _bound(query, kwargs), args)
+        began = loop.time()
+        try:
+            return await loop.run_in_executor(self._readers, self._query, _bound(query, kwargs), args)
+        finally:
+            self._metrics.store_operation_duration_seconds.labels(operation="read").observe(loop.time() - began)
 
     def waiter(self, name: str) -> asyncio.Event:
         """Give the event that is set when a commit left something to do for this queue."""
@@ -155,6 +159,7 @@ async def open_store(url: str, clock: Callable[[], datetime], metrics: Metrics) 
     try:
         sqlite.create_file(path)
         await asyncio.to_thread(migrate.upgrade, sqlite.write_engine(path))
+        metrics.store_info.labels(engine="sqlite", version=sqlite.VERSION).set(1)
         return SqliteStore(path, lock, clock, metrics)
     except OSError as error:
         lock.close()

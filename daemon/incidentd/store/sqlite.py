@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from incidentd.errors import StoreUnavailable
 
+VERSION = sqlite3.sqlite_version
 BUSY_TIMEOUT_MS = 2000
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",

@@ -125,7 +125,11 @@ class Writer(threading.Thread):
                 units = _take(self._urgent, BATCH) or _take(self._bulk, 1)
                 if not appends and not units:
                     break
-            self._run_batch(appends, units)
+            # a receipt never waits for the work of others: it is answered by a commit of its own
+            if appends:
+                self._run_batch(appends, [])
+            if units:
+                self._run_batch([], units)
         self._close()
 
     def _run_batch(self, appends: list[Append], units: list[Unit]) -> None:
@@ -133,24 +137,19 @@ class Writer(threading.Thread):
             answers, after = self._commit(appends, units)
         except Exception as error:  # noqa: BLE001 - the step boundary: any unit may fail, and only its caller may learn it
             self._after_failure(error)
-            if appends and units:
-                self._run_batch(appends, [])
-                self._run_apart(units)
-            elif len(units) > 1:
-                self._run_apart(units)
+            if len(units) > 1:
+                for unit in units:
+                    self._run_batch([], [unit])
             else:
                 futures = [append.future for append in appends] + [unit.future for unit in units]
                 self._answer([Answer(future, error=_told(error)) for future in futures], After())
         else:
             self._answer(answers, after)
 
-    def _run_apart(self, units: list[Unit]) -> None:
-        for unit in units:
-            self._run_batch([], [unit])
-
     def _commit(self, appends: list[Append], units: list[Unit]) -> tuple[list[Answer], After]:
         if self._conn is None:
             self._conn = self._engine.connect()
+        began = self._loop.time()
         tx = Tx(self._conn, self._clock())
         answers = [Answer(append.future) for append in appends]
         with self._conn.begin():
@@ -158,6 +157,8 @@ class Writer(threading.Thread):
                 self._conn.execute(_APPEND, [append.row for append in appends])
                 tx.wake("unpack")
             answers += [Answer(unit.future, unit.fn(tx, *unit.args)) for unit in units]
+        took = self._loop.time() - began
+        tx.count(lambda m: m.store_operation_duration_seconds.labels(operation="commit").observe(took))
         return answers, tx.after
 
     def _after_failure(self, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Playbooks: what they are made of. How a run walks through one is in this package's `run`; guards are guards.py."""
+"""Playbooks: what they are made of. How a run walks through one is in this package's `walk`; guards are guards.py."""
 
 from __future__ import annotations
 
@@ -133,6 +133,10 @@ class StepResult:
     """The head and tail of what it printed, capped, redacted."""
     unknown: bool = False
     """Neither yes nor no (no data, NaN, no answer): never counts as a success."""
+    clean: bool = True
+    """False: it may have been done in part, because it was killed or no answer came; not to be tried again unasked."""
+    final: bool = False
+    """Trying again would give the same (a bad template, a missing program); somebody has to change something."""
 
 
 class RunState(StrEnum):
@@ -172,6 +176,8 @@ class Run:
     registers: Mapping[str, Any]
     source: str
     """The monitoring world that the alert came from; its Prometheus answers the run's queries."""
+    fingerprint: str = ""
+    """Of the alert that asked for the run."""
     phase: str = "steps"
     """steps | rollback"""
     cursor: int = 0
@@ -181,6 +187,8 @@ class Run:
     """When the verification began."""
     good_since: datetime | None = None
     """Since when the verification holds without a break."""
+    looked_at: datetime | None = None
+    """The last look of the verification; a long gap between two looks is a break, whatever they saw."""
     finished_at: datetime | None = None
     reason: str = ""
 

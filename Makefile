@@ -1,0 +1,64 @@
+# Every command of the project; each creates what it needs. `make` alone lists them.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.made-from-the-lock
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format test test-fast test-long demo bench docs lock clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+setup: $(STAMP) ## make .venv with the locked dependencies (every other command does it by itself)
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "There is no python3 on the PATH. Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "incidentd needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: $(STAMP) ## format, lint, strict types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy daemon tests $(wildcard deploy/demo)
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put every file into shape, and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMP) ## every test (15 minutes at most)
+	$(BIN)/pytest $(ARGS)
+
+test-fast: $(STAMP) ## the tests that take no time (2 minutes at most)
+	$(BIN)/pytest -m "not slow" $(ARGS)
+
+test-long: $(STAMP) ## the same tests at full counts, seeded
+	INCIDENTD_TEST_LONG=1 $(BIN)/pytest $(ARGS)
+
+demo: $(STAMP) ## see it work; ARGS=--exit ends it after the stories
+	$(BIN)/python deploy/demo/demo.py $(ARGS)
+
+bench: $(STAMP) ## bodies a second beside the floors of this machine
+	$(BIN)/python -m tests.bench $(ARGS)
+
+docs: $(STAMP) ## write the pages that are made from the code
+	$(BIN)/python -m tests.docs.metrics_page
+
+lock: $(STAMP) ## choose the newest dependencies that fit, with their hashes (needs uv)
+	@command -v uv >/dev/null || { echo "There is no uv on the PATH; any way of installing it will do." >&2; exit 1; }
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --upgrade \
+	  pyproject.toml -o requirements.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --upgrade \
+	  --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove everything that the commands made
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find daemon tests deploy -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

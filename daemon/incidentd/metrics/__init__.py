@@ -1,0 +1,253 @@
+"""What incidentd says about itself to Prometheus: every metric, its labels, and the values that they may have.
+
+    metrics = Metrics(version="0.1.0")
+    metrics.decisions_total.labels(decision="hold", rule="queue-lag", severity="sev3").inc()
+    body, content_type = metrics.render(request.headers.get("Accept", ""))
+
+No label ever holds a person, an incident, a fingerprint or free text, and each label has a bounded number of values.
+docs/metrics.md is written from this file.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from incidentd.metrics.family import Family, Known, LabelBounds, counter, gauge, histogram
+
+__all__ = ["Known", "LabelBounds", "Metrics", "StateCounts", "families"]
+
+# Closed sets: all that a label may say.
+DECISIONS = ("declare", "hold", "ticket", "record")
+HOLD_STATES = ("holding", "recovering")
+HOLD_OUTCOMES = (
+    "declared_no_progress", "declared_hard_cap", "declared_flapping", "declared_growing", "declared_playbook_failed",
+    "declared_ack_missed", "declared_manual", "self_resolved", "auto_remediated", "human_resolved", "stood_down",
+    "merged",
+)  # fmt: skip
+INCIDENT_STATES = ("declared", "investigating", "identified", "mitigated")
+TRIGGERS = ("rule", "hold", "manual")
+RUN_MODES = ("approve", "auto")
+RUN_RESULTS = ("verified", "done", "failed", "verify_failed", "interrupted", "refused")
+ITEM_STATES = ("proposed", "open", "filed", "stuck", "done", "declined")
+ITEM_TYPES = ("prevent", "mitigate", "detect", "repair", "investigate", "process", "automate")
+PRIORITIES = ("P0", "P1", "P2", "P3")
+PURPOSES = ("page", "escalation", "update", "resolved", "ticket", "trouble")
+TRIES = ("ok", "failed", "given_up")
+"""One try at a door: done; failed and tried again later; failed and given up."""
+
+# Buckets in seconds, each with the targets that people ask about as bounds of their own (5 and 30 minutes above all).
+_REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_RESPONSE = (30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400)
+_LAG = (0.1, 0.5, 1, 5, 15, 30, 60, 300, 900, 3600, 14400)
+_WORK = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
+_COURSE = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateCounts:
+    """How much there is of what lasts, as counted before each scrape. Instants are Unix time, 0 for none."""
+
+    holds: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(state, severity) of unfinished holds."""
+    hold_oldest_start: float = 0
+    incidents: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(state, severity) of active incidents."""
+    action_items: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(state, priority)."""
+    postmortems: Mapping[str, float] = field(default_factory=dict)
+    """By state."""
+    playbook_runs: float = 0
+    notification_outbox: float = 0
+    jira_outbox: float = 0
+    inbox: float = 0
+    inbox_oldest_received: float = 0
+
+
+class Metrics:
+    """Every metric of one daemon, in a registry of its own."""
+
+    build_info = gauge("Which incidentd this is; always 1.", version="one", python="one")
+    store_info = gauge("Which database engine keeps the memory; always 1.", engine="one", version="one")
+    config_last_reload_successful = gauge("1 when the last reload of rules, playbooks and schedules succeeded.")
+    config_last_reload_success_timestamp_seconds = gauge("Unix time of the last successful reload.")
+    auth_failures_total = counter("Requests refused because the caller proved no right to them.")
+    log_lines_dropped_total = counter("Log lines thrown away because nobody took them.")
+
+    # from the front door to the known state
+    webhook_requests_total = counter(
+        "Alertmanager webhook deliveries by outcome.",
+        result=("accepted", "refused", "unauthorized", "unknown_source", "too_large", "unavailable"),
+    )
+    webhook_duration_seconds = histogram("Time to accept and durably store one webhook delivery.", _REQUEST)
+    webhook_last_received_timestamp_seconds = gauge("Unix time of the last accepted webhook delivery.")
+    inbox_length = gauge("Accepted deliveries that are stored and not yet unpacked.")
+    inbox_oldest_received_timestamp_seconds = gauge("Unix time the oldest of them was received (0 when none).")
+    quarantined_alerts_total = counter("Bad alerts of good deliveries, set aside.")
+    alerts_received_total = counter(
+        "Alerts in accepted deliveries (after de-duplication).", status=("firing", "resolved"), severity="alert labels"
+    )
+    alerts_truncated_total = counter("Alerts dropped by Alertmanager max_alerts (truncatedAlerts).")
+    alerts_unmatched_total = counter("Alerts for which no severity rule matched (default rule used).")
+    alert_delivery_lag_seconds = histogram("Received time minus startsAt for new firing alerts.", _LAG)
+
+    # deciding and holding
+    decisions_total = counter("Severity rule decisions.", decision=DECISIONS, rule="rules", severity="severities")
+    rule_evaluation_errors_total = counter(
+        "Severity rules that raised while evaluating (failed towards declare).", rule="rules"
+    )
+    holds_active = gauge("Holds not yet finished.", state=HOLD_STATES, severity="severities")
+    holds_opened_total = counter("Holds opened.", rule="hold rules", severity="severities")
+    holds_finished_total = counter(
+        "Holds finished by outcome.", outcome=HOLD_OUTCOMES, rule="hold rules", severity="severities"
+    )
+    hold_duration_seconds = histogram("Time from hold opened to finished.", _COURSE, outcome=HOLD_OUTCOMES)
+    hold_oldest_start_timestamp_seconds = gauge("Unix time the oldest unfinished hold was opened (0 when none).")
+    hold_progress_events_total = counter(
+        "Signals that were counted as progress.", signal=("alerts_down", "human_note", "playbook_verified")
+    )
+    hold_ignored_signals_total = counter(
+        "Signals seen while holding that were not progress.",
+        signal=("ack", "repeat", "refire", "new_member", "comment"),
+    )
+    hold_refires_total = counter("Alerts that re-fired inside the recovery window.", rule="hold rules")
+
+    # incidents
+    incidents_active = gauge("Incidents not in a terminal state.", state=INCIDENT_STATES, severity="severities")
+    incidents_declared_total = counter(
+        "Incidents declared.", trigger=TRIGGERS, severity="severities", service="alert labels"
+    )
+    incidents_finished_total = counter(
+        "Incidents finished.", resolution=("resolved", "stood_down", "merged"), severity="severities"
+    )
+    incident_time_to_declare_seconds = histogram(
+        "First alert startsAt to declaration.", _COURSE, trigger=TRIGGERS, severity="severities"
+    )
+    incident_time_to_commander_seconds = histogram(
+        "Declaration to accepted Incident Commander.", _RESPONSE, severity="severities"
+    )
+    incident_time_to_mitigate_seconds = histogram(
+        "Declaration to mitigated (impact stopped).", _COURSE, severity="severities"
+    )
+    incident_time_to_resolve_seconds = histogram("Declaration to resolved.", _COURSE, severity="severities")
+
+    # people
+    pages_total = counter(
+        "Pages started (one per incident or hold and on-call target).",
+        urgency="urgencies", team="teams", period=("business", "off", "sleep"),
+    )  # fmt: skip
+    page_response_seconds = histogram(
+        "Decision instant to the first human ownership act.", _RESPONSE, urgency="urgencies", team="teams"
+    )
+    page_acknowledgements_total = counter(
+        "Acknowledged pages.", urgency="urgencies", team="teams", timeliness=("on_time", "late")
+    )
+    response_breaches_total = counter(
+        "Pages not acknowledged inside the response time.", urgency="urgencies", team="teams"
+    )
+    escalations_total = counter("Escalation steps taken.", team="teams", reason=("no_answer", "nobody"))
+    escalations_exhausted_total = counter("Escalation chains that ran out with no acknowledgement.", team="teams")
+    # not started at zero, which would say that nobody is on call
+    oncall_staffed = gauge("1 when somebody is on call now.", team="set_staffed")
+    notifications_total = counter("Notification attempts.", channel="channels", purpose=PURPOSES, result=TRIES)
+    notification_duration_seconds = histogram("Time of one notification attempt.", _REQUEST, channel="channels")
+    notification_last_success_timestamp_seconds = gauge(
+        "Unix time of the last delivered notification.", channel="channels"
+    )
+    notification_outbox_length = gauge("Notifications waiting to be sent.")
+
+    # playbooks
+    playbook_runs_total = counter(
+        "Playbook runs by mode and result.", playbook="playbooks", mode=RUN_MODES, result=RUN_RESULTS
+    )
+    playbook_run_duration_seconds = histogram("Playbook run time.", _WORK, playbook="playbooks")
+    playbook_runs_active = gauge("Playbook runs in progress.")
+    playbook_guard_denials_total = counter("Runs refused by a safety guard.", playbook="playbooks", guard="guards")
+    playbook_remediations_total = counter(
+        "Runs after which verification passed and the alert stayed resolved.", playbook="playbooks"
+    )
+    toil_saved_seconds_total = counter(
+        "Estimated human time saved: manual_minutes of the playbook for each verified remediation.",
+        playbook="playbooks",
+    )
+
+    # learning
+    postmortems = gauge("Postmortems by state.", state=("draft", "published"))
+    action_items = gauge("Action items by state and priority.", state=ITEM_STATES, priority=PRIORITIES)
+    action_items_created_total = counter("Action items filed.", type=ITEM_TYPES, priority=PRIORITIES)
+    jira_requests_total = counter("Jira API calls.", operation=("search", "create", "comment"), result=TRIES)
+    jira_outbox_length = gauge("Jira writes waiting.")
+
+    # the machine itself
+    timer_lag_seconds = histogram("How late deadlines were handled.", _LAG)
+    store_operation_duration_seconds = histogram("Database operation time.", _REQUEST, operation=("commit", "read"))
+
+    def __init__(self, *, version: str = "") -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, and nothing reads them
+        self.registry = CollectorRegistry()
+        self.bounds = LabelBounds()
+        self.made = {family.attribute: family.make(self.registry, self.bounds) for family in families()}
+        self._staffed: tuple[str, ...] = ()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.build_info.labels(version=version, python=platform.python_version()).set(1)
+        self.prime(Known())
+
+    def prime(self, known: Known) -> None:
+        """Export a zero for every set of labels that is known now; at start and after each reload."""
+        for label, values in (
+            ("rule", known.rules), ("severity", known.severities), ("urgency", known.urgencies), ("team", known.teams),
+            ("channel", known.channels), ("playbook", known.playbooks),
+        ):  # fmt: skip
+            self.bounds.allow(label, values)
+        for family in families():
+            if family.labels:
+                for labels in family.known_label_sets(known):
+                    self.made[family.attribute].labels(**labels)
+
+    def set_state(self, counts: StateCounts) -> None:
+        """Set every gauge of what lasts; a set of labels that is no longer counted goes to zero."""
+        self.hold_oldest_start_timestamp_seconds.set(counts.hold_oldest_start)
+        self.playbook_runs_active.set(counts.playbook_runs)
+        self.notification_outbox_length.set(counts.notification_outbox)
+        self.jira_outbox_length.set(counts.jira_outbox)
+        self.inbox_length.set(counts.inbox)
+        self.inbox_oldest_received_timestamp_seconds.set(counts.inbox_oldest_received)
+        _set_all(self.holds_active, counts.holds)
+        _set_all(self.incidents_active, counts.incidents)
+        _set_all(self.action_items, counts.action_items)
+        _set_all(self.postmortems, {(state,): number for state, number in counts.postmortems.items()})
+
+    def set_staffed(self, teams: Mapping[str, bool]) -> None:
+        """Say of each team whether somebody is on call now; a team that is gone from the files is gone from here."""
+        for team in set(self._staffed).difference(teams):
+            self.oncall_staffed.remove(self.bounds.bounded("team", team))
+        for team, staffed in teams.items():
+            self.oncall_staffed.labels(team=team).set(staffed)
+        self._staffed = tuple(teams)
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Write all of it for a scrape: the body and its content type, OpenMetrics when the Accept header names it."""
+        # the library's own choice raises on a version it cannot read, and repeats a stranger's words in the type
+        if "application/openmetrics-text" in accept:
+            body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
+            return body, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def families() -> tuple[Family[Any], ...]:
+    """Give every metric as declared, in the order of this file."""
+    return tuple(family for family in vars(Metrics).values() if isinstance(family, Family))
+
+
+def _set_all(gauge: Gauge, counts: Mapping[tuple[str, str], float] | Mapping[tuple[str], float]) -> None:
+    for labels in {tuple(sample.labels.values()) for family in gauge.collect() for sample in family.samples}:
+        gauge.labels(*labels).set(0)
+    for labels, number in counts.items():
+        gauge.labels(*labels).inc(number)  # what fell into `other` adds up

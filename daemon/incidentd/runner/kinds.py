@@ -1,0 +1,49 @@
+"""What a kind of step is: an async function that does one try of a step with the tools that the runner has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+
+from incidentd.playbooks import Step, StepResult
+from incidentd.text import plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What steps are done with; app.py hands it over."""
+
+    session: aiohttp.ClientSession
+    query: Callable[[str, str], Awaitable[float | None]]
+    """Given a source and a PromQL query, the one number that it gives; None when it gives none."""
+    redact: Callable[[str], str]
+    env: Mapping[str, str]
+    """The environment of programs, already brought down to what they may see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One try of one step."""
+
+    step: Step
+    context: Mapping[str, object]
+    """What the step's templates may name."""
+    source: str
+    """The monitoring world whose Prometheus answers."""
+    tools: Tools
+
+
+Kind = Callable[[Call], Awaitable[StepResult]]
+"""Does one try, within the step's timeout and five seconds to end it. May raise BadTemplate, TemporaryError and
+PermanentError, which become the step's failure; nothing else."""
+
+
+EDGE = 1024
+"""Bytes kept beyond a cut, so that a secret that the cut goes through is seen whole; taken away again afterwards."""
+
+
+def harmless(output: str) -> str:
+    """Show what a program or a server gave without its control characters; lines stay lines."""
+    return "\n".join(plain(line.rstrip("\r"), len(line) + 1) for line in output.split("\n"))
