@@ -308,7 +308,7 @@ def run(
     log_format: str = "json",
     log_level: str = "info",
 ) -> int:
-    """Run the daemon until it is told to stop. Gives the exit code: 0 when it stopped as asked, 2 when it cannot start."""
+    """Run the daemon until it is told to stop. Exit code: 0 when it stopped as asked, 2 when it cannot start."""
     options = Options(
         config_file=config_file, listen=listen or "", external_url=external_url or "", store=store or ""
     )  # fmt: skip

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from stage import Mail, Stage
+from deploy.demo.stage import Mail, Stage
 
 WIDTH = 118
 
@@ -65,7 +65,7 @@ class Demo:
         self.stage = stage
         self.teller = teller
 
-    async def until(self, seconds: float, subjects: tuple[str, ...], check: Callable[[], Any]) -> Any:
+    async def until(self, seconds: float, subjects: tuple[str, ...], check: Callable[[], object]) -> Any:
         """Tell what happens until something is so; fail when it is not so in time."""
         async with asyncio.timeout(seconds):
             while True:
@@ -101,14 +101,15 @@ class Demo:
         """Money bleeds: declared at once."""
         self.teller.chapter(
             "1. Money is bleeding: declared at once",
-            "Checkout fails for everybody. A rule says that this is sev1 and business critical, so nobody waits for anything.",
+            "Checkout fails for everybody. A rule says that this is sev1 and business critical, so nobody waits.",
         )
         alert = {
-            "alertname": "CheckoutErrorsHigh", "severity": "critical", "env": "prod", "service": "checkout", "team": "payments",
+            "alertname": "CheckoutErrorsHigh", "severity": "critical", "env": "prod", "service": "checkout",
+            "team": "payments",
         }  # fmt: skip
         await self.stage.fire(alert, summary="98% of checkouts fail")
         self.teller.say("alert", "CheckoutErrorsHigh fires: 98% of checkouts fail")
-        incident = await self.until(20, (), lambda: self.newest("incidents", "CheckoutErrorsHigh"))
+        incident: str = await self.until(20, (), lambda: self.newest("incidents", "CheckoutErrorsHigh"))
         await self.answer(incident)
         await self.until(10, (incident,), lambda: self.is_so(f"incidents/{incident}", "status", "investigating"))
         await self.stage.post(
@@ -126,10 +127,8 @@ class Demo:
         )  # fmt: skip
         await self.until(20, (incident,), lambda: self.is_so(f"action-items/{item['id']}", "state", "filed"))
         draft = await self.until(10, (incident,), lambda: self.draft_of(incident))
-        self.teller.say(
-            "postmortem",
-            f"drafted: {len(draft.splitlines())} lines, from the timeline, with the questions left to people",
-        )
+        lines = len(draft.splitlines())
+        self.teller.say("postmortem", f"drafted: {lines} lines, from the timeline, with the questions left to people")
         return incident
 
     async def draft_of(self, incident: str) -> str:
@@ -143,8 +142,8 @@ class Demo:
         """A slow burn is held, and declared because nobody made progress."""
         self.teller.chapter(
             "2. A slow burn: held, watched for progress, declared when there is none",
-            "Three queues lag. That may pass, so it is held for 20 minutes (20 seconds here). Somebody acknowledges the page; "
-            "an acknowledgement is not progress, and so it is declared after all.",
+            "Three queues lag. That may pass, so it is held for 20 minutes (20 seconds here). Its page is answered; "
+            "an answer is not progress, and so it is declared after all.",
         )
         alerts = [
             {"alertname": "QueueLagHigh", "severity": "critical", "env": "prod", "service": "mail", "pod": f"mail-{n}"}
@@ -152,7 +151,7 @@ class Demo:
         ]
         await self.stage.fire(*alerts, summary="the mail queue is 20 minutes behind")
         self.teller.say("alert", "QueueLagHigh fires for mail-0, mail-1 and mail-2")
-        hold = await self.until(20, (), lambda: self.newest("holds", "QueueLagHigh"))
+        hold: str = await self.until(20, (), lambda: self.newest("holds", "QueueLagHigh"))
         await self.answer(hold)
         incident = await self.until(60, (hold,), lambda: self.newest("incidents", "QueueLagHigh"))
         await self.until(10, (hold, incident), self.mail_about(incident))
@@ -166,7 +165,7 @@ class Demo:
         """A worker hangs, and its playbook heals it while everybody sleeps."""
         self.teller.chapter(
             "3. A stuck worker: healed and verified by its playbook, and nobody is woken",
-            "A restart nearly always helps, so a playbook does it, inside its guards. It is believed only once jobs are "
+            "A restart nearly always helps, so a playbook does it, within its guards. It is believed once jobs are "
             "done again and stay so.",
         )
         before = len(self.stage.mailbox.mails)
@@ -179,10 +178,12 @@ class Demo:
         }
         await self.stage.fire(alert, summary="the worker takes no jobs")
         self.teller.say("alert", "WorkerStuck fires: the worker takes no jobs")
-        hold = await self.until(20, (), lambda: self.newest("holds", "WorkerStuck"))
+        hold: str = await self.until(20, (), lambda: self.newest("holds", "WorkerStuck"))
         await self.until(30, (hold,), lambda: self.stage.shop.works)
         self.teller.say("shop", "the worker takes jobs again")
         await self.stage.heal(alert)
+        run = (await self.stage.get("runs?limit=1"))["runs"][0]["id"]
+        await self.until(40, (hold,), lambda: self.is_so(f"runs/{run}", "state", "verified"))
         await self.until(40, (hold,), lambda: self.is_so(f"holds/{hold}", "state", "closed"))
         if len(self.stage.mailbox.mails) != before:
             raise RuntimeError("somebody was woken")

@@ -31,7 +31,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.doors.jira_double import JiraDouble  # noqa: E402 - found only once the root is on the path
 
-_TOKEN = "demo-jira-token"
+CONFIG = "deploy/example/incidentd.yaml"
+_TOKEN = "demo-jira-token"  # noqa: S105 - of the double that the demo itself starts
 _MINUTES = re.compile(r"(?<![\[\w-])(\d+)m\b")  # a duration in a file, but not the range of a query
 
 
@@ -68,7 +69,7 @@ class Mailbox:
         """Stop listening."""
         self._controller.stop()
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Take a message."""
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
         message = message_from_bytes(raw, policy=policy.default)
@@ -141,7 +142,7 @@ class Stage:
         log = (self.folder / "incidentd.log").open("wb")
         self._children.append(
             await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "incidentd", "run", "--config.file", str(self.folder / "deploy" / "example" / "incidentd.yaml"),
+                sys.executable, "-m", "incidentd", "run", "--config.file", str(self.folder / CONFIG),
                 cwd=self.folder, stderr=log, env={**os.environ, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"},
             )
         )  # fmt: skip
@@ -234,7 +235,8 @@ class Stage:
         began = self._alerts[json.dumps(labels, sort_keys=True)]
         ends_at = ends or (datetime.now(UTC) + timedelta(hours=1) if self.alertmanager else None)
         return {
-            "status": "resolved" if ends else "firing", "labels": labels, "annotations": {"summary": summary} if summary else {},
+            "status": "resolved" if ends else "firing", "labels": labels,
+            "annotations": {"summary": summary} if summary else {},
             "startsAt": began.isoformat(), "endsAt": ends_at.isoformat() if ends_at else "0001-01-01T00:00:00Z",
             "generatorURL": "http://prometheus:9090/graph?g0.expr=up",
         }  # fmt: skip
@@ -303,9 +305,7 @@ def write_files(stage: Stage) -> None:
     config.write_text(text)
     tool = stage.folder / "bin" / "systemctl"
     tool.parent.mkdir()
-    tool.write_text(
-        f"#!/bin/sh\n# stands for systemctl: whatever it restarts works again\necho \"$@\" > '{stage.folder}/worker-works'\n"
-    )
+    tool.write_text(f"#!/bin/sh\n# stands for systemctl\necho \"$@\" > '{stage.folder}/worker-works'\n")
     tool.chmod(0o755)
 
 

@@ -29,7 +29,7 @@ async def ran(step: Step, context: dict[str, object] | None = None, env: dict[st
 async def appears(path: Path) -> None:
     """Wait until a program has written a file."""
     async with asyncio.timeout(20):
-        while not filled(path):  # noqa: ASYNC110  # nothing but the file tells
+        while not filled(path):  # nothing but the file tells
             await asyncio.sleep(0.01)
 
 

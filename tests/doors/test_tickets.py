@@ -491,7 +491,7 @@ async def test_an_issue_made_before_jira_was_killed_is_found_after_it_came_back(
     process, double.url = await started(*run, "--fault", "create:hang_after:1", waits_for=b"http://")
     tickets = door(double)
     filing = asyncio.create_task(tickets.file(item()))
-    while not state.exists():  # noqa: ASYNC110  # another process makes it and has no event for us
+    while not state.exists():  # another process makes it and has no event for us
         await asyncio.sleep(0.01)
     await ended(process)
     with pytest.raises(TemporaryError) as caught:

@@ -38,11 +38,24 @@ def test_a_duration_is_read_as_prometheus_reads_it(text: str, expected: timedelt
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "5", "1", "5 m", " 5m", "5m ", "5m\n", "1m1h", "1m1m", "1.5h", "-5m", "+5m", "1H", "5min", "five minutes"]
-    + ["1h 30m", "1h,30m", "m", "0.5", "PT5M", "٥m", "1M", "101y", "5300w", "1us", "9" * 39 + "s", "9" * 5000 + "s"],
+    ["", " ", "5", "0.5", "5 m", " 5m", "5m ", "5m\n", "1h 30m", "1h,30m", "1m1h", "1m1m", "1.5h", "-5m", "+5m", "m"],
 )
-def test_what_prometheus_would_not_read_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"write it as Prometheus does|longer than 100 years"):
+def test_a_number_needs_units_in_order_and_nothing_between(text: str) -> None:
+    with pytest.raises(ValueError, match="write it as Prometheus does"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1H", "1M", "5min", "1us", "five minutes", "PT5M", "\N{ARABIC-INDIC DIGIT FIVE}m", "9" * 5000 + "s"]
+)
+def test_what_is_no_unit_or_no_digit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write it as Prometheus does"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["101y", "5300w", "9" * 39 + "s"])
+def test_what_is_longer_than_a_hundred_years_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than 100 years"):
         parse_duration(text)
 
 

@@ -77,8 +77,16 @@ def test_what_is_no_matcher_is_refused_with_its_place_and_what_to_do(text: str, 
 
 @pytest.mark.parametrize(
     ("op", "value", "matches"),
-    [("=", "", True), ("=", "x", False), ("!=", "x", True), ("!=", "", False)]
-    + [("=~", ".*", True), ("=~", ".+", False), ("!~", ".+", True), ("!~", "x?", False)],
+    [
+        ("=", "", True),
+        ("=", "x", False),
+        ("!=", "x", True),
+        ("!=", "", False),
+        ("=~", ".*", True),
+        ("=~", ".+", False),
+        ("!~", ".+", True),
+        ("!~", "x?", False),
+    ],
 )
 def test_a_missing_label_is_an_empty_one(op: Op, value: str, matches: bool) -> None:
     assert Matcher("absent", op, value).matches({"other": "x"}) is matches

@@ -130,7 +130,8 @@ def test_a_reader_in_utc_reads_one_time_and_a_channel_is_told_nothing_of_itself(
 
 
 def test_each_occasion_has_its_purpose() -> None:
-    assert [purpose_of(occasion) for occasion in Occasion] == ["page", "escalation", "page", "resolved", "resolved"]
+    purposes = ["page", "escalation", "page", "page", "resolved", "resolved"]
+    assert [purpose_of(occasion) for occasion in Occasion] == purposes
 
 
 # --- strangers' values ----------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def body(*names: str, status: str = "firing", **more: Any) -> bytes:
     return json.dumps({"receiver": "incidentd", "groupKey": "{}:{}", "alerts": alerts, **more}).encode()
 
 
-def insert_hold(tx: Tx, title: str = "QueueLagHigh", key: str = "queue", **more: Any) -> Hold:
+def insert_hold(tx: Tx, /, title: str = "QueueLagHigh", key: str = "queue", **more: Any) -> Hold:
     """Put a hold into the store, with the first entry of its timeline."""
     end = tx.now + timedelta(minutes=30)
     fields: dict[str, Any] = {
@@ -90,7 +90,7 @@ def insert_hold(tx: Tx, title: str = "QueueLagHigh", key: str = "queue", **more:
     return hold
 
 
-def insert_page(tx: Tx, subject: str, title: str = "[sev3] QueueLagHigh") -> Page:
+def insert_page(tx: Tx, /, subject: str, title: str = "[sev3] QueueLagHigh") -> Page:
     """Put an open page into the store."""
     page = Page(
         id=0, subject=subject, policy="default", urgency="urgent", respond_within=timedelta(minutes=30),

@@ -102,7 +102,8 @@ class Actors:
 
     async def put_back(self, job: Job, why: str, *, error: TemporaryError | None = None) -> None:
         """Have a job tried again after a while that grows, with jitter so that a herd does not come back at once."""
-        wait = random.uniform(0.5, 1.0) * min(_FIRST_WAIT * 2 ** min(job.attempt - 1, 10), _LONGEST_WAIT)  # noqa: S311 - jitter
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - nothing secret
+        wait = jitter * min(_FIRST_WAIT * 2 ** min(job.attempt - 1, 10), _LONGEST_WAIT)
         at = self._now() + timedelta(seconds=wait)
         if error is not None and error.retry_after is not None:
             at = max(at, self._now() + min(error.retry_after, _LONGEST_WISH))
@@ -149,8 +150,8 @@ class Actors:
         repeat = job.attempt - 1 > int(job.payload.get("known_undone", 0))
         if job.kind != "page":
             return Notification(
-                key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=job.payload["title"],
-                body=job.payload["body"], repeat=repeat, late_by=late,
+                key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"],
+                title=job.payload["title"], body=job.payload["body"], repeat=repeat, late_by=late,
             )  # fmt: skip
         settings = self._settings()
         known = await self._store.read(outbox.page_message, settings, job)

@@ -149,7 +149,7 @@ def add_action_item(
     actor: Actor,
     title: str,
     description: str = "",
-    type: ItemType = ItemType.REPAIR,  # noqa: A002 - the field's name at the API and in Jira
+    type: ItemType = ItemType.REPAIR,
     priority: str = "P2",
     owner: str = "",
     team: str = "",

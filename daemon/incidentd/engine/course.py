@@ -177,8 +177,8 @@ def _first_commander(settings: Settings, new: Incident, actor: Actor, now: datet
 
 
 def _call(tx: Tx, settings: Settings, incident: Incident, hold: Hold | None) -> None:
-    """Page for an incident. An unanswered page of its hold goes on as the incident's; an answered one proves nothing."""
-    if hold is not None and paging.move(tx, of=hold.key, to=incident.key, title=incident.title):
+    """Page for an incident. An unanswered page of its hold goes on as its own; an answered one proves nothing."""
+    if hold is not None and paging.move(tx, settings, of=hold.key, to=incident.key):
         text = "The page that nobody answered while it was held goes on."
         chain.append(tx, incident.key, INCIDENTD, [Draft("page.moved", text)])
     else:

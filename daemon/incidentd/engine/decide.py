@@ -1,4 +1,4 @@
-"""Deciding as a unit of work: the alerts of one correlation key become, join or change a hold, an incident or a ticket."""
+"""Deciding as a unit of work: alerts of one correlation key become, join or change a hold, an incident or a ticket."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from incidentd.store import Tx, chain, inbox, jobs, subjects, things
 from incidentd.store.jobs import Job
 from incidentd.timeline import INCIDENTD, Draft
 
-_NEEDS_AN_ANSWER = frozenset({Occasion.FIRST, Occasion.ESCALATION, Occasion.AGAIN})
+_NEEDS_AN_ANSWER = frozenset({Occasion.FIRST, Occasion.ESCALATION, Occasion.AGAIN, Occasion.DECLARED})
 _LINKED = (("Runbook", "runbook_url"), ("Dashboard", "dashboard_url"), ("Dashboard", "dashboard"))
 
 

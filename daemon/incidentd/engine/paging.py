@@ -59,7 +59,7 @@ def _chain(settings: Settings, policy: str, urgency: str) -> Chain:
 
 
 def advance(tx: Tx, settings: Settings, page: Page, *, at_once: bool = False) -> Page:
-    """Take the steps of an escalation that are due (`at_once`: the next one too), and set the clock for what follows."""
+    """Take the steps of an escalation that are due (`at_once`: the next one too); set the clock for what follows."""
     at = tx.now
     if at_once:
         at = max(at, page.started_at + escalation.step_at(page.chain, page.respond_within, page.step).at)
@@ -162,13 +162,15 @@ def _stop(tx: Tx, page: Page) -> None:
     jobs.cancel_page(tx, page.subject, page.id)
 
 
-def move(tx: Tx, *, of: str, to: str, title: str) -> bool:
-    """Take the unanswered pages of a hold along to its incident; False when there was none to take."""
+def move(tx: Tx, settings: Settings, *, of: str, to: str) -> bool:
+    """Take the unanswered pages of a hold along to its incident and tell those paged; False when there is none."""
     moved = False
     for page in things.pages_of(tx, of):
         if page.state is PageState.OPEN:
-            things.save_page(tx, replace(page, subject=to, title=title))
+            taken = replace(page, subject=to)
+            things.save_page(tx, taken)
             jobs.move_page(tx, page.id, of=of, to=to)
+            _tell_paged(tx, settings, taken, Occasion.DECLARED)
             moved = True
     return moved
 

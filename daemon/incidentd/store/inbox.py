@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select, update
 
@@ -15,6 +15,8 @@ from incidentd.errors import BodyRefused
 from incidentd.metrics import Metrics
 from incidentd.store.base import Tx, both
 from incidentd.store.tables import alert, alert_event, alert_group, group_member, inbox, quarantine
+
+T = TypeVar("T")
 
 BODIES = 200
 BYTES = 4 * 1024 * 1024
@@ -58,27 +60,19 @@ _SEEN = (
     .values(seen_at=bindparam("b_at"), annotations=bindparam("b_annotations"))
 )
 _GROUP = both(
-    lambda insert: (
-        (new := insert(alert_group))
-        .on_conflict_do_update(
-            index_elements=["source", "receiver", "group_key_hash"],
-            set_={"truncated": new.excluded.truncated, "seen_at": new.excluded.seen_at},
-        )
-        .returning(alert_group.c.id)
+    lambda insert: (new := insert(alert_group)).on_conflict_do_update(
+        index_elements=["source", "receiver", "group_key_hash"],
+        set_={"truncated": new.excluded.truncated, "seen_at": new.excluded.seen_at},
     )
 )
+_GROUP_IDS = select(alert_group.c.id, alert_group.c.source, alert_group.c.receiver, alert_group.c.group_key_hash).where(
+    alert_group.c.group_key_hash.in_(bindparam("digests", expanding=True))
+)
+_MEMBERS = select(group_member).where(group_member.c.group_id.in_(bindparam("groups", expanding=True)))
 _IN_GROUP = both(
     lambda insert: (new := insert(group_member)).on_conflict_do_update(
         index_elements=["group_id", "fingerprint"], set_={"present": new.excluded.present}
     )
-)
-_GONE = (
-    update(group_member)
-    .where(
-        group_member.c.group_id == bindparam("b_group"),
-        group_member.c.fingerprint.not_in(bindparam("fingerprints", expanding=True)),
-    )
-    .values(present=False)
 )
 
 
@@ -155,16 +149,13 @@ def unpack(tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[s
     """
     batch = _Batch()
     _load_known(tx, batch, deliveries)
-    groups: dict[tuple[str, str, str], Delivery] = {}
     for delivery in deliveries:
         if delivery.group is None:
             continue
         for it in _firing_last(delivery.group.alerts):
             batch.take(delivery, it)
-        groups[(delivery.source, delivery.group.receiver, delivery.group.group_key)] = delivery
     _store_alerts(tx, batch)
-    for delivery in groups.values():
-        _store_group(tx, delivery)
+    _store_groups(tx, deliveries)
     _store_rejected(tx, deliveries)
     tx.conn.execute(_DONE, [{"b_id": delivery.id} for delivery in deliveries])
     _count(tx, batch, deliveries, severity)
@@ -201,24 +192,51 @@ def _store_alerts(tx: Tx, batch: _Batch) -> None:
         tx.conn.execute(alert_event.insert(), batch.events)
 
 
-def _store_group(tx: Tx, delivery: Delivery) -> None:
-    group = delivery.group
-    if group is None or not group.alerts:
+def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
+    """Bring the groups up to date: the last body of each says who is in it."""
+    latest: dict[tuple[str, str, str], tuple[Delivery, AlertGroup]] = {}
+    for delivery in deliveries:
+        if delivery.group is not None and delivery.group.alerts:
+            digest = hashlib.sha256(delivery.group.group_key.encode()).hexdigest()
+            latest[(delivery.source, delivery.group.receiver, digest)] = (delivery, delivery.group)
+    if not latest:
         return
-    digest = hashlib.sha256(group.group_key.encode()).hexdigest()
-    row = {
-        "source": delivery.source, "receiver": group.receiver, "group_key_hash": digest, "group_key": group.group_key,
-        "truncated": group.truncated, "seen_at": delivery.at,
-    }  # fmt: skip
-    group_id = tx.conn.execute(_GROUP[tx.conn.dialect.name], row).scalar_one()
-    present = sorted({it.fingerprint for it in group.alerts})
-    tx.conn.execute(
-        _IN_GROUP[tx.conn.dialect.name],
-        [{"group_id": group_id, "fingerprint": fingerprint, "present": True} for fingerprint in present],
-    )
-    if not group.truncated and len(present) <= 500:
-        # what a cut list does not hold may still be in the group
-        tx.conn.execute(_GONE, {"b_group": group_id, "fingerprints": present})
+    rows = [
+        {
+            "source": key[0], "receiver": key[1], "group_key_hash": key[2], "group_key": group.group_key,
+            "truncated": group.truncated, "seen_at": delivery.at,
+        }
+        for key, (delivery, group) in latest.items()
+    ]  # fmt: skip
+    tx.conn.execute(_GROUP[tx.conn.dialect.name], rows)
+    ids = _group_ids(tx, [key[2] for key in latest])
+    _store_members(tx, {ids[key]: group for key, (_, group) in latest.items()})
+
+
+def _group_ids(tx: Tx, digests: list[str]) -> dict[tuple[str, str, str], int]:
+    return {
+        (row.source, row.receiver, row.group_key_hash): row.id
+        for part in _parts(digests, 500)
+        for row in tx.conn.execute(_GROUP_IDS, {"digests": part})
+    }
+
+
+def _store_members(tx: Tx, groups: Mapping[int, AlertGroup]) -> None:
+    """Note who is in each group, and who is no longer; a group that is as it was costs nothing."""
+    before: dict[int, dict[str, bool]] = {group_id: {} for group_id in groups}
+    for part in _parts(sorted(groups), 500):
+        for row in tx.conn.execute(_MEMBERS, {"groups": part}):
+            before[row.group_id][row.fingerprint] = row.present
+    changed = []
+    for group_id, group in groups.items():
+        present = {it.fingerprint for it in group.alerts}
+        known = before[group_id]
+        changed += [(group_id, fingerprint, True) for fingerprint in present if not known.get(fingerprint)]
+        if not group.truncated:  # what a cut list does not hold may still be in the group
+            changed += [(group_id, name, False) for name, was in known.items() if was and name not in present]
+    if changed:
+        rows = [{"group_id": group_id, "fingerprint": name, "present": on} for group_id, name, on in sorted(changed)]
+        tx.conn.execute(_IN_GROUP[tx.conn.dialect.name], rows)
 
 
 def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
@@ -252,7 +270,7 @@ def _count(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery], severity: Call
     tx.count(figures)
 
 
-def _parts(items: list[str], size: int) -> Iterable[list[str]]:
+def _parts(items: list[T], size: int) -> Iterable[list[T]]:
     return (items[i : i + size] for i in range(0, len(items), size))
 
 

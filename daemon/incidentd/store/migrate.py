@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-from alembic import command
 from incidentd.errors import StoreUnavailable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -31,7 +31,8 @@ def upgrade(engine: Engine) -> None:
                 return
             if current is not None and current not in known:
                 raise StoreUnavailable(
-                    f"the store's schema ({current}) is newer than this incidentd; start the version that made it, or a newer one"
+                    f"the store's schema ({current}) is newer than this incidentd; "
+                    "start the version that made it, or a newer one"
                 )
             config.attributes["connection"] = conn
             command.upgrade(config, "head")

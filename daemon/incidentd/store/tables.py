@@ -144,6 +144,7 @@ alert_group = _table(
     Column("truncated", Integer, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Index("uq_alert_group_identity", "source", "receiver", "group_key_hash", unique=True),
+    Index(None, "group_key_hash"),
 )
 
 group_member = _table(

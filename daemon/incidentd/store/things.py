@@ -58,7 +58,8 @@ def use_link(tx: Tx, nonce: str) -> None:
 
 def _page_row(it: Page) -> dict[str, Any]:
     return {
-        "subject": it.subject, "state": it.state.value, "title": it.title, "started_at": it.started_at, "body": dump(it),
+        "subject": it.subject, "state": it.state.value, "title": it.title, "started_at": it.started_at,
+        "body": dump(it),
     }  # fmt: skip
 
 

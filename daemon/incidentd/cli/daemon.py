@@ -1,0 +1,82 @@
+"""`run` and `check`: the two commands that need no running daemon."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from incidentd.errors import ConfigError
+
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}")
+CONFIG = click.Path(path_type=Path, dir_okay=False)
+
+
+def _address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (_ADDRESS.fullmatch(value) and int(value.rpartition(":")[2]) < 65536):
+        raise click.BadParameter(f"{value!r} is not HOST:PORT, for example 127.0.0.1:9720")
+    return value
+
+
+def _web_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"https?://[^/?#\s]+(?:/[^?#\s]*)?", value):
+        raise click.BadParameter(f"{value!r} is not the address of a site, for example https://incidentd.example.org")
+    return value
+
+
+def store_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Check a store's URL."""
+    if value is not None and not re.fullmatch(r"sqlite:///.+", value):
+        raise click.BadParameter(f"{value!r} is not sqlite:///PATH")
+    return value
+
+
+@click.command()
+@click.option("--config.file", "config_file", type=CONFIG, help="The operator's configuration.")
+@click.option("--web.listen-address", "listen", callback=_address, help="HOST:PORT to listen on.")
+@click.option("--web.external-url", "external_url", callback=_web_url, help="Where people reach it; links start so.")
+@click.option("--store", callback=store_url, help="Where to remember everything: sqlite:///PATH.")
+@click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@click.option("--log.format", "log_format", type=click.Choice(["json", "text"]), default="json", show_default=True)
+def run(
+    *, config_file: Path | None, listen: str | None, external_url: str | None, store: str | None, log_level: str,
+    log_format: str,
+) -> None:  # fmt: skip
+    """Run the daemon in the foreground.
+
+    Works without any file: it listens on 127.0.0.1:9720, remembers in ./incidentd.db, and holds every alert.
+    """
+    from incidentd import app  # noqa: PLC0415 - the doors take a second to load, and the other commands need none
+
+    sys.exit(
+        app.run(
+            config_file=config_file, listen=listen, external_url=external_url, store=store, log_format=log_format,
+            log_level=log_level,
+        )
+    )  # fmt: skip
+
+
+@click.command()
+@click.argument("file", type=CONFIG)
+def check(file: Path) -> None:
+    """Prove a configuration with everything it includes; exit 2 and list every mistake when there is any."""
+    from incidentd import app  # noqa: PLC0415 - as above
+
+    try:
+        settings = app.load(app.Options(config_file=file))
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        click.echo(f"{file}: {_mistakes(len(error.problems))}", err=True)
+        sys.exit(2)
+    for warning in settings.warnings:
+        click.echo(
+            f"{warning.at}: warning: {warning.message}" + (f" ({warning.hint})" if warning.hint else ""), err=True
+        )
+    click.echo(f"{file}: good: {app.summary(settings)}")
+
+
+def _mistakes(number: int) -> str:
+    return "1 mistake" if number == 1 else f"{number} mistakes"

@@ -1,0 +1,87 @@
+"""Commands that act: what people do about pages, holds, incidents and runs."""
+
+from __future__ import annotations
+
+import click
+
+from incidentd.cli.client import Daemon, asks, printed, segment
+from incidentd.text import plain
+
+
+def _is_hold(subject: str) -> bool:
+    return subject.upper().startswith("HOLD-")
+
+
+@click.command()
+@click.argument("page", metavar="PAGE-9")
+@asks(acts=True)
+def ack(daemon: Daemon, page: str) -> None:
+    """Acknowledge a page: you have it, and nobody else is paged for it."""
+    done = daemon.post(f"/api/v1/pages/{segment(page)}/ack")
+    printed(daemon, done, f"{done['acked_by']} has {done['id']}: {plain(done['title'])}; it is about {done['subject']}")
+
+
+@click.command()
+@click.argument("hold", required=False, metavar="[HOLD-7]")
+@click.option("--title", default="", help="What is wrong, in one line.")
+@click.option("--severity", default="", help="sev1 to sev4, or as your configuration has them.")
+@click.option("--reason", default="", help="Why it is declared.")
+@click.option("--service", default="", help="What is affected.")
+@click.option("--team", "teams", multiple=True, help="A team to bring in; repeat it.")
+@click.option("--page", default="", help="The escalation policy to page; `default` if not said.")
+@asks(acts=True)
+def declare(
+    daemon: Daemon, *, hold: str | None, title: str, severity: str, reason: str, service: str, teams: tuple[str, ...],
+    page: str,
+) -> None:  # fmt: skip
+    """Declare an incident: a hold now, or a new one with --title and --severity."""
+    new = {"title": title, "severity": severity, "service": service, "teams": list(teams), "page": page}
+    if hold is not None:
+        if any(new.values()):
+            raise click.UsageError("a hold has its title, severity and teams already; give only --reason with it")
+        done = daemon.post(f"/api/v1/holds/{segment(hold)}/declare", reason=reason)
+    elif not title or not severity:
+        raise click.UsageError("give a hold (HOLD-7), or --title and --severity")
+    else:
+        done = daemon.post("/api/v1/incidents", reason=reason, **new)
+    printed(daemon, done, f"{done['id']} {done['severity']} is declared: {plain(done['title'])}\n{done['url']}")
+
+
+@click.command()
+@click.argument("subject", metavar="SUBJECT")
+@click.argument("text")
+@asks(acts=True)
+def note(daemon: Daemon, subject: str, text: str) -> None:
+    """Write TEXT on the timeline of SUBJECT, a hold (HOLD-7) or an incident (INC-12)."""
+    kind = "holds" if _is_hold(subject) else "incidents"
+    done = daemon.post(f"/api/v1/{kind}/{segment(subject)}/note", text=text)
+    printed(daemon, done, f"noted on {done['subject']}")
+
+
+@click.command()
+@click.argument("incident", metavar="INC-12")
+@click.option("--note", "said", default="", help="What was done.")
+@asks(acts=True)
+def resolve(daemon: Daemon, incident: str, said: str) -> None:
+    """Resolve an incident: the cause is gone."""
+    done = daemon.post(f"/api/v1/incidents/{segment(incident)}/resolve", note=said)
+    printed(daemon, done, f"{done['id']} is {done['status']}: {plain(done['title'])}")
+
+
+@click.command("stand-down")
+@click.argument("hold", metavar="HOLD-7")
+@click.option("--reason", required=True, help="Why this is no incident.")
+@asks(acts=True)
+def stand_down(daemon: Daemon, hold: str, reason: str) -> None:
+    """End a hold without an incident."""
+    done = daemon.post(f"/api/v1/holds/{segment(hold)}/stand-down", reason=reason)
+    printed(daemon, done, f"{done['id']} is stood down: {plain(done['title'])}")
+
+
+@click.command()
+@click.argument("run", metavar="RUN-3")
+@asks(acts=True)
+def approve(daemon: Daemon, run: str) -> None:
+    """Let a proposed playbook run begin."""
+    done = daemon.post(f"/api/v1/runs/{segment(run)}/approve")
+    printed(daemon, done, f"{done['id']} is {done['state']}: {done['playbook']} on {plain(done['target'])}")

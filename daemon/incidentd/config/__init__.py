@@ -1,0 +1,80 @@
+"""The operator's files: reads the whole tree, says all mistakes at once with file, line and column, and makes Settings.
+
+The files give nodes with places (yaml12), the nodes documents of the right shape (tree, shape, words), the documents
+values (core, people, rulebook, playbook), and what one names has to be in another (names).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from incidentd.config import people, playbook, rulebook, shape, words
+from incidentd.config.core import core_settings, not_acted_on
+from incidentd.config.names import DEFAULT_POLICY, gather
+from incidentd.config.parts import Part
+from incidentd.config.report import Report, in_order
+from incidentd.config.secrets import Secrets
+from incidentd.config.shape import KINDS, SCHEMAS_DIR
+from incidentd.config.tree import Tree, read_tree
+from incidentd.errors import Location
+from incidentd.playbooks import Playbook
+from incidentd.settings import Settings
+
+__all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "load", "playbook_from"]
+
+_BUILT_IN = Location("(built in)", 1)
+
+
+def load(path: Path, *, env: Mapping[str, str]) -> Settings:
+    """Read a configuration with everything that it includes; raise ConfigError with every mistake in it.
+
+    Paths in the files start from the configuration's folder. `env` is where secrets named by `*_env` are looked up.
+    """
+    report = Report()
+    tree = read_tree(path, report)
+    settings = _settings(tree, env, report)
+    report.raise_if_wrong(tree.names)
+    return settings
+
+
+def defaults(env: Mapping[str, str]) -> Settings:
+    """Give the settings of an incidentd without any file."""
+    return _settings(Tree(Path()), env, Report())
+
+
+def playbook_from(document: Mapping[str, Any], at: Location) -> Playbook:
+    """Read a playbook back from its checked document; raise ConfigError, at that place, if it is none any more."""
+    report = Report()
+    part = Part(document, at, at)
+    words.tell(shape.errors_of("playbook", document), part, report)
+    report.raise_if_wrong([at.file])
+    found = playbook.playbook(part, report)
+    report.raise_if_wrong([at.file])
+    return found
+
+
+def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
+    names = gather(tree, report)
+    secrets = Secrets(tree.folder, env, report)
+    config = next(iter(tree.documents["config"]), Part({}, _BUILT_IN, _BUILT_IN))
+    core = core_settings(config, names, secrets)
+    roster = people.roster(tree, names, secrets)
+    policies = people.escalations(tree, names)
+    policies.setdefault(DEFAULT_POLICY, people.default_policy(roster.schedules, core["urgencies"]))
+    for kind in ("rules_test", "playbook_test"):
+        for document in tree.documents[kind]:
+            not_acted_on(report, document.at, f"`kind: {kind}`")
+    playbooks = playbook.playbooks(tree, names)
+    rules = rulebook.rules(tree, names, core["severities"], policies)
+    return Settings(
+        **core,
+        roster=roster,
+        escalations=policies,
+        playbooks=playbooks,
+        rules=rules,
+        warnings=tuple(in_order(report.warnings, tree.names)),
+        files=tuple(tree.files),
+        secrets=tuple(secrets.seen),
+    )

@@ -1,0 +1,184 @@
+"""People, teams, schedules and escalation policies: from documents to values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from incidentd.config import values
+from incidentd.config.names import DEFAULT_POLICY, EVERYBODY, Names
+from incidentd.config.parts import Part
+from incidentd.config.report import Report
+from incidentd.config.secrets import Secrets
+from incidentd.config.tree import Tree
+from incidentd.durations import parse_duration
+from incidentd.oncall import Channel, ChannelKind, Layer, Override, Person, Roster, Schedule, Target, Team
+from incidentd.pages import Chain, EscalationPolicy, Exhausted, Level
+from incidentd.rules import Urgency
+
+_WEEK = timedelta(days=7)
+# process: whoever pages everybody repeats it every 5 minutes when money is lost, else every 15
+_MOST_BETWEEN = timedelta(minutes=15)
+_BACKLOG = "ticket"
+"""The urgency that pages nobody."""
+
+
+def roster(tree: Tree, names: Names, secrets: Secrets) -> Roster:
+    """Read everybody who can be paged, and when."""
+    return Roster(
+        people={handle: _person(handle, part, secrets) for handle, part in tree.of("people", "people")},
+        teams={name: _team(name, part, names) for name, part in tree.of("teams", "teams")},
+        schedules={name: _schedule(name, part, names) for name, part in tree.of("schedules", "schedules")},
+    )
+
+
+def escalations(tree: Tree, names: Names) -> dict[str, EscalationPolicy]:
+    """Read the escalation policies as they are written."""
+    return {name: _policy(name, part, names) for name, part in tree.of("escalations", "escalations")}
+
+
+def default_policy(schedules: Mapping[str, Schedule], urgencies: Mapping[str, Urgency]) -> EscalationPolicy:
+    """Make the policy that exists without being written: the first schedule's person on call, then everybody."""
+    return EscalationPolicy(
+        name=DEFAULT_POLICY,
+        chains={
+            name: _default_chain(urgency, next(iter(schedules), ""))
+            for name, urgency in urgencies.items()
+            if name != _BACKLOG
+        },
+    )
+
+
+def _default_chain(urgency: Urgency, schedule: str) -> Chain:
+    everybody = Target(team=EVERYBODY)
+    levels = (
+        Level(after=timedelta(0), page=Target(on_call=schedule)),
+        Level(after=urgency.respond_within, page=everybody),
+    )
+    return Chain(
+        levels=levels if schedule else (Level(after=timedelta(0), page=everybody),),
+        exhausted=Exhausted(page=everybody, every=min(urgency.respond_within, _MOST_BETWEEN)),
+    )
+
+
+def _person(handle: str, part: Part, secrets: Secrets) -> Person:
+    channels = tuple(
+        Channel(name=f"{handle}/{kind}", kind=ChannelKind(kind), url=secrets.one(channel, "url"))
+        for kind, channel in part.items("channels")
+    )
+    return Person(
+        handle=handle,
+        name=part.value["name"],
+        time_zone=part.get("time_zone", "UTC"),
+        role=part.get("role", "responder"),
+        jira=part.get("jira", ""),
+        channels=channels,
+    )
+
+
+def _team(name: str, part: Part, names: Names) -> Team:
+    names.refer_all("person", part, "people")
+    names.refer_all("person", part, "lead")
+    names.refer_all("escalation", part, "escalation", DEFAULT_POLICY)
+    names.refer_all("channel", part, "channel")
+    return Team(
+        name=name,
+        people=tuple(part.value["people"]),
+        lead=part.get("lead", ""),
+        escalation=part.get("escalation", ""),
+        channel=part.get("channel", ""),
+        jira_project=part.get("jira", {}).get("project", ""),
+    )
+
+
+def _schedule(name: str, part: Part, names: Names) -> Schedule:
+    zone = part.value["time_zone"]
+    return Schedule(
+        name=name,
+        time_zone=zone,
+        layers=tuple(_layer(layer, names) for layer in part.entries("layers")),
+        overrides=tuple(_override(override, zone, names) for override in part.entries("overrides")),
+        fallback=_target(part["fallback"], names) if "fallback" in part else None,
+    )
+
+
+def _layer(part: Part, names: Names) -> Layer:
+    names.refer_all("person", part, "people")
+    turn = values.turn(part.value["turn"])
+    weekday, at = values.handoff(part.value["handoff"])
+    handoff = part["handoff"]
+    if weekday is None and turn % _WEEK == timedelta(0):
+        names.report.wrong(
+            handoff.at, "a turn of whole weeks needs a weekday to hand over on", f"write monday {handoff.value}"
+        )
+    if weekday is not None and turn % _WEEK:
+        names.report.wrong(
+            handoff.at, f"a turn of {part.value['turn']} does not end on the same weekday each time",
+            f"write {at:%H:%M} alone, or a turn of whole weeks",
+        )  # fmt: skip
+    return Layer(
+        name=part.value["name"],
+        people=tuple(part.value["people"]),
+        turn=turn,
+        handoff_weekday=weekday,
+        handoff_time=at,
+        start=values.day(part.value["from"]),
+    )
+
+
+def _override(part: Part, zone: str, names: Names) -> Override:
+    names.refer_all("person", part, "person")
+    start, end = values.beginning(part.value["from"], zone), values.ending(part.value["until"], zone)
+    if end <= start:
+        names.report.wrong(part["until"].at, "this override ends before it begins", "`until` must be later than `from`")
+    return Override(person=part.value["person"], start=start, end=end, because=part.get("because", ""))
+
+
+def _policy(name: str, part: Part, names: Names) -> EscalationPolicy:
+    chains: dict[str, Chain] = {}
+    for urgency in part.value:
+        chain = part[urgency]
+        names.refer("urgency", Part(urgency, chain.key_at, chain.key_at))
+        chains[urgency] = _chain(chain, names)
+    return EscalationPolicy(name=name, chains=chains)
+
+
+def _chain(part: Part, names: Names) -> Chain:
+    levels = tuple(_level(level, names) for level in part.entries("levels"))
+    _rising(part, levels, names.report)
+    exhausted = None
+    if "exhausted" in part:
+        target = _target(part["exhausted"]["page"], names)
+        exhausted = Exhausted(page=target, every=parse_duration(part.value["exhausted"]["every"]))
+    return Chain(levels=levels, loops=int(part.get("loops", 1)), exhausted=exhausted)
+
+
+def _rising(part: Part, levels: tuple[Level, ...], report: Report) -> None:
+    for level, before, after in zip(list(part.entries("levels"))[1:], levels, levels[1:], strict=False):
+        if after.after <= before.after:
+            report.wrong(
+                level["after"].at,
+                "this level does not begin after the one before it",
+                "put the levels in order of `after`",
+            )
+
+
+def _level(part: Part, names: Names) -> Level:
+    by = [
+        (parse_duration(offset), tuple(ChannelKind(k) for k in kinds)) for offset, kinds in part.get("by", {}).items()
+    ]
+    return Level(after=parse_duration(part.value["after"]), page=_target(part["page"], names), by=tuple(sorted(by)))
+
+
+def _target(part: Part, names: Names) -> Target:
+    names.refer_all("schedule", part, "on_call")
+    names.refer_all("team", part, "team", EVERYBODY)
+    names.refer_all("person", part, "person")
+    names.refer_all("channel", part, "channel")
+    return Target(
+        on_call=part.get("on_call", ""),
+        previous="turn" in part,
+        team=part.get("team", ""),
+        person=part.get("person", ""),
+        channel=part.get("channel", ""),
+    )

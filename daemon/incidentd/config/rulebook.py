@@ -1,0 +1,180 @@
+"""Severity rules: from documents to values, and whether each of them can ever be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from incidentd.config.core import not_acted_on
+from incidentd.config.names import DEFAULT_POLICY, Names
+from incidentd.config.parts import Part
+from incidentd.config.report import Report
+from incidentd.config.tree import Tree
+from incidentd.config.values import percentage
+from incidentd.durations import format_duration, parse_duration
+from incidentd.errors import Location
+from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
+from incidentd.matchers import Matcher, doubt, parse_matcher
+from incidentd.pages import EscalationPolicy
+from incidentd.rules import CATCH_ALL, Decide, Severity, SeverityRule
+
+_DURATIONS = ("no_progress_after", "hard_cap", "quiet")
+
+
+def matchers(whole: Part, report: Report) -> tuple[Matcher, ...]:
+    """Read the matchers under `match`, and warn of those that are probably not meant so."""
+    found = []
+    for part in whole.entries("match"):
+        matcher = parse_matcher(part.value)
+        if reason := doubt(matcher):
+            report.doubt(part.at, reason)
+        found.append(matcher)
+    return tuple(found)
+
+
+def rules(
+    tree: Tree, names: Names, severities: Mapping[str, Severity], policies: Mapping[str, EscalationPolicy]
+) -> tuple[SeverityRule, ...]:
+    """Read the rules of all files, in the order in which the files are included."""
+    book = _Book(names, severities, policies)
+    found = [book.rule(rule, document) for document in tree.documents["rules"] for rule in document.entries("rules")]
+    if found and "rules" not in tree.broken:
+        _reachable(found, names.report)
+    for config in tree.configs:
+        if not found and "rules" not in tree.broken:
+            names.report.doubt(
+                config.at, "there are no rules, so every alert is held and paged", "include a file of `kind: rules`"
+            )
+    return tuple(found) or (CATCH_ALL,)
+
+
+class _Book:
+    """Reads rules, knowing what they may name."""
+
+    def __init__(
+        self, names: Names, severities: Mapping[str, Severity], policies: Mapping[str, EscalationPolicy]
+    ) -> None:
+        self._names = names
+        self._report = names.report
+        self._severities = severities
+        self._policies = policies
+
+    def rule(self, part: Part, document: Part) -> SeverityRule:
+        """Read one rule; what it does not say is in the file's defaults, or built in."""
+        for noun, key in (
+            ("severity", "severity"),
+            ("urgency", "urgency"),
+            ("team", "teams"),
+            ("playbook", "playbook"),
+        ):
+            self._names.refer_all(noun, part, key)
+        self._names.refer_all("escalation", part, "page", DEFAULT_POLICY)
+        defaults = document["defaults"] if "defaults" in document else Part({}, document.at, document.at)
+        self._names.refer_all("urgency", defaults, "urgency")
+        severity = part.value["severity"]
+        by_severity = self._severities[severity].urgency if severity in self._severities else ""
+        rule = SeverityRule(
+            name=part.value["name"],
+            match=matchers(part, self._report),
+            decide=Decide(part.value["decide"]),
+            severity=severity,
+            urgency=part.get("urgency") or defaults.get("urgency") or by_severity,
+            page=part.get("page", ""),
+            teams=tuple(part.get("teams", ())),
+            because=part.get("because", ""),
+            correlate_by=tuple(part.get("correlate_by", CATCH_ALL.correlate_by)),
+            playbook=part.get("playbook", ""),
+            hold=self._hold(part, defaults),
+            at=part.at,
+        )
+        self._paging(rule, part)
+        return rule
+
+    def _paging(self, rule: SeverityRule, part: Part) -> None:
+        pages = rule.decide in (Decide.DECLARE, Decide.HOLD)
+        if pages and not rule.page:
+            self._report.doubt(
+                part.at, f"the rule `{rule.name}` pages nobody", "write `page:` with an escalation policy"
+            )
+        if not pages and rule.page:
+            self._report.doubt(part.at_key("page"), f"`page` does nothing here, since {rule.decide} pages nobody")
+        policy = self._policies.get(rule.page)
+        known = rule.urgency in self._names.given["urgency"]
+        if pages and policy and known and rule.urgency not in policy.chains:
+            self._report.wrong(
+                part["page"].at, f"the escalation `{rule.page}` has no chain for this rule's urgency `{rule.urgency}`",
+                f"add one, or give the rule an urgency of {', '.join(policy.chains)}",
+            )  # fmt: skip
+
+    def _hold(self, part: Part, defaults: Part) -> HoldPolicy:
+        own = part["hold"] if "hold" in part else Part({}, part.at, part.at)
+        shared = defaults["hold"] if "hold" in defaults else Part({}, part.at, part.at)
+        written: dict[str, Any] = {}
+        for source in (shared, own):
+            self._what_waits(source)
+            written |= {key: parse_duration(source.value[key]) for key in _DURATIONS if key in source}
+            written |= _signals(source)
+        policy = HoldPolicy(**written)
+        if policy.no_progress_after > policy.hard_cap:
+            key = "no_progress_after" if "no_progress_after" in own or "hard_cap" not in own else "hard_cap"
+            at = own[key].at if key in own else shared[key].at if key in shared else part.at
+            after, cap = format_duration(policy.no_progress_after), format_duration(policy.hard_cap)
+            self._report.wrong(
+                at, f"`no_progress_after` ({after}) is longer than `hard_cap` ({cap}), which would always come first",
+                "make it shorter, or the cap longer",
+            )  # fmt: skip
+        return policy
+
+    def _what_waits(self, hold: Part) -> None:
+        """Warn of what is accepted and not watched yet."""
+        for signal in hold.entries("declare_on"):
+            if DeclareOn(signal.value) not in IN_FORCE:
+                not_acted_on(self._report, signal.at, f"`{signal.value}`")
+        if "query" in hold.get("progress", {}):
+            not_acted_on(self._report, hold["progress"].at_key("query"), "`progress.query`")
+
+
+def _signals(hold: Part) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    progress = hold.get("progress", {})
+    if "alerts_down" in progress:
+        found["alerts_down"] = percentage(progress["alerts_down"])
+    if "human_notes" in progress:
+        found["human_notes"] = int(progress["human_notes"])
+    if "declare_on" in hold:
+        found["declare_on"] = frozenset(DeclareOn(signal) for signal in hold.value["declare_on"])
+    return found
+
+
+def _reachable(rules: list[SeverityRule], report: Report) -> None:
+    """Check that a rule matches everything at the end, and that no rule stands behind one that takes all its alerts."""
+    catch_all = next((number for number, rule in enumerate(rules) if not rule.match), None)
+    if catch_all is None:
+        report.wrong(
+            rules[-1].at, "no rule matches everything, so some alerts would be decided by nobody",
+            "add a rule with `match: []` after this one",
+        )  # fmt: skip
+        catch_all = len(rules) - 1
+    elif catch_all < len(rules) - 1:
+        rest = len(rules) - catch_all - 2
+        more = f" and the {rest} after it are" if rest else " is"
+        first = rules[catch_all]
+        report.wrong(
+            rules[catch_all + 1].at, f"the rule `{rules[catch_all + 1].name}`{more} never reached",
+            f"`{first.name}` at {first.at} matches everything; it must be the last rule of all files",
+        )  # fmt: skip
+    _shadowed(rules[: catch_all + 1], report)
+
+
+def _shadowed(rules: list[SeverityRule], report: Report) -> None:
+    seen: dict[frozenset[Matcher], tuple[str, Location]] = {}
+    for rule in rules:
+        own = frozenset(rule.match)
+        for earlier, (name, at) in seen.items():
+            if earlier <= own:
+                report.wrong(
+                    rule.at, f"the rule `{rule.name}` is never reached",
+                    f"`{name}` at {at} matches all its alerts before it; put the narrower rule first",
+                )  # fmt: skip
+                break
+        seen.setdefault(own, (rule.name, rule.at))

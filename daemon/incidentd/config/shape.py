@@ -1,0 +1,151 @@
+"""The shape of each kind of document: JSON Schemas, which editors use too, and the words for what breaks them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from incidentd.config import values
+from incidentd.config.yaml12 import Mapping, Node, Scalar, Sequence
+from incidentd.durations import parse_duration
+from incidentd.matchers import Regex, parse_matcher
+from incidentd.playbooks.walk import parse_condition
+from incidentd.templates import compile_template
+
+SCHEMAS_DIR = Path(__file__).parent / "schemas"
+"""One JSON Schema for each kind; the first line of a file can point an editor at it."""
+KINDS = (
+    "config", "rules", "playbook", "people", "teams", "schedules", "escalations", "rules_test", "playbook_test",
+)  # fmt: skip
+
+FORMATS: dict[str, Callable[[str], object]] = {
+    "prometheus-duration": parse_duration,
+    "positive-duration": values.positive_duration,
+    "turn": values.turn,
+    "handoff": values.handoff,
+    "day": values.day,
+    "wall-time": values.wall_time,
+    "timezone": values.time_zone,
+    "limit": values.limit,
+    "percentage": values.percentage,
+    "web-address": values.web_address,
+    "listen-address": values.listen_address,
+    "store": values.store,
+    "matcher": parse_matcher,
+    "template": compile_template,
+    "regex": Regex,
+    "condition": parse_condition,
+}
+
+
+def value_of(node: Node, schema: dict[str, Any]) -> Any:
+    """Give the plain value of a node. Where the schema wants text, a number stays as it is written: 1.10 is `1.10`."""
+    match node:
+        case Scalar(text=text):
+            value = node.value()
+            wants_text = "string" in _types(schema) and not isinstance(value, bool) and value is not None
+            return text if wants_text else value
+        case Sequence(items=items):
+            return [value_of(item, schema.get("items", {})) for item in items]
+        case Mapping(entries=entries):
+            named, others = schema.get("properties", {}), schema.get("additionalProperties") or {}
+            return {name: value_of(entry, named.get(name, others)) for name, entry in entries.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One thing in a document that breaks the schema."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    """The schema's keyword that is broken."""
+    bound: Any
+    """What stands under that keyword."""
+    value: Any
+    schema: dict[str, Any]
+    is_key: bool
+    """The value is itself a key of what stands at the path."""
+    reason: str
+    """What a reader of values says; for `required`, the key that is missing."""
+
+
+def errors_of(kind: str, value: Any) -> list[Broken]:
+    """Hold a document against the schema of its kind and give everything that breaks it."""
+    return [_broken(error) for error in _validator(kind).iter_errors(value)]
+
+
+def _broken(error: Any) -> Broken:
+    reason = str(error.cause or "")
+    if error.validator == "required":  # one error for each key, which stands only in the message
+        reason = next(key for key in error.validator_value if error.message.startswith(repr(key)))
+    return Broken(
+        path=tuple(error.absolute_path), keyword=error.validator, bound=error.validator_value, value=error.instance,
+        schema=error.schema, is_key="propertyNames" in error.relative_schema_path, reason=reason,
+    )  # fmt: skip
+
+
+@cache
+def schema_of(kind: str) -> dict[str, Any]:
+    """Read the schema of a kind, with every reference replaced by what it refers to."""
+    schema: dict[str, Any] = _whole(_file(f"{kind}.json"), f"{kind}.json")
+    return schema
+
+
+@cache
+def _file(name: str) -> Any:
+    return json.loads((SCHEMAS_DIR / name).read_text(encoding="utf-8"))
+
+
+def _whole(schema: Any, file: str) -> Any:
+    if isinstance(schema, list):
+        return [_whole(entry, file) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    whole = {key: _whole(entry, file) for key, entry in schema.items() if key not in ("$ref", "$defs")}
+    if "$ref" not in schema:
+        return whole
+    target, _, name = schema["$ref"].partition("#/$defs/")
+    return {**_whole(_file(target or file)["$defs"][name], target or file), **whole}
+
+
+@cache
+def _validator(kind: str) -> Validator:
+    checker = FormatChecker(formats=())
+    for name, reader in FORMATS.items():
+        checker.checks(name, raises=ValueError)(_only_text(reader))
+    validator: Callable[..., Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # the stubs leave it open
+    return validator(schema_of(kind), format_checker=checker)
+
+
+def _only_text(reader: Callable[[str], object]) -> Callable[[object], bool]:
+    def check(value: object) -> bool:
+        if isinstance(value, str):  # another type is the business of the keyword `type`
+            reader(value)
+        return True
+
+    return check
+
+
+def _pattern(_validator: Validator, pattern: str, value: object, _schema: object) -> Iterator[ValidationError]:
+    """Match whole values, in linear time; Python's `$` would let a trailing line break pass."""
+    if isinstance(value, str) and not _regex(pattern).matches(value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+@cache
+def _regex(pattern: str) -> Regex:
+    return Regex(pattern)
+
+
+def _types(schema: dict[str, Any]) -> list[str]:
+    types = schema.get("type", [])
+    return [types] if isinstance(types, str) else types

@@ -1,0 +1,158 @@
+"""The API's changing half: what people do about pages, holds, incidents and runs. Each is one unit of the engine's."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+
+from incidentd.access import Right
+from incidentd.actionitems import ItemType
+from incidentd.engine import commands
+from incidentd.errors import BadRequest
+from incidentd.store.views import shape, speakable
+from incidentd.web.answers import json_answer
+from incidentd.web.api import with_url
+from incidentd.web.bodies import read_fields
+from incidentd.web.callers import actor
+from incidentd.web.house import HOUSE, Handler, Route
+
+Word = Annotated[str, msgspec.Meta(max_length=200)]
+Text = Annotated[str, msgspec.Meta(max_length=10_000)]
+
+
+class _By(msgspec.Struct, forbid_unknown_fields=True):
+    """Who says so; believed from a local caller while no token exists."""
+
+    by: Word = ""
+
+
+class _Note(msgspec.Struct, forbid_unknown_fields=True):
+    text: Text
+    by: Word = ""
+
+
+class _Reason(msgspec.Struct, forbid_unknown_fields=True):
+    reason: Text = ""
+    by: Word = ""
+
+
+class _Resolve(msgspec.Struct, forbid_unknown_fields=True):
+    note: Text = ""
+    by: Word = ""
+
+
+class _Declare(msgspec.Struct, forbid_unknown_fields=True):
+    title: Word
+    severity: Word
+    reason: Text = ""
+    service: Word = ""
+    teams: Annotated[list[Word], msgspec.Meta(max_length=50)] = []
+    page: Word = "default"
+    by: Word = ""
+
+
+class _Item(msgspec.Struct, forbid_unknown_fields=True):
+    title: Word
+    description: Text = ""
+    type: Word = "repair"
+    priority: Word = "P2"
+    owner: Word = ""
+    team: Word = ""
+    due: date | None = None
+    by: Word = ""
+
+
+async def ack(request: web.Request) -> web.Response:
+    """Acknowledge a page: somebody has it."""
+    number, fields = speakable(request.match_info["id"], "PAGE"), await read_fields(request, _By)
+    who = actor(request, fields.by)
+    return await _changed(request, commands.ack_page, number, by=who.name, actor=who)
+
+
+async def declare(request: web.Request) -> web.Response:
+    """Declare an incident by hand."""
+    fields = await read_fields(request, _Declare)
+    who = actor(request, fields.by)
+    made = await request.app[HOUSE].store.write(
+        commands.declare_incident, request.app[HOUSE].settings, actor=who, title=fields.title,
+        severity=fields.severity, reason=fields.reason, service=fields.service,
+        teams=tuple(fields.teams), page=fields.page,
+    )  # fmt: skip
+    return json_answer(with_url(request, shape(made)), 201)
+
+
+def note_on(prefix: str) -> Handler:
+    """Write a note on the timeline of a hold (where it counts as progress, a few times in a row) or an incident."""
+
+    async def answer(request: web.Request) -> web.Response:
+        house = request.app[HOUSE]
+        subject = f"{prefix}-{speakable(request.match_info['id'], prefix)}"
+        fields = await read_fields(request, _Note)
+        who = actor(request, fields.by)
+        await house.store.write(commands.add_note, house.settings, subject, actor=who, text=fields.text)
+        return json_answer({"subject": subject, "text": fields.text, "by": who.name}, 201)
+
+    return answer
+
+
+async def declare_hold(request: web.Request) -> web.Response:
+    """Declare a hold now."""
+    number, fields = speakable(request.match_info["id"], "HOLD"), await read_fields(request, _Reason)
+    who = actor(request, fields.by)
+    return await _changed(request, commands.declare_hold, number, actor=who, reason=fields.reason)
+
+
+async def stand_down(request: web.Request) -> web.Response:
+    """End a hold without an incident; it takes a reason."""
+    number, fields = speakable(request.match_info["id"], "HOLD"), await read_fields(request, _Reason)
+    who = actor(request, fields.by)
+    return await _changed(request, commands.stand_down_hold, number, actor=who, reason=fields.reason)
+
+
+async def resolve(request: web.Request) -> web.Response:
+    """Resolve an incident."""
+    number, fields = speakable(request.match_info["id"], "INC"), await read_fields(request, _Resolve)
+    who = actor(request, fields.by)
+    return await _changed(request, commands.resolve_incident, number, actor=who, note=fields.note)
+
+
+async def add_item(request: web.Request) -> web.Response:
+    """Add an action item to an incident; it is filed in Jira when there is one."""
+    house = request.app[HOUSE]
+    number, fields = speakable(request.match_info["id"], "INC"), await read_fields(request, _Item)
+    if fields.type not in set(ItemType):
+        raise BadRequest(f"there is no type {fields.type[:40]!r}; there are {', '.join(ItemType)}")
+    made = await house.store.write(
+        commands.add_action_item, house.settings, number, actor=actor(request, fields.by),
+        title=fields.title, description=fields.description,
+        type=ItemType(fields.type), priority=fields.priority, owner=fields.owner, team=fields.team, due=fields.due,
+    )  # fmt: skip
+    return json_answer(shape(made), 201)
+
+
+async def approve(request: web.Request) -> web.Response:
+    """Approve a playbook run that was proposed."""
+    number, fields = speakable(request.match_info["id"], "RUN"), await read_fields(request, _By)
+    return await _changed(request, commands.approve_run, number, actor=actor(request, fields.by))
+
+
+async def _changed(request: web.Request, command: Any, number: int, **how: Any) -> web.Response:
+    house = request.app[HOUSE]
+    noun = await house.store.write(command, house.settings, number, **how)
+    return json_answer(with_url(request, shape(noun)))
+
+
+ROUTES = (
+    Route("POST", "/api/v1/pages/{id}/ack", ack, Right.RESPOND),
+    Route("POST", "/api/v1/incidents", declare, Right.RESPOND),
+    Route("POST", "/api/v1/incidents/{id}/note", note_on("INC"), Right.RESPOND),
+    Route("POST", "/api/v1/incidents/{id}/resolve", resolve, Right.COMMAND),
+    Route("POST", "/api/v1/incidents/{id}/action-items", add_item, Right.COMMAND),
+    Route("POST", "/api/v1/holds/{id}/note", note_on("HOLD"), Right.RESPOND),
+    Route("POST", "/api/v1/holds/{id}/declare", declare_hold, Right.RESPOND),
+    Route("POST", "/api/v1/holds/{id}/stand-down", stand_down, Right.COMMAND),
+    Route("POST", "/api/v1/runs/{id}/approve", approve, Right.OPERATE),
+)

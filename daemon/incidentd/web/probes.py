@@ -1,0 +1,62 @@
+"""Probes, reload and metrics, with the paths that Prometheus has for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import hdrs, web
+
+from incidentd.access import Right
+from incidentd.errors import ConfigError, StoreUnavailable
+from incidentd.store.views import state_counts
+from incidentd.web.answers import json_answer
+from incidentd.web.house import HOUSE, Route
+
+log = logging.getLogger(__name__)
+
+STATE_DEADLINE = 2.0
+"""Seconds that a scrape waits for the store to count; then the figures are those of the scrape before."""
+
+
+async def healthy(_: web.Request) -> web.Response:
+    """Say that the loop runs: whoever can answer is alive."""
+    return web.Response(text="incidentd is healthy.\n")
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Say whether alerts should be sent here."""
+    if why := request.app[HOUSE].not_ready():
+        return web.Response(text=f"incidentd is not ready: {why}\n", status=503)
+    return web.Response(text="incidentd is ready.\n")
+
+
+async def reload(request: web.Request) -> web.Response:
+    """Read the operator's files anew, all or nothing."""
+    try:
+        await request.app[HOUSE].reload()
+    except ConfigError as error:
+        problems = [str(problem) for problem in error.problems]
+        return json_answer({"error": "the old configuration stays; the files hold mistakes", "problems": problems}, 500)
+    return json_answer({"status": "reloaded"})
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Give the figures, whatever the store does."""
+    house = request.app[HOUSE]
+    try:
+        async with asyncio.timeout(STATE_DEADLINE):
+            house.metrics.set_state(await house.store.read(state_counts))
+    except (StoreUnavailable, TimeoutError) as error:
+        log.warning("a scrape shows older figures of what lasts: %s", str(error) or "the store was too slow")
+    body, content_type = house.metrics.render(request.headers.get(hdrs.ACCEPT, ""))
+    return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+
+ROUTES = (
+    Route("GET", "/-/healthy", healthy, Right.PUBLIC),
+    Route("GET", "/-/ready", ready, Right.PUBLIC),
+    Route("POST", "/-/reload", reload, Right.ADMIN),
+    Route("PUT", "/-/reload", reload, Right.ADMIN),
+    Route("GET", "/metrics", metrics, Right.PUBLIC),
+)

@@ -1,0 +1,130 @@
+"""Listening: how many connections are held, for how long, and what happens when there are too many.
+
+Alertmanager opens one connection a group, thousands at once in a storm. Descriptors are what runs out first, and
+asyncio's accept loop then fails over and over; so connections are counted, and one too many is closed before anything
+is read from it. Its sender tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+
+from aiohttp import http_exceptions, http_parser, web
+
+_wire = logging.getLogger(f"{__name__}.wire")
+
+KEEPALIVE = 75.0
+"""Seconds that an idle connection is kept."""
+HEAD_DEADLINE = 30.0
+"""Seconds in which the head of a connection's first request must have come; idle time later is `KEEPALIVE`'s part."""
+BACKLOG = 1024
+"""Connections that the kernel holds for us in a burst."""
+_AT_ONCE = 64  # accepted before the loop does anything else
+_RESERVED = 128  # descriptors for the store, the doors and the playbooks
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Keep a stranger's broken request out of the log: its answer says what is wrong with it, to whoever sent it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], http_exceptions.HttpProcessingError))
+
+
+_wire.addFilter(_is_ours)
+
+
+class _TooMany(asyncio.Protocol):
+    """One connection too many: closed before anything is read from it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server makes
+        transport.abort()
+
+
+SILENT: web.AppKey[dict[web.RequestHandler, float]] = web.AppKey("silent", dict)
+"""Connections that have not sent a whole request head yet, and since when."""
+
+
+class _Site(web.BaseSite):
+    """A TCP socket that holds a bounded number of connections, and none that stays silent."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int, *, most: int) -> None:
+        super().__init__(runner)
+        self._host, self._port, self._most = host, port, most
+        self._silent = runner.app[SILENT]
+        self._held = 0
+        self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def name(self) -> str:
+        """The address it was told."""
+        return f"http://{self._host}:{self._port}"
+
+    async def start(self) -> None:
+        """Listen."""
+        await super().start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, self._host or None, self._port, backlog=_AT_ONCE)
+        for listening in self._server.sockets:
+            # asyncio accepts `backlog` connections in a row before anything else; the kernel may hold more of them
+            again = socket.socket(fileno=listening.fileno())
+            again.listen(BACKLOG)
+            again.detach()
+        self._close_silent()
+
+    async def stop(self) -> None:
+        """Listen no longer."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        await super().stop()
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        if server is not None and self._held >= self._most:
+            self._held = len(server.connections)  # counted anew only when the sum of all that came says it is full
+        if server is None or self._held >= self._most:
+            return _TooMany()
+        self._held += 1
+        protocol = server()
+        self._silent[protocol] = asyncio.get_running_loop().time()
+        return protocol
+
+    def _close_silent(self) -> None:
+        loop = asyncio.get_running_loop()
+        for protocol in [it for it, since in self._silent.items() if loop.time() - since >= HEAD_DEADLINE]:
+            del self._silent[protocol]
+            protocol.force_close()
+        self._sweep = loop.call_later(HEAD_DEADLINE / 3, self._close_silent)
+
+
+async def serve(
+    app: web.Application, host: str, port: int, *, most: int = 0, shutdown_timeout: float = 10.0
+) -> web.AppRunner:
+    """Listen and answer, until `cleanup()` of what this gives; its `addresses` name the port when 0 was asked for.
+
+    `most` is how many connections are held at once; 0 is as many as the descriptor limit allows. Raises RuntimeError
+    without aiohttp's C parser: the one in Python reads some broken requests in another way.
+    """
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise RuntimeError("aiohttp came without its C parser here; install it from a wheel for this machine")
+    runner = web.AppRunner(
+        app, access_log=None, keepalive_timeout=KEEPALIVE, handler_cancellation=False, auto_decompress=False,
+        shutdown_timeout=shutdown_timeout, logger=_wire,
+    )  # fmt: skip
+    await runner.setup()
+    try:
+        await _Site(runner, host, port, most=most or most_connections()).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return runner
+
+
+def most_connections() -> int:
+    """Raise the soft limit of descriptors to the hard one, and say how many connections that leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limit = hard if hard != resource.RLIM_INFINITY else 1 << 20
+    return max(limit - _RESERVED - _AT_ONCE, 64)

@@ -1,0 +1,282 @@
+"""The commands against a running daemon: what they do, print, and answer when it goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from incidentd import __version__
+from incidentd.cli import main
+from incidentd.cli.client import me
+from incidentd.store import chain
+from tests.cli.conftest import Type
+from tests.web.small_house import SmallHouse, body, insert_hold, insert_page
+from tests.web.test_receiver import stored
+
+DECLARE = ("declare", "--title", "Checkout is down", "--severity", "sev1")
+
+
+async def test_an_alert_is_sent_by_its_labels(house: SmallHouse, typed: Type) -> None:
+    done = await typed(
+        "send", "-l", "alertname=WorkerStuck", "-l", "expr=a=b", "--annotation", "summary=x", "--resolved"
+    )
+    assert (done.exit_code, done.output[:6]) == (0, "stored")
+    ((source, raw),) = await house.store.read(stored)
+    alert = json.loads(raw)["alerts"][0]
+    assert source == "default"
+    assert alert == {
+        "status": "resolved", "labels": {"alertname": "WorkerStuck", "expr": "a=b"}, "annotations": {"summary": "x"}
+    }  # fmt: skip
+
+
+async def test_a_body_is_sent_from_a_file_or_from_standard_input(
+    house: SmallHouse, typed: Type, tmp_path: Path
+) -> None:
+    (tmp_path / "body.json").write_bytes(body("A"))
+    assert (await typed("send", str(tmp_path / "body.json"))).exit_code == 0
+    assert (await typed("send", "-", stdin=body("B"))).exit_code == 0
+    assert await house.store.read(stored) == [("default", body("A")), ("default", body("B"))]
+
+
+async def test_an_unknown_source_is_one_short_sentence(typed: Type) -> None:
+    done = await typed("send", "-l", "a=b", "--source", "no such/../source")
+    assert done.exit_code == 1
+    assert "there is no source 'no such/../source'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send",), ("send", "body.json", "-l", "a=b"), ("send", "-l", "ab"), ("send", "no-such-file"), ("declare",),
+        ("declare", "--title", "x"), ("declare", "HOLD-1", "--title", "x"), ("ack",), ("note", "INC-1"), ("nonsense",),
+        ("holds", "--limit", "0"), ("stand-down", "HOLD-1"), ("token", "create", "x"), ("token", "revoke", "x"),
+        ("incidents", "--url", "ftp://x"), ("incidents", "--url", "http://"), ("incidents", "--token-file", "/none"),
+    ],
+)  # fmt: skip
+async def test_a_command_that_is_wrong_exits_2_and_says_why(typed: Type, words: tuple[str, ...]) -> None:
+    done = await typed(*words)
+    assert done.exit_code == 2
+    assert "Error: " in done.stderr or "Usage: " in done.stderr
+    assert "Traceback" not in done.output
+
+
+async def test_what_is_open_is_listed_in_a_table(house: SmallHouse, typed: Type) -> None:
+    assert (await typed("holds")).output == "Nothing is held.\n"
+    hold = await house.store.write(insert_hold, title="Queue \x1b[31mlags\u202e")
+    await house.store.write(insert_page, hold.key)
+    head, row = (await typed("holds")).output.splitlines()
+    assert head.split() == ["ID", "SEVERITY", "STATE", "FIRING", "DECLARES", "TITLE"]
+    assert row.split()[:5] == ["HOLD-1", "sev3", "holding", "2", "2026-11-24T14:37:00Z"]
+    assert "\x1b" not in row
+    assert "\u202e" not in row
+    assert "PAGE-1" in (await typed("pages")).output
+    assert "respond_within:    30m" in (await typed("pages", "PAGE-1")).output
+    assert (await typed("runs")).output == "No playbook is at work.\n"
+    assert (await typed("incidents")).output == "No incident is open.\n"
+
+
+async def test_the_story_of_a_hold_and_the_document_of_an_incident_are_printed(house: SmallHouse, typed: Type) -> None:
+    await house.store.write(insert_hold)
+    told = (await typed("holds", "HOLD-1")).output.splitlines()
+    assert told[0] == "HOLD-1 sev3 holding: QueueLagHigh"
+    assert told[1].endswith("setup (file)  Holding: declares unless there is progress.")
+    await typed(*DECLARE)
+    assert (await typed("incidents", "INC-1")).output.startswith("# INC-1 Checkout is down\n")
+    assert json.loads((await typed("incidents", "INC-1", "--json")).output)["title"] == "Checkout is down"
+
+
+async def test_json_is_for_scripts_and_all_shows_what_is_over(house: SmallHouse, typed: Type) -> None:
+    await house.store.write(insert_hold)
+    await typed("stand-down", "HOLD-1", "--reason", "a test")
+    assert json.loads((await typed("holds", "--json")).output)["holds"] == []
+    assert json.loads((await typed("holds", "--json", "--all")).output)["holds"][0]["outcome"] == "stood_down"
+
+
+async def test_a_person_declares_acknowledges_notes_and_resolves(house: SmallHouse, typed: Type) -> None:
+    made = await typed(*DECLARE, "--reason", "no money", "--by", "ana")
+    assert made.output.splitlines()[0] == "INC-1 sev1 is declared: Checkout is down"
+    assert (await typed("ack", "PAGE-1", "--by", "ana")).output.startswith("ana has PAGE-1: ")
+    assert (await typed("note", "INC-1", "rolling back")).output == "noted on INC-1\n"
+    assert (await typed("resolve", "INC-1", "--note", "rolled back")).output == "INC-1 is resolved: Checkout is down\n"
+    told = {(entry.actor.name, entry.actor.via) for entry in await house.store.read(chain.entries, "INC-1")}
+    assert {("ana", "cli"), (me(), "cli")} <= told
+
+
+async def test_a_hold_is_noted_and_declared_by_its_name(house: SmallHouse, typed: Type) -> None:
+    await house.store.write(insert_hold)
+    assert (await typed("note", "hold-1", "draining")).output == "noted on HOLD-1\n"
+    assert "INC-1 sev3 is declared" in (await typed("declare", "HOLD-1", "--reason", "money")).output
+    again = await typed("declare", "HOLD-1")
+    assert (again.exit_code, "INC-1" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ack", "PAGE-7"), "there is no PAGE-7"), (("ack", "nonsense"), "ids look like PAGE-12"),
+        (("resolve", "INC-7"), "there is no INC-7"), (("approve", "RUN-7"), "there is no RUN-7"),
+        (("oncall", "who", "shop"), "there is no schedule 'shop'"), (("note", "../x", "y"), "ids look like INC-12"),
+        (("declare", "--title", "x", "--severity", "sev9"), "there is no severity"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_done_exits_1_and_says_why(typed: Type, words: tuple[str, ...], said: str) -> None:
+    done = await typed(*words)
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+async def test_who_is_on_call_is_told(typed: Type) -> None:
+    assert (await typed("oncall", "who")).output == "There are no schedules.\n"
+
+
+# -- tokens ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_token_closes_the_door_and_opens_it_for_its_owner(typed: Type, tmp_path: Path) -> None:
+    made = await typed("token", "create", "ana", "--scope", "admin")
+    secret = made.stdout.strip()
+    assert secret.startswith("inc_")
+    assert "From now on every request needs a token" in made.stderr
+    refused = await typed("holds")
+    assert (refused.exit_code, "INCIDENTD_TOKEN_FILE" in refused.stderr) == (1, True)
+    (tmp_path / "token").write_text(secret + "\n")
+    assert (await typed("holds", "--token-file", str(tmp_path / "token"))).exit_code == 0
+    assert (await typed("holds", INCIDENTD_TOKEN_FILE=str(tmp_path / "token"))).exit_code == 0
+    assert (await typed("holds", INCIDENTD_TOKEN=secret)).exit_code == 0
+
+
+async def test_tokens_are_listed_without_secrets_and_revoked(typed: Type) -> None:
+    secret = (await typed("token", "create", "ana", "--scope", "admin")).stdout.strip()
+    other = await typed("token", "create", "am", "--scope", "ingest:default", "--json", INCIDENTD_TOKEN=secret)
+    assert json.loads(other.stdout)["scopes"] == ["ingest:default"]
+    assert (await typed("token", "revoke", "2", INCIDENTD_TOKEN=secret)).output == "token 2 of am is revoked\n"
+    listed = await typed("token", "list", INCIDENTD_TOKEN=secret)
+    assert [line.split()[:3] for line in listed.output.splitlines()[1:]] == [
+        ["1", "ana", "admin"], ["2", "am", "ingest:default"]
+    ]  # fmt: skip
+    assert "inc_" not in listed.output
+
+
+async def test_a_token_without_admin_as_the_only_one_is_warned_about(typed: Type) -> None:
+    assert "No token has the scope admin" in (await typed("token", "create", "am", "--scope", "ingest:x")).stderr
+
+
+async def test_with_a_token_its_own_name_acts(house: SmallHouse, typed: Type) -> None:
+    secret = (await typed("token", "create", "ana", "--scope", "admin")).stdout.strip()
+    await house.store.write(insert_hold)
+    assert (await typed("note", "HOLD-1", "x", INCIDENTD_TOKEN=secret)).exit_code == 0
+    assert (await typed("note", "HOLD-1", "x", "--by", "ben", INCIDENTD_TOKEN=secret)).exit_code == 1
+    assert (await house.store.read(chain.entries, "HOLD-1"))[1].actor.name == "ana"
+
+
+def test_a_store_that_nobody_runs_on_is_written_directly(tmp_path: Path) -> None:
+    def typed(*words: str) -> str:
+        done = CliRunner().invoke(main, ["token", *words, "--store", f"sqlite:///{tmp_path}/x.db"])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert typed("list") == "There is no token.\n"
+    assert typed("create", "ana", "--scope", "admin").startswith("inc_")
+    assert typed("revoke", "1") == "token 1 of ana is revoked\n"
+    assert "ana" in typed("list")
+
+
+def test_the_store_of_a_configuration_is_written_directly(tmp_path: Path) -> None:
+    file = tmp_path / "incidentd.yaml"
+    file.write_text(f"kind: config\nstore: sqlite:///{tmp_path}/y.db\n")
+    done = CliRunner().invoke(main, ["token", "create", "ana", "--scope", "admin", "--config.file", str(file)])
+    assert done.exit_code == 0
+    assert (tmp_path / "y.db").exists()
+    file.write_text("kind: config\nstor: x\n")
+    done = CliRunner().invoke(main, ["token", "list", "--config.file", str(file)])
+    assert (done.exit_code, f"{file}:2:1" in done.stderr) == (2, True)
+
+
+async def test_a_store_that_a_daemon_runs_on_is_left_alone(house: SmallHouse, tmp_path: Path) -> None:
+    words = ["token", "create", "ana", "--scope", "admin", "--store", f"sqlite:///{tmp_path}/test.db"]
+    done = await asyncio.to_thread(CliRunner().invoke, main, words)
+    assert done.exit_code == 1
+    assert "belongs to a running incidentd" in done.stderr
+
+
+# -- without a daemon -----------------------------------------------------------------------------------------------
+
+
+def test_a_daemon_that_is_not_there_is_one_sentence(free_port: int) -> None:
+    done = CliRunner().invoke(main, ["holds", "--url", f"http://127.0.0.1:{free_port}"])
+    assert done.exit_code == 1
+    assert f"cannot reach incidentd at http://127.0.0.1:{free_port}: Connection refused" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: http://evil.example/\r\nContent-Length: 0\r\n\r\n", "leads elsewhere"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\n<p>x", "answered HTTP 502"),
+        (b"HTTP/1.1 400 No\r\nContent-Length: 2\r\n\r\n[]", "answered HTTP 400"),
+        (b"SSH-2.0-OpenSSH\r\n", "cannot reach incidentd"),
+        (b"", "cannot reach incidentd"),
+    ],
+)
+async def test_something_else_at_that_address_is_one_sentence(answer: bytes, said: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    done = await asyncio.to_thread(CliRunner().invoke, main, ["holds", "--url", address])
+    assert (done.exit_code, said in done.stderr) == (1, True), done.stderr
+    server.close()
+    await server.wait_closed()
+
+
+def test_check_proves_a_configuration_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "incidentd.yaml"
+    file.write_text("kind: config\n")
+    done = CliRunner().invoke(main, ["check", str(file)])
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"{file}: good: 1 rules, 0 playbooks, 0 people, ")
+    assert done.stdout.count("\n") == 1
+
+
+def test_check_lists_every_mistake_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "incidentd.yaml"
+    file.write_text("kind: config\nlisten: 7\nstor: x\n")
+    done = CliRunner().invoke(main, ["check", str(file)])
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert f"{file}:2:" in done.stderr
+    assert f"{file}:3:" in done.stderr
+    assert done.stderr.endswith("2 mistakes\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--web.listen-address", "9720"], ["--web.listen-address", "127.0.0.1:99999"], ["--store", "x.db"],
+        ["--store", "postgresql://x"], ["--web.external-url", "incidentd.example"], ["--log.level", "loud"],
+        ["--log.format", "xml"], ["--nonsense"],
+    ],
+)  # fmt: skip
+def test_run_refuses_a_flag_that_is_wrong(words: list[str]) -> None:
+    done = CliRunner().invoke(main, ["run", *words])
+    assert done.exit_code == 2
+    assert "Error: " in done.stderr
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output == f"incidentd {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [[name] for name in main.commands] + [["token", "create"], ["oncall", "who"]])
+def test_every_command_explains_itself(words: list[str]) -> None:
+    done = CliRunner().invoke(main, [*words, "--help"])
+    assert done.exit_code == 0
+    assert "Usage: " in done.output

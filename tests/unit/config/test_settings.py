@@ -1,0 +1,290 @@
+"""From documents to settings: every key, the defaults, and what is accepted but doubted."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from incidentd import config
+from incidentd.errors import ConfigError, Location
+from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
+from incidentd.matchers import Matcher
+from incidentd.oncall import ChannelKind, Layer, Target
+from incidentd.playbooks import Limit, Limits, Mode
+from incidentd.redaction import Secret
+from incidentd.rules import CATCH_ALL, SEVERITIES
+from incidentd.settings import Settings
+from tests.unit.config.trees import RULES, loaded, problems, written
+
+COMPLETE = Path(__file__).parent / "complete.yaml"
+ENV = {name: f"the-secret-of-{name}" for name in ("AM", "PROM", "TOKEN", "CHAT", "JIRA", "ANA_PUSH")}
+
+
+@pytest.fixture
+def complete(tmp_path: Path) -> Settings:
+    """Give the settings of a file with every key there is."""
+    files = {"two-lines.token": "token-one\ntoken-two\n", "mail.url": "mailto://ops@example.org\n"}
+    return config.load(written(tmp_path, {"incidentd.yaml": COMPLETE.read_bytes(), **files}), env=ENV)
+
+
+def revealed(secrets: tuple[Secret, ...]) -> list[str]:
+    return [secret.reveal() for secret in secrets]
+
+
+def test_the_configuration_itself_is_read(complete: Settings) -> None:
+    assert (complete.listen, complete.external_url) == ("127.0.0.1:9720", "https://incidentd.example.org")
+    assert complete.store == "sqlite:////var/lib/incidentd/incidentd.db"
+    assert complete.secret_key_file == Path("/var/lib/incidentd/secret.key")
+    assert complete.labels.names["team"] == ("team", "squad")
+    assert complete.labels.names["service"] == ("service", "job")
+    assert complete.automation.mode is Mode.AUTO
+    assert complete.automation.overall == Limit(runs=10, window=timedelta(hours=2))
+    assert complete.urgencies["business_critical"].respond_within == timedelta(minutes=3)
+    assert set(complete.urgencies) == {"business_critical", "urgent", "ticket", "relaxed"}
+
+
+def test_sources_are_read_and_one_called_default_is_always_there(complete: Settings, tmp_path: Path) -> None:
+    prod = complete.sources["prod"]
+
+    assert prod.alertmanager_urls == ("http://am-0:9093", "http://am-1:9093")
+    assert revealed(prod.tokens) == ["token-one", "token-two"]
+    assert revealed(complete.sources["default"].tokens) == [ENV["TOKEN"]]
+    assert list(loaded(tmp_path, "kind: config\nsources: [{name: prod}]\n" + RULES).sources) == ["default", "prod"]
+
+
+def test_a_prometheus_is_asked_with_the_headers_that_its_http_config_comes_to(complete: Settings) -> None:
+    prometheus = complete.sources["prod"].prometheus
+
+    assert prometheus is not None
+    assert {name: value.reveal() for name, value in prometheus.headers.items()} == {
+        "X-Scope-OrgID": "1.10",
+        "Authorization": "Basic aW5jaWRlbnRkOnRoZS1zZWNyZXQtb2YtUFJPTQ==",
+    }
+
+
+@pytest.mark.parametrize(
+    ("http_config", "expected"),
+    [
+        ("{authorization: {credentials_env: PROM}}", "Bearer the-secret-of-PROM"),
+        ("{authorization: {type: Token, credentials_env: PROM}}", "Token the-secret-of-PROM"),
+        ("{bearer_token_file: token}", "Bearer from-a-file"),
+    ],
+)
+def test_every_way_to_sign_in_comes_to_one_header(tmp_path: Path, http_config: str, expected: str) -> None:
+    (tmp_path / "token").write_text("from-a-file\n")
+    source = f'{{name: prod, prometheus: {{url: "http://p:9090", http_config: {http_config}}}}}'
+    prometheus = loaded(tmp_path, f"kind: config\nsources: [{source}]\n" + RULES, ENV).sources["prod"].prometheus
+
+    assert prometheus is not None
+    assert prometheus.headers["Authorization"].reveal() == expected
+
+
+def test_jira_is_read_with_its_fields_as_they_stand_and_the_projects_of_teams(complete: Settings) -> None:
+    jira = complete.jira
+
+    assert jira is not None
+    assert (jira.url, jira.user, jira.project, jira.issue_type, jira.epic) == (
+        "https://example.atlassian.net", "bot@example.org", "OPS", "Bug", "OPS-100",
+    )  # fmt: skip
+    assert jira.token.reveal() == ENV["JIRA"]
+    assert jira.fields == {"customfield_10020": 7, "build": 1.5, "on": True}
+    assert jira.projects == {"payments": "PAY"}
+
+
+def test_people_have_channels_named_after_them(complete: Settings) -> None:
+    ana, ben = complete.roster.people.values()
+
+    assert [(channel.name, channel.kind) for channel in ana.channels] == [
+        ("ana/push", ChannelKind.PUSH),
+        ("ana/mail", ChannelKind.MAIL),
+    ]
+    assert (ana.role, ana.time_zone, ana.jira) == ("commander", "Europe/Madrid", "ana.ruiz")
+    assert (ben.role, ben.time_zone, ben.channels) == ("responder", "UTC", ())
+    assert {"ops-chat", "ops-mail", "ana/push", "ana/mail"} == set(complete.all_channels())
+
+
+def test_schedules_are_read_in_wall_clock_time_and_overrides_as_instants(complete: Settings) -> None:
+    schedule = complete.roster.schedules["payments"]
+    [override] = schedule.overrides
+
+    assert schedule.layers[0] == Layer(
+        name="primary", people=("ana", "ben"), turn=timedelta(days=7), handoff_weekday=0, handoff_time=time(9),
+        start=date(2026, 1, 5),
+    )  # fmt: skip
+    assert (schedule.layers[1].turn, schedule.layers[1].handoff_weekday) == (timedelta(days=2), None)
+    assert override.start == datetime(2026, 12, 24, 8, tzinfo=UTC)
+    assert schedule.fallback == Target(team="payments")
+
+
+def test_an_override_at_a_change_of_the_clock_leaves_no_gap(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path, "kind: config\n" + RULES + "---\nkind: people\npeople: {ana: {name: Ana}}\n"
+        "---\nkind: schedules\nschedules:\n  s:\n    time_zone: Europe/Madrid\n"
+        "    layers: [{name: l, people: [ana], turn: 1d, handoff: 09:00, from: 2026-01-05}]\n"
+        "    overrides:\n"
+        "      - {person: ana, from: '2026-10-25 02:30', until: '2026-10-25 02:30'}\n"
+        "      - {person: ana, from: '2026-03-29T02:30', until: '2026-03-29T03:30'}\n",
+    )  # fmt: skip
+    autumn, spring = settings.roster.schedules["s"].overrides
+
+    assert (autumn.start.hour, autumn.end.hour) == (0, 1)  # both 02:30s of that night: an hour between them
+    assert (spring.start.hour, spring.start.minute) == (1, 0)  # 02:30 does not exist; 03:00 is the first after it
+
+
+def test_escalations_are_read_with_their_channels_in_order_of_time(complete: Settings) -> None:
+    chain = complete.escalations["payments"].chains["business_critical"]
+
+    assert [level.after for level in chain.levels] == [timedelta(minutes=minutes) for minutes in (0, 5, 10)]
+    assert chain.levels[0].by == (
+        (timedelta(0), (ChannelKind.PUSH, ChannelKind.CHAT, ChannelKind.MAIL)),
+        (timedelta(minutes=1), (ChannelKind.SMS,)),
+    )
+    assert chain.levels[1].page == Target(on_call="payments", previous=True)
+    assert chain.loops == 3
+    assert chain.exhausted is not None
+    assert chain.exhausted.page == Target(channel="ops-chat")
+
+
+def test_a_policy_called_default_exists_without_being_written(complete: Settings) -> None:
+    policy = complete.escalations["default"]
+
+    assert set(policy.chains) == {"business_critical", "urgent", "relaxed"}
+    assert [(level.after, level.page) for level in policy.chains["urgent"].levels] == [
+        (timedelta(0), Target(on_call="payments")),
+        (timedelta(minutes=30), Target(team="*")),
+    ]
+
+
+def test_without_any_schedule_the_default_policy_pages_everybody_at_once() -> None:
+    chain = config.defaults({}).escalations["default"].chains["business_critical"]
+
+    assert [level.page for level in chain.levels] == [Target(team="*")]
+    assert chain.exhausted is not None
+    assert chain.exhausted.every == timedelta(minutes=5)
+
+
+def test_without_any_file_the_settings_are_the_built_in_ones() -> None:
+    settings = config.defaults({})
+
+    assert settings.rules == (CATCH_ALL,)
+    assert settings.severities == SEVERITIES
+    assert (settings.files, settings.warnings, settings.secrets) == ((), (), ())
+
+
+def test_rules_take_what_they_do_not_say_from_their_file_and_then_from_their_severity(complete: Settings) -> None:
+    bleeding, lag, last = complete.rules
+
+    assert bleeding.match == (Matcher("severity", "=", "critical"), Matcher("service", "=~", "checkout|payments"))
+    assert (bleeding.urgency, lag.urgency) == ("business_critical", "urgent")
+    assert bleeding.hold == HoldPolicy(
+        no_progress_after=timedelta(minutes=25), hard_cap=timedelta(minutes=50), quiet=timedelta(minutes=4)
+    )
+    assert lag.hold == HoldPolicy(
+        no_progress_after=timedelta(minutes=20), hard_cap=timedelta(minutes=50), quiet=timedelta(minutes=4),
+        alerts_down=0.3, human_notes=1,
+        declare_on=frozenset({DeclareOn.SEVERITY_RAISED, DeclareOn.GROWING, DeclareOn.ACK_MISSED}),
+    )  # fmt: skip
+    assert last.hold.declare_on == IN_FORCE
+    assert (last.name, last.at.line) == ("1.10", 53)
+
+
+def test_a_rule_without_urgency_has_that_of_its_severity(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, "kind: config\n" + RULES.replace("sev3", "sev1"))
+
+    assert settings.rules[-1].urgency == "business_critical"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("sev3: {due: 3d}", ["sev1", "sev2", "sev3", "sev4"]),
+        ("sev0: {means: x, urgency: urgent}, sev1: {}", ["sev0", "sev1", "sev2", "sev3", "sev4"]),
+        ("sev4: {}, sev5: {means: x, urgency: ticket}", ["sev1", "sev2", "sev3", "sev4", "sev5"]),
+        ("sev2: {}, sev2b: {means: x, urgency: urgent}, sev3: {}", ["sev1", "sev2", "sev2b", "sev3", "sev4"]),
+        ("sev4: {}, sev1: {}", ["sev4", "sev1", "sev2", "sev3"]),
+        ("bad: {means: x, urgency: urgent}, sev3x: {means: y, urgency: ticket}", ["bad", "sev3x"]),
+    ],
+)
+def test_severities_keep_the_order_of_the_file_and_change_extend_or_replace_the_built_in_ones(
+    tmp_path: Path, written: str, expected: list[str]
+) -> None:
+    severity = expected[0]
+    rules = RULES.replace("sev3", severity).replace("page", "urgency: urgent, page")
+    settings = loaded(tmp_path, f"kind: config\nseverities: {{{written}}}\n{rules}")
+
+    assert list(settings.severities) == expected
+    assert [one.rank for one in settings.severities.values()] == list(range(1, len(expected) + 1))
+
+
+def test_playbooks_are_read(complete: Settings) -> None:
+    playbook = complete.playbooks["restart"]
+    before, restart, tell = playbook.steps
+
+    assert (playbook.mode, playbook.risk, playbook.manual_minutes) == (Mode.AUTO, "low", 12)
+    assert playbook.limits == Limits(
+        per_target=Limit(runs=1, window=timedelta(minutes=20)), total=Limit(runs=2, window=timedelta(minutes=5)),
+        alert_age=timedelta(minutes=3),
+    )  # fmt: skip
+    assert (before.kind, before.register) == ("promql", "before")
+    assert restart.args == ["restart", "{{ inputs.instance }}", "1.10", "{{ before.value }}"]
+    assert (restart.timeout, restart.idempotent, restart.ignore_errors) == (timedelta(seconds=30), True, True)
+    assert (tell.args["expect"], tell.retries, tell.delay) == (
+        {"status": [200, 204], "body": "ok"},
+        5,
+        timedelta(seconds=3),
+    )
+    assert playbook.verify is not None
+    assert (playbook.verify.hold_for, playbook.verify.every) == (timedelta(minutes=2), timedelta(seconds=20))
+    assert playbook.rollback[0].args == ["undo", "{{ inputs.instance }}"]
+
+
+def test_a_frozen_copy_of_a_playbook_reads_back_the_same(complete: Settings) -> None:
+    playbook = complete.playbooks["restart"]
+
+    assert config.playbook_from(playbook.source, playbook.at) == playbook
+
+
+def test_a_frozen_copy_that_is_no_playbook_any_more_is_refused_at_its_place() -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.playbook_from({"kind": "playbook", "name": "x", "later": 1}, Location("(frozen in RUN-7)", 1))
+
+    assert {str(problem.at) for problem in refused.value.problems} == {"(frozen in RUN-7):1:1"}
+    assert "unknown key `later`" in str(refused.value)
+
+
+def test_what_this_version_does_not_act_on_is_accepted_with_a_warning(complete: Settings) -> None:
+    assert [warning.message.split("`")[1] for warning in complete.warnings] == [
+        "alertmanager", "watchdog", "retention", "progress.query", "severity_raised", "kind: rules_test",
+        "kind: playbook_test",
+    ]  # fmt: skip
+    assert {warning.message.partition("is accepted")[2] for warning in complete.warnings} == {
+        ", but this version does not act on it yet"
+    }
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("""match: ["severity='critical'"], decide: hold, page: default""", "only double quotes"),
+        ("""match: ['a="b"'], decide: declare""", "the rule `x` pages nobody"),
+        ("""match: ['a="b"'], decide: ticket, page: default""", "ticket pages nobody"),
+    ],
+)
+def test_what_is_probably_not_meant_so_is_doubted(tmp_path: Path, rule: str, words: str) -> None:
+    rules = RULES.replace("[{", "[{name: x, severity: sev3, " + rule + "}, {", 1)
+    [warning] = loaded(tmp_path, "kind: config\n" + rules).warnings
+
+    assert words in warning.message
+
+
+def test_every_secret_is_known_for_redaction_and_none_shows_itself(complete: Settings, tmp_path: Path) -> None:
+    known = revealed(complete.secrets)
+
+    assert set(ENV.values()) | {"token-one", "token-two", "mailto://ops@example.org"} <= set(known)
+    assert not [secret for secret in known if secret in repr(complete)]
+
+
+def test_a_mistake_never_shows_a_secret(tmp_path: Path) -> None:
+    text = "kind: config\njira: {url: https://j.example.org, token_env: JIRA, project: O P}\nlisten: x\n"
+
+    assert not [problem for problem in problems(tmp_path, text, ENV) if ENV["JIRA"] in str(problem)]
