@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, OverflowMode
 
-from incidentd.durations import about
+from incidentd.durations import about, format_duration
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.oncall import LOG_CHANNEL, Channel, ChannelKind
 from incidentd.pages import TITLE_LIMIT, Notification
@@ -163,7 +163,7 @@ class _Bulkhead:
                 begun = True
                 failure = await self._run(partial(self._deliver, message))
         except TimeoutError:
-            text = f"channel {self.channel.name} gave no answer within {about(self._timeout)}"
+            text = f"channel {self.channel.name} gave no answer within {format_duration(self._timeout)}"
             raise TemporaryError(text, maybe_done=begun) from None
         finally:
             self._waiting -= 1

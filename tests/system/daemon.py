@@ -42,7 +42,7 @@ class Daemon:
         self.port = unused_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = environment
-        self._process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | None = None
         if config:
             (folder / "incidentd.yaml").write_text(config)
 
@@ -55,15 +55,15 @@ class Daemon:
         if (self.folder / "incidentd.yaml").exists():
             options += ["--config.file", str(self.folder / "incidentd.yaml")]
         with (self.folder / "incidentd.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "incidentd", "run", *options, stderr=log, stdout=log, cwd=self.folder,
                 env={**os.environ, **self.environment},
             )  # fmt: skip
         await until(self._ready)
 
     async def _ready(self) -> bool:
-        assert self._process is not None
-        assert self._process.returncode is None, self.log
+        assert self.process is not None
+        assert self.process.returncode is None, self.log
         try:
             async with self.session.get(f"{self.url}/-/ready") as answer:
                 return answer.status == 200
@@ -77,7 +77,7 @@ class Daemon:
         return await self._end(signal.SIGTERM)
 
     async def _end(self, number: signal.Signals) -> int:
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is None:
             return 0
         process.send_signal(number)
@@ -131,7 +131,7 @@ class RealAlertmanager:
         self.url = f"http://127.0.0.1:{unused_port()}"
         self._folder = folder
         self._session = session
-        self._process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | None = None
         route = {"receiver": "incidentd", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s"}
         hooks = [{"url": webhook, "send_resolved": True}]
         config = {"route": route, "receivers": [{"name": "incidentd", "webhook_configs": hooks}]}
@@ -139,7 +139,7 @@ class RealAlertmanager:
 
     async def start(self) -> None:
         with (self._folder / "alertmanager.log").open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            self.process = await asyncio.create_subprocess_exec(
                 path_of("alertmanager"), f"--config.file={self._folder}/alertmanager.yml",
                 f"--storage.path={self._folder}/alertmanager", f"--web.listen-address={self.url.removeprefix('http://')}",
                 "--cluster.listen-address=", stderr=log, stdout=log,
@@ -161,9 +161,9 @@ class RealAlertmanager:
             assert answer.status == 200, await answer.text()
 
     async def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            await self._process.wait()
+        if self.process is not None:
+            self.process.terminate()
+            await self.process.wait()
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:

@@ -116,5 +116,12 @@ def test_a_key_id_is_not_the_key_and_differs_between_keys() -> None:
 def test_a_link_that_would_be_too_long_is_not_made() -> None:
     with pytest.raises(ValueError, match="longer than 1024"):
         link(person="a" * 1000)
-    with pytest.raises(BadLink):
+    with pytest.raises(BadLink, match="not a link that incidentd made"):
         read(KEYS, link() + "A" * 2000, NOW)
+
+
+@pytest.mark.parametrize("strange", ["\udcff", "é", "\x00"])
+def test_characters_that_no_link_has_are_refused(strange: str) -> None:
+    for place in range(len(link())):
+        with pytest.raises(BadLink):
+            read(KEYS, link()[:place] + strange + link()[place + 1 :], NOW)

@@ -179,6 +179,8 @@ def test_the_turn_before_skips_whoever_has_the_pager_now() -> None:
 def test_the_turn_before_never_names_the_one_who_is_covered() -> None:
     schedule = rota(layer("ana", "fay"), overrides=(cover("fay", "2026-01-06 00:00", "2026-01-07 00:00"),))
     assert previous(schedule, utc("2026-01-06 12:00")) == ""
+    twice = rota(layer("ana", "ben", "ana"), overrides=(cover("cho", "2026-01-06 00:00", "2026-01-07 00:00"),))
+    assert previous(twice, utc("2026-01-06 12:00")) == "ben"
 
 
 def test_a_person_alone_has_no_turn_before() -> None:
@@ -261,6 +263,18 @@ def test_a_time_that_does_not_exist_is_the_first_instant_after_it() -> None:
 
 def test_a_time_that_comes_twice_is_the_first_of_the_two() -> None:
     assert first_instant(date(2026, 10, 25), time(2, 30), ZoneInfo("Europe/Madrid")) == utc("2026-10-25 00:30")
+
+
+def test_a_clock_set_back_across_midnight_gives_the_pager_to_nobody_twice() -> None:
+    # St. John's, 2010: at 00:01 on the 7th it was 23:01 on the 6th again, so the 7th began twice
+    schedule = rota(layer("ana", "ben", days=1, weekday=None, at="00:00", start="2010-11-06"), zone="America/St_Johns")
+    shifts = list(shifts_between(schedule, utc("2010-11-06 12:00"), utc("2010-11-08 12:00")))
+    assert [(shift.person, shift.end) for shift in shifts] == [
+        ("ana", utc("2010-11-07 02:30")),
+        ("ben", utc("2010-11-08 03:30")),
+        ("ana", utc("2010-11-08 12:00")),
+    ]
+    assert on_call(schedule, utc("2010-11-07 03:00")).person == "ben"
 
 
 def test_a_day_that_a_zone_skipped_has_its_handoffs_when_the_next_day_begins() -> None:

@@ -117,10 +117,12 @@ def _signing_in(part: Part, secrets: Secrets) -> dict[str, Secret]:
 
 
 def _channels(config: Part, secrets: Secrets) -> dict[str, Channel]:
-    return {
-        name: Channel(name=name, kind=ChannelKind(part.value["kind"]), url=secrets.one(part, "url"))
-        for name, part in config.items("channels")
-    }
+    found = {}
+    for name, part in config.items("channels"):
+        has_address = "url_file" in part or "url_env" in part  # all but those of kind `log` have one
+        url = secrets.one(part, "url") if has_address else Secret("")
+        found[name] = Channel(name=name, kind=ChannelKind(part.value["kind"]), url=url)
+    return found
 
 
 def _severities(config: Part, names: Names) -> dict[str, Severity]:

@@ -21,8 +21,8 @@ _KINDS = ("command", "http", "promql")
 # what each kind of step registers, as playbooks.StepResult has it
 _REGISTERED = {"command": ("exit", "stdout", "stderr"), "http": ("status", "body"), "promql": ("value",)}
 _RESERVED = ("inputs", "labels", "annotations")
-_EVERY = timedelta(seconds=15)
-"""Between two looks of a verification: Prometheus' own usual time between two scrapes."""
+_SELDOM, _OFTEN = timedelta(seconds=15), timedelta(seconds=1)
+"""Between two looks of a verification: a quarter of the time that it must hold, within these bounds."""
 
 
 def playbooks(tree: Tree, names: Names) -> dict[str, Playbook]:
@@ -85,7 +85,7 @@ def _verify(part: Part, scope: _Scope) -> Verify:
         step=_step(part, "verify"),
         hold_for=hold_for,
         within=within,
-        every=parse_duration(part.value["every"]) if "every" in part else _EVERY,
+        every=parse_duration(part.value["every"]) if "every" in part else max(min(hold_for / 4, _SELDOM), _OFTEN),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,6 @@ from incidentd.config.report import Report
 from incidentd.config.tree import Tree
 from incidentd.config.values import percentage
 from incidentd.durations import format_duration, parse_duration
-from incidentd.errors import Location
 from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
 from incidentd.matchers import Matcher, doubt, parse_matcher
 from incidentd.pages import EscalationPolicy
@@ -167,14 +167,15 @@ def _reachable(rules: list[SeverityRule], report: Report) -> None:
 
 
 def _shadowed(rules: list[SeverityRule], report: Report) -> None:
-    seen: dict[frozenset[Matcher], tuple[str, Location]] = {}
+    """Find rules whose matchers are all those of an earlier rule, and more: the earlier one takes all their alerts."""
+    by_first: dict[Matcher, list[SeverityRule]] = defaultdict(list)
     for rule in rules:
         own = frozenset(rule.match)
-        for earlier, (name, at) in seen.items():
-            if earlier <= own:
-                report.wrong(
-                    rule.at, f"the rule `{rule.name}` is never reached",
-                    f"`{name}` at {at} matches all its alerts before it; put the narrower rule first",
-                )  # fmt: skip
-                break
-        seen.setdefault(own, (rule.name, rule.at))
+        earlier = (one for matcher in rule.match for one in by_first[matcher] if own.issuperset(one.match))
+        if (wider := next(earlier, None)) is not None:
+            report.wrong(
+                rule.at, f"the rule `{rule.name}` is never reached",
+                f"`{wider.name}` at {wider.at} matches all its alerts before it; put the narrower rule first",
+            )  # fmt: skip
+        elif rule.match:
+            by_first[rule.match[0]].append(rule)

@@ -67,8 +67,8 @@ class Secrets:
                 text = file.read(_LARGEST).decode().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8"
-            self.report.wrong(part.at, f"the secret file {shown(path, 200)} cannot be read", reason.lower())
+            self.report.wrong(part.at, f"the secret file {shown(path, 500)} cannot be read", reason.lower())
             return ""
         if not text.strip():
-            self.report.wrong(part.at, f"the secret file {shown(path, 200)} is empty", "write the secret into it")
+            self.report.wrong(part.at, f"the secret file {shown(path, 500)} is empty", "write the secret into it")
         return text

@@ -103,7 +103,7 @@ def _read_file(path: Path, name: str, wanted_at: Location, tree: Tree, report: R
             raw = file.read(yaml12.LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        report.wrong(wanted_at, f"`{shown(name, 200)}` cannot be read", reason.lower())
+        report.wrong(wanted_at, f"`{shown(name, 500)}` cannot be read", reason.lower())
         tree.broken.update(shape.KINDS)
         return
     tree.files.append(resolved)

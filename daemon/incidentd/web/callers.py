@@ -12,6 +12,7 @@ import binascii
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -186,7 +187,7 @@ def refuse_strangers(request: web.Request, settings: Settings) -> None:
     if any(name in request.headers for name in _FORWARDED):
         raise NotAllowed(f"this was forwarded by a proxy, and no token exists yet: {_HOW}")
     named = host_of(request.host)
-    if not is_loopback(named) and named != urlsplit(external_url(settings)).hostname:
+    if not is_loopback(named) and named != host_of(external_url(settings).partition("://")[2]):
         raise NotAllowed(f"while no token exists, only requests to a loopback name are answered, not to {named[:80]!r}")
 
 
@@ -217,14 +218,16 @@ def refuse_open_listening(settings: Settings, any_tokens: bool) -> str:
     )
 
 
+@lru_cache(maxsize=1000)
 def host_of(address: str) -> str:
-    """Take the host out of `host:port`; '' when there is none, which means every address."""
+    """Take the host out of `host:port` (and whatever follows); '' when there is none, which means every address."""
     try:
         return urlsplit(f"//{address}").hostname or ""
     except ValueError:
         return ""
 
 
+@lru_cache(maxsize=1000)
 def is_loopback(host: str) -> bool:
     """Say whether an address, or a name that always means one, is of this machine alone."""
     if host.lower() == "localhost":

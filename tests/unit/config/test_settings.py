@@ -103,6 +103,13 @@ def test_people_have_channels_named_after_them(complete: Settings) -> None:
     assert {"ops-chat", "ops-mail", "ana/push", "ana/mail"} == set(complete.all_channels())
 
 
+def test_the_daemons_own_log_is_a_channel_without_an_address(tmp_path: Path) -> None:
+    text = "kind: config\nchannels: {quiet: {kind: log}}\n" + RULES
+
+    assert loaded(tmp_path, text).channels["quiet"].kind is ChannelKind.LOG
+    assert problems(tmp_path, text.replace("kind: log", "kind: log, url_env: CHAT"), ENV) == ()
+
+
 def test_schedules_are_read_in_wall_clock_time_and_overrides_as_instants(complete: Settings) -> None:
     schedule = complete.roster.schedules["payments"]
     [override] = schedule.overrides

@@ -1,0 +1,134 @@
+"""Tickets on their way to the backlog, and messages that do not get through."""
+
+from dataclasses import replace
+
+from incidentd.actionitems import ItemState, JiraSettings
+from incidentd.engine import commands
+from incidentd.errors import PermanentError, TemporaryError
+from incidentd.matchers import parse_matcher
+from incidentd.redaction import Secret
+from incidentd.rules import CATCH_ALL, Decide, SeverityRule
+from incidentd.settings import Settings
+from incidentd.store import things
+from incidentd.timeline import Actor
+from tests.engine.world import Making, policy, roster
+
+ANA = Actor(name="ana", via="api")
+CERT = SeverityRule(
+    name="cert", match=(parse_matcher('alertname="CertExpires"'),), decide=Decide.TICKET, severity="sev4",
+    urgency="ticket",
+)  # fmt: skip
+NOTHING = SeverityRule(
+    name="info", match=(parse_matcher('severity="info"'),), decide=Decide.RECORD, severity="sev4", urgency="ticket"
+)
+MONEY = SeverityRule(
+    name="money", match=(parse_matcher('alertname="CheckoutDown"'),), decide=Decide.DECLARE, severity="sev1",
+    urgency="business_critical", page="platform",
+)  # fmt: skip
+SETTINGS = Settings(
+    external_url="http://incidentd.example.org", rules=(CERT, NOTHING, MONEY, CATCH_ALL), roster=roster("ana", "ben"),
+    escalations=policy("platform", (0, "ana"), (5, "ben")),
+    jira=JiraSettings(url="http://jira", token=Secret("t0ken-of-the-test"), project="OPS"),
+)  # fmt: skip
+
+
+async def test_a_ticket_is_filed_once_and_commented_when_it_recurs_and_stops(world: Making) -> None:
+    w = await world(SETTINGS)
+    await w.send(w.firing("CertExpires", service="shop"))
+    await w.at(10)
+    await w.send(w.resolved("CertExpires", service="shop"))
+    await w.at(20)
+    await w.send(w.firing("CertExpires", since=20, service="shop"))
+    await w.at(30)
+
+    assert len(w.backlog.issues) == 1
+    assert [comment.split(":")[0] for comment in w.backlog.comments] == ["It stopped", "It fires again"]
+    assert w.post.sent == []
+
+
+async def test_without_jira_a_ticket_is_kept_here(world: Making) -> None:
+    w = await world(replace(SETTINGS, jira=None))
+    await w.send(w.firing("CertExpires"))
+
+    assert (await w.store.read(things.get_item, 1)).state is ItemState.OPEN
+    assert w.backlog.issues == {}
+
+
+async def test_an_item_that_jira_refuses_is_kept_with_what_to_do(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.backlog.failure = PermanentError("Jira has no project OPS: set jira.project")
+    await w.send(w.firing("CertExpires"))
+    item = await w.store.read(things.get_item, 1)
+
+    assert (item.state, item.trouble) == (ItemState.STUCK, "Jira has no project OPS: set jira.project")
+
+
+async def test_jira_is_asked_again_until_it_answers(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.backlog.failure = TemporaryError("Jira is away")
+    await w.send(w.firing("CertExpires"))
+    await w.at(10)
+    w.backlog.failure = None
+    await w.at(20)
+
+    assert (await w.store.read(things.get_item, 1)).jira_key == "OPS-1"
+
+
+async def test_what_is_recorded_only_bothers_nobody(world: Making) -> None:
+    w = await world(SETTINGS)
+    await w.send(w.firing("Anything", severity="info"))
+
+    assert w.post.sent == []
+    assert await w.story("HOLD-1") == []
+
+
+async def test_a_message_is_tried_until_it_gets_through_and_carries_the_same_key(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.post.failures["ana/mail"] = TemporaryError("451 try later")
+    await w.send(w.firing("CheckoutDown"))
+    await w.at(2)
+    assert w.post.sent == []
+    del w.post.failures["ana/mail"]
+    await w.at(4.5)
+
+    assert [(n.key, n.repeat) for n in w.post.sent] == [("PAGE-1/0/ana/mail", False)]
+
+
+async def test_a_message_that_may_have_arrived_says_that_it_is_a_repeat(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.post.failures["ana/mail"] = TemporaryError("no answer", maybe_done=True)
+    await w.send(w.firing("CheckoutDown"))
+    del w.post.failures["ana/mail"]
+    await w.at(1)
+
+    assert [n.repeat for n in w.post.sent] == [True]
+
+
+async def test_a_channel_that_cannot_deliver_hands_the_page_on_at_once(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.post.failures["ana/mail"] = PermanentError("550 no such mailbox")
+    await w.send(w.firing("CheckoutDown"))
+
+    assert len(w.post.to("ben/mail")) == 1
+    assert "Could not reach ana/mail: 550 no such mailbox" in await w.story("INC-1")
+
+
+async def test_nobody_is_called_for_a_page_that_was_answered_before_it_was_sent(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.post.failures["ana/mail"] = TemporaryError("451 try later")
+    await w.send(w.firing("CheckoutDown"))
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    del w.post.failures["ana/mail"]
+    await w.at(30)
+
+    assert w.post.sent == []
+
+
+async def test_an_incident_declared_by_hand_pages_and_is_commanded_by_who_declared_it(world: Making) -> None:
+    w = await world(SETTINGS)
+    incident = await w.do(
+        commands.declare_incident, actor=ANA, title="Customers call", severity="sev2", page="platform"
+    )
+
+    assert incident.commander == "ana"
+    assert len(w.post.to("ana/mail")) == 1
