@@ -187,6 +187,8 @@ class House:
             self._settings.all_channels(), log=logging.getLogger("incidentd.notify"), redact=self.redactor
         )
         stack.push_async_callback(notifier.close)
+        warming = asyncio.create_task(notifier.warm_up())  # so that the first page does not wait for imports
+        stack.callback(warming.cancel)
 
         async def query(source: str, promql: str) -> float | None:
             of = self._settings.sources.get(source)
@@ -232,7 +234,8 @@ async def _nothing_to_adopt(settings: Settings) -> None:
 
 def load(options: Options) -> Settings:
     """Read the operator's files, and let the command line win. Raises ConfigError with every mistake in them."""
-    settings = config.load(options.config_file, env=os.environ) if options.config_file else Settings()
+    file = options.config_file
+    settings = config.load(file, env=os.environ) if file else config.defaults(os.environ)
     settings = replace(
         settings, listen=options.listen or settings.listen, store=options.store or settings.store,
         external_url=(options.external_url or settings.external_url).rstrip("/"),

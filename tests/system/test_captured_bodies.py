@@ -47,7 +47,7 @@ async def test_every_captured_body_is_answered_2xx_and_leaves_the_sets_that_are_
 
             async def as_expected(scenario: str = scenario, step: dict[str, Any] = step) -> bool:
                 found = await known(daemon, scenario)
-                return all([matches(found[status], step[status]) for status in ("firing", "resolved")])
+                return matches(found["firing"], step["firing"]) and matches(found["resolved"], step["resolved"])
 
             await until(as_expected, 5)
     await daemon.kill()
@@ -80,7 +80,7 @@ async def test_bodies_written_by_hand_get_the_answers_that_their_index_says(
         async with session.post(f"{daemon.url}/api/v1/alertmanager", data=(DATA / case["file"]).read_bytes()) as answer:
             assert answer.status == (400 if case["expect"] == "refuse-400" else 200), case["file"]
             assert len(await answer.read()) < 300
-    quarantined = sum(case["expect"] == "quarantine-alert-2xx" for case in index)
+    quarantined: int = sum(case["expect"] == "quarantine-alert-2xx" for case in index)
 
     async def all_set_aside() -> bool:
         return len((await daemon.get("quarantine?limit=100"))["quarantine"]) >= quarantined
