@@ -148,16 +148,14 @@ class _Bulkhead:
         self._closed = False
 
     async def send(self, message: _Message) -> None:
-        if self._busy and not self._turn.locked():
-            raise self._stuck()
         if self._waiting >= _MOST_WAITING:
             raise TemporaryError(f"channel {self.channel.name} has {self._waiting} messages waiting already")
         begun = False
         self._waiting += 1
         try:
             async with asyncio.timeout(self._timeout.total_seconds()), self._turn:
-                if self._busy:  # the one before us was given up
-                    raise self._stuck()
+                if self._busy:  # the one before us was given up, and its thread is not back yet
+                    raise TemporaryError(f"channel {self.channel.name} is still busy with an earlier message")
                 if self._closed:
                     raise TemporaryError(f"channel {self.channel.name} was changed meanwhile; try the new one")
                 begun = True
@@ -194,9 +192,6 @@ class _Bulkhead:
             text = f"channel {self.channel.name}: no thread can be started, the machine is at its limit"
             raise TemporaryError(text) from None
         return future
-
-    def _stuck(self) -> TemporaryError:
-        return TemporaryError(f"channel {self.channel.name} is still busy with an earlier message")
 
     # What follows runs in a thread.
 
@@ -255,7 +250,7 @@ def _build(channel: Channel, timeout: timedelta) -> Apprise | None:
     with _building:
         _fence()
         # without a time limit of its own, Apprise calls the service right here, not in a pool that all channels share
-        asset = AppriseAsset(service_timeout=0, secure_logging=True, async_mode=False, http_redirects=False)
+        asset = AppriseAsset(service_timeout=0, secure_logging=True, async_mode=False)
         service = Apprise.instantiate(channel.url.reveal(), asset=asset)
         if service is None:
             return None
@@ -282,11 +277,11 @@ def _tame(service: Any, kind: ChannelKind, seconds: float) -> None:
     service.redirects = False
     service.retry = 0  # tries are the outbox's
     service.optional = False  # or a failure would count as success
-    # below our own deadline, so that a silent server is told apart from a stuck thread
-    service.socket_connect_timeout = min(float(service.socket_connect_timeout), _CONNECT_SECONDS, 0.8 * seconds)
-    service.socket_read_timeout = min(float(service.socket_read_timeout), 0.8 * seconds)
-    if hasattr(service, "smtp_host"):
-        service.socket_connect_timeout = 0.8 * seconds  # it is the limit of every answer there
+    # Below our own deadline, so that a silent server gives the thread back. For mail, `connect` limits every answer.
+    limit = 0.8 * seconds
+    connect = limit if hasattr(service, "smtp_host") else min(_CONNECT_SECONDS, limit)
+    service.socket_connect_timeout = min(float(service.socket_connect_timeout), connect)
+    service.socket_read_timeout = min(float(service.socket_read_timeout), limit)
     formats = service.notify_format
     if NotifyFormat.TEXT in (formats if isinstance(formats, tuple) else (formats,)):
         service.notify_format = NotifyFormat.TEXT

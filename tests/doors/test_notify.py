@@ -202,14 +202,24 @@ async def test_a_mail_whose_receipt_is_lost_may_have_been_taken() -> None:
     assert second["Subject"].endswith(" (possible repeat)")
 
 
-async def test_a_mail_server_that_hangs_is_given_up_and_may_have_taken_the_mail() -> None:
+async def test_a_mail_server_that_hangs_is_given_up_and_its_thread_comes_back() -> None:
     async with mail_server() as mail, notifier(channel(mail.url), deadline=SHORT) as ours:
         await ours.warm_up()
         mail.hangs = True
         with pytest.raises(TemporaryError) as caught:
             await ours.send(PAGE)
-    assert caught.value.maybe_done
-    await threads_are_idle()
+        assert caught.value.maybe_done
+        async with asyncio.timeout(10):  # Apprise's own limit would be fifteen seconds
+            await threads_are_idle()
+
+
+async def test_what_a_mail_server_says_is_known_however_logs_are_set_up() -> None:
+    async with mail_server() as mail, notifier(channel(mail.url)) as ours:
+        mail.says_to_recipient = "550 no such user"
+        await ours.warm_up()
+        logging.getLogger("apprise").setLevel(logging.WARNING)
+        with pytest.raises(PermanentError, match="550"):
+            await ours.send(PAGE)
 
 
 async def test_a_server_that_is_not_there_has_taken_nothing(free_port: int) -> None:
@@ -288,6 +298,35 @@ async def test_the_words_of_an_alert_cannot_pass_for_an_answer() -> None:
         web_sink.status = 503
         with pytest.raises(TemporaryError, match="answered 503"):
             await ours.send(replace(PAGE, title="error=404", body="Socket Exception: (550, b'x') error=401"))
+
+
+async def ntfy(request: web.Request) -> web.Response:
+    return web.json_response({"id": "1", "event": "message"})
+
+
+@pytest.mark.parametrize(("kind", "messages"), [(ChannelKind.SMS, 1), (ChannelKind.CALL, 1), (ChannelKind.CHAT, 3)])
+async def test_what_is_too_long_is_cut_where_each_message_costs_and_else_sent_in_parts(
+    kind: ChannelKind, messages: int
+) -> None:
+    paths: list[str] = []
+
+    async def counted(request: web.Request) -> web.Response:
+        paths.append(request.path)
+        return await ntfy(request)
+
+    async with serving(counted) as address:
+        async with notifier(channel(address.replace("http", "ntfy") + "/ops", kind=kind)) as ours:
+            await ours.send(replace(PAGE, body="word " * 4000))
+    assert len(paths) == messages
+
+
+async def test_no_channel_sleeps_by_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("apprise.url.time.sleep", slept.append)
+    async with serving(ntfy) as address, notifier(channel(address.replace("http", "ntfy") + "/ops")) as ours:
+        await ours.send(PAGE)
+        await ours.send(PAGE)
+    assert slept == []
 
 
 async def test_a_matrix_room_is_sent_each_message_under_an_id_of_its_own() -> None:
@@ -569,7 +608,6 @@ async def test_no_secret_is_logged_or_said_even_when_everything_is_logged(
         bad = "slack://canary-token"
         async with notifier(channel(hook), channel(hidden, "mail"), channel(bad, "bad")) as ours:
             LOG.debug("this line proves that lines are collected")
-            logging.getLogger("apprise").setLevel(logging.WARNING)  # as a set-up of logs may do at any time
             await ours.warm_up()
             said = [
                 outcome

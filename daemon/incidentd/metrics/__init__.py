@@ -99,9 +99,6 @@ class Metrics:
 
     # deciding and holding
     decisions_total = counter("Severity rule decisions.", decision=DECISIONS, rule="rules", severity="severities")
-    rule_evaluation_errors_total = counter(
-        "Severity rules that raised while evaluating (failed towards declare).", rule="rules"
-    )
     holds_active = gauge("Holds not yet finished.", state=HOLD_STATES, severity="severities")
     holds_opened_total = counter("Holds opened.", rule="hold rules", severity="severities")
     holds_finished_total = counter(

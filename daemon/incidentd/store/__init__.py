@@ -153,20 +153,14 @@ async def open_store(url: str, clock: Callable[[], datetime], metrics: Metrics) 
     """
     path = sqlite.path_of(url)
     try:
-        lock = sqlite.lock(path)
+        with contextlib.ExitStack() as on_failure:
+            lock = on_failure.enter_context(sqlite.lock(path))
+            sqlite.create_file(path)
+            await asyncio.to_thread(migrate.upgrade, sqlite.write_engine(path))
+            metrics.store_info.labels(engine="sqlite", version=sqlite.VERSION).set(1)
+            on_failure.pop_all()
+            return SqliteStore(path, lock, clock, metrics)
     except OSError as error:
-        raise StoreUnavailable(f"cannot open the store at {path}: {error.strerror}") from error
-    try:
-        sqlite.create_file(path)
-        await asyncio.to_thread(migrate.upgrade, sqlite.write_engine(path))
-        metrics.store_info.labels(engine="sqlite", version=sqlite.VERSION).set(1)
-        return SqliteStore(path, lock, clock, metrics)
-    except OSError as error:
-        lock.close()
         raise StoreUnavailable(f"cannot open the store at {path}: {error.strerror}") from error
     except DBAPIError as error:
-        lock.close()
         raise StoreUnavailable(f"cannot open the store at {path}: {error.orig}") from error
-    except BaseException:
-        lock.close()
-        raise
