@@ -190,7 +190,7 @@ class _Bulkhead:
         except RuntimeError:
             self._busy = False
             text = f"channel {self.channel.name}: no thread can be started, the machine is at its limit"
-            raise TemporaryError(text) from None
+            future.set_result(TemporaryError(text))
         return future
 
     # What follows runs in a thread.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -28,6 +31,8 @@ PAGE = Notification(
 )  # fmt: skip
 SHORT = timedelta(seconds=0.5)
 LOG = logging.getLogger("tests.notify")
+# one of Apprise's plugins imports it, when the first channel is read
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 
 def channel(url: str, name: str = "ana/mail", kind: ChannelKind = ChannelKind.MAIL) -> Channel:
@@ -285,6 +290,33 @@ async def test_a_redirect_is_not_followed_whatever_the_url_wishes() -> None:
     assert not elsewhere.requests
 
 
+async def test_a_server_whose_certificate_nobody_vouches_for_is_sent_nothing(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    web_sink = WebSink()
+    async with serving(web_sink.answer, context) as address:
+        async with notifier(channel(address.replace("https", "jsons"))) as ours:
+            with pytest.raises(TemporaryError, match="the server's certificate was not accepted") as caught:
+                await ours.send(PAGE)
+    assert not caught.value.maybe_done
+    assert not web_sink.requests
+
+
+async def test_a_machine_that_starts_no_more_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with sink() as (web_sink, url), notifier(channel(url)) as ours:
+        with monkeypatch.context() as limit, pytest.raises(TemporaryError, match="no thread can be started"):
+            limit.setattr(threading.Thread, "start", full)
+            await ours.send(PAGE)
+        await ours.send(PAGE)
+    assert len(web_sink.requests) == 1
+
+
 async def test_a_url_can_neither_hide_a_failure_nor_add_tries() -> None:
     async with sink() as (web_sink, url), notifier(channel(url + "/?optional=yes&retry=3&wait=0")) as ours:
         web_sink.status = 500
@@ -315,8 +347,10 @@ async def test_what_is_too_long_is_cut_where_each_message_costs_and_else_sent_in
         return await ntfy(request)
 
     async with serving(counted) as address:
-        async with notifier(channel(address.replace("http", "ntfy") + "/ops", kind=kind)) as ours:
-            await ours.send(replace(PAGE, body="word " * 4000))
+        long = channel(address.replace("http", "ntfy") + "/ops", kind=kind)
+        ours = Notifier({long.name: long}, log=LOG, redact=Redactor())
+        await ours.send(replace(PAGE, body="word " * 4000))
+        await ours.close()
     assert len(paths) == messages
 
 

@@ -22,8 +22,9 @@ HEAD_DEADLINE = 30.0
 """Seconds in which the head of a connection's first request must have come; idle time later is `KEEPALIVE`'s part."""
 BACKLOG = 1024
 """Connections that the kernel holds for us in a burst."""
-_AT_ONCE = 64  # accepted before the loop does anything else
+_AT_ONCE = 32  # accepted before the loop does anything else
 _RESERVED = 128  # descriptors for the store, the doors and the playbooks
+_ON_THE_WAY = 6 * _AT_ONCE  # descriptors of connections that are accepted and not yet known here, or not yet closed
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
@@ -127,4 +128,4 @@ def most_connections() -> int:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     limit = hard if hard != resource.RLIM_INFINITY else 1 << 20
-    return max(limit - _RESERVED - _AT_ONCE, 64)
+    return max(limit - _RESERVED - _ON_THE_WAY, 64)
