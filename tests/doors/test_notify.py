@@ -31,8 +31,6 @@ PAGE = Notification(
 )  # fmt: skip
 SHORT = timedelta(seconds=0.5)
 LOG = logging.getLogger("tests.notify")
-# one of Apprise's plugins imports it, when the first channel is read
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 
 def channel(url: str, name: str = "ana/mail", kind: ChannelKind = ChannelKind.MAIL) -> Channel:
@@ -293,14 +291,17 @@ async def test_a_redirect_is_not_followed_whatever_the_url_wishes() -> None:
 async def test_a_server_whose_certificate_nobody_vouches_for_is_sent_nothing(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    subprocess.run([*command, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    await asyncio.to_thread(
+        subprocess.run, [*command, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True
+    )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
     web_sink = WebSink()
     async with serving(web_sink.answer, context) as address:
-        async with notifier(channel(address.replace("https", "jsons"))) as ours:
-            with pytest.raises(TemporaryError, match="the server's certificate was not accepted") as caught:
-                await ours.send(PAGE)
+        ours = Notifier({"ana/mail": channel(address.replace("https", "jsons"))}, log=LOG, redact=Redactor())
+        with pytest.raises(TemporaryError, match="the server's certificate was not accepted") as caught:
+            await ours.send(PAGE)
+        await ours.close()
     assert not caught.value.maybe_done
     assert not web_sink.requests
 
@@ -310,9 +311,10 @@ async def test_a_machine_that_starts_no_more_threads_says_so(monkeypatch: pytest
         raise RuntimeError("can't start new thread")
 
     async with sink() as (web_sink, url), notifier(channel(url)) as ours:
-        with monkeypatch.context() as limit, pytest.raises(TemporaryError, match="no thread can be started"):
+        with monkeypatch.context() as limit:
             limit.setattr(threading.Thread, "start", full)
-            await ours.send(PAGE)
+            with pytest.raises(TemporaryError, match="no thread can be started"):
+                await ours.send(PAGE)
         await ours.send(PAGE)
     assert len(web_sink.requests) == 1
 

@@ -16,6 +16,7 @@ from incidentd.web import ROUTES, Route, callers, make_app, refuse_open_listenin
 from incidentd.web.house import INGEST
 from tests.web.asking import Ask, asking, served
 from tests.web.small_house import SmallHouse, bearer, body, insert_hold
+from tests.web.test_receiver import raw
 
 SCOPES = ("viewer", "responder", "commander", "operator", "admin", "ingest:default", "ingest:other")
 FILLED = {"{id}": "HOLD-1", "{source}": "default", "{token}": "x"}
@@ -170,6 +171,10 @@ async def test_a_name_that_was_bent_to_loopback_is_refused(ask: Ask, host: str) 
     answer = await ask("GET", "/api/v1/holds", headers={"Host": host})
     assert answer.status == 401
     assert "loopback" in answer.error
+
+
+async def test_a_request_that_names_no_host_is_not_local(url: str) -> None:
+    assert b" 401 " in await raw(url, b"GET /api/v1/holds HTTP/1.0\r\n\r\n")
 
 
 async def test_the_name_of_the_external_url_is_ours(house: SmallHouse, ask: Ask) -> None:

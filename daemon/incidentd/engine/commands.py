@@ -34,7 +34,7 @@ def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor,
         return page
     if nonce:
         things.use_link(tx, nonce)
-    paging.acknowledged(tx, acked)
+    paging.acknowledged(tx, acked, late=acked.breached and not page.breached)
     late = "" if not acked.breached else " (after its response time)"
     draft = Draft("page.acked", f"{page.key} was acknowledged by {by}{late}.", {"page": page.key, "by": by})
     chain.append(tx, page.subject, actor, [draft])

@@ -79,7 +79,9 @@ def _take(tx: Tx, settings: Settings, page: Page, step: escalation.Step) -> Page
     occasion = escalation.occasion_of(page, step)
     recipients = escalation.recipients(page, step, settings.roster, tx.now)
     for recipient in recipients:
-        notify_about(tx, page, occasion, recipient=recipient.person, channel=recipient.channel, key=recipient.key)
+        _put_message(
+            tx, page, occasion, person=recipient.person, channel=recipient.channel, key=recipient.key, step=step.number
+        )  # fmt: skip
     people = list(dict.fromkeys(recipient.person for recipient in recipients if recipient.person))
     if occasion is not Occasion.FIRST:
         whom = ", ".join(people) or ", ".join(recipient.channel for recipient in recipients)
@@ -100,11 +102,11 @@ def _count_step(metrics: Metrics, page: Page, occasion: Occasion, *, last_resort
         metrics.escalations_exhausted_total.labels(team=page.policy).inc()
 
 
-def notify_about(tx: Tx, page: Page, occasion: Occasion, *, recipient: str, channel: str, key: str) -> None:
+def _put_message(tx: Tx, page: Page, occasion: Occasion, *, person: str, channel: str, key: str, step: int) -> None:
     """Put a message about a page into the outbox. Its words are written when it is sent, from what is true then."""
     payload = {
-        "page": page.id, "occasion": occasion.value, "person": recipient, "channel": channel,
-        "purpose": purpose_of(occasion), "step": page.step,
+        "page": page.id, "occasion": occasion.value, "person": person, "channel": channel,
+        "purpose": purpose_of(occasion), "step": step,
     }  # fmt: skip
     _put(tx, subject=page.subject, kind="page", key=key, payload=payload)
 
@@ -122,9 +124,14 @@ def _put(tx: Tx, *, subject: str, kind: str, key: str, payload: Mapping[str, Any
     )  # fmt: skip
 
 
-def acknowledged(tx: Tx, page: Page) -> None:
-    """Stop what an acknowledged page would still have done, and count its answer."""
+def acknowledged(tx: Tx, page: Page, *, late: bool) -> None:
+    """Stop what an acknowledged page would still have done, and count its answer.
+
+    `late` says that the answer came after the response time and before the deadline was handled.
+    """
     things.save_page(tx, page)
+    if late:
+        _count_breach(tx, page)
     _stop(tx, page)
     took = ((page.acked_at or tx.now) - page.started_at).total_seconds()
     timeliness = "late" if page.breached else "on_time"
@@ -155,7 +162,7 @@ def _tell_paged(tx: Tx, settings: Settings, page: Page, occasion: Occasion) -> N
         person = settings.roster.people.get(handle)
         for channel in person.channels if person else ():
             key = f"{page.key}/{occasion.value}/{channel.name}"
-            notify_about(tx, page, occasion, recipient=handle, channel=channel.name, key=key)
+            _put_message(tx, page, occasion, person=handle, channel=channel.name, key=key, step=page.step)
 
 
 def _stop(tx: Tx, page: Page) -> None:
@@ -189,10 +196,14 @@ def breached(tx: Tx, page_id: int) -> Page | None:
         return None
     page = replace(page, breached=True)
     things.save_page(tx, page)
+    _count_breach(tx, page)
+    return page
+
+
+def _count_breach(tx: Tx, page: Page) -> None:
     text = f"{page.key} was not answered within {about(page.respond_within)}."
     chain.append(tx, page.subject, INCIDENTD, [Draft("page.breached", text, {"page": page.key})])
     tx.count(lambda m: m.response_breaches_total.labels(urgency=page.urgency, team=page.policy).inc())
-    return page
 
 
 def _page(tx: Tx, page_id: int) -> Page | None:

@@ -186,7 +186,7 @@ def refuse_strangers(request: web.Request, settings: Settings) -> None:
         raise NotAllowed(f"this needs a token: {_HOW}")
     if any(name in request.headers for name in _FORWARDED):
         raise NotAllowed(f"this was forwarded by a proxy, and no token exists yet: {_HOW}")
-    named = host_of(request.host)
+    named = host_of(request.headers.get(hdrs.HOST, ""))
     if not is_loopback(named) and named != host_of(external_url(settings).partition("://")[2]):
         raise NotAllowed(f"while no token exists, only requests to a loopback name are answered, not to {named[:80]!r}")
 
@@ -247,7 +247,7 @@ def _own_origin(origin: str, request: web.Request, settings: Settings) -> bool:
         given = urlsplit(origin)
     except ValueError:
         return False
-    return given.netloc == request.host or (given.scheme, given.netloc) == (ours.scheme, ours.netloc)
+    return given.netloc == request.headers.get(hdrs.HOST) or (given.scheme, given.netloc) == (ours.scheme, ours.netloc)
 
 
 def _lacks(caller: Caller, wanted: str) -> NotAllowed:
