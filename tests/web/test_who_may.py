@@ -134,8 +134,10 @@ async def test_a_source_token_opens_its_source_and_nothing_else(house: SmallHous
         assert (await ask(method, path, data=body("Up"), headers=bearer("secret-of-prod"))).status == 401
 
 
-async def test_an_empty_token_is_never_right(house: SmallHouse, ask: Ask) -> None:
-    house.settings = prod("secret-of-prod")
+@pytest.mark.parametrize("token", ["secret-of-prod", ""])
+async def test_an_empty_token_is_never_right(house: SmallHouse, ask: Ask, token: str) -> None:
+    house.settings = prod(token)
+    assert (await ask("POST", "/api/v1/alertmanager/prod", data=body("Up"))).status == 401
     for header in ("Bearer ", "Basic Og==", "Basic YW5hOg=="):
         answer = await ask("POST", "/api/v1/alertmanager/prod", data=body("Up"), headers={"Authorization": header})
         assert answer.status == 401

@@ -114,7 +114,7 @@ class Gate:
         presented = credentials(request)
         # every one is compared, so that the time taken says nothing about which came close
         own = configured.tokens if configured is not None else ()
-        if any([same_secret(presented or "", token.reveal()) for token in own]):
+        if presented and any([same_secret(presented, token.reveal()) for token in own]):
             return Caller(name=source, scopes=(f"ingest:{source}",), key=f"source:{source}")
         caller = await self._caller(request)
         if configured is None:
