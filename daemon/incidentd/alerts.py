@@ -25,8 +25,9 @@ _EXCERPT = 2000
 # What no database and no terminal should see: NUL and the control characters but TAB, LF and CR.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-# A surrogate escape, which the fast reader refuses with the whole body; a number longer than Python reads.
-_ODD = re.compile(rb"\\u[dD][89a-fA-F]|[0-9]{4300}")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONGEST_NUMBER = 4300
+"""Digits; Python itself reads no longer ones."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -125,7 +126,7 @@ def _open(body: bytes) -> _Body:
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
         body.decode("utf-8")
-        return _decode_body(_slowly(body) if _ODD.search(body) else body)
+        return _decode_body(_slowly(body) if _is_odd(body) else body)
     except UnicodeDecodeError as error:
         raise BodyRefused(f"not UTF-8 at byte {error.start}") from None
     except msgspec.ValidationError as error:
@@ -134,12 +135,23 @@ def _open(body: bytes) -> _Body:
         raise BodyRefused(f"not JSON: {error}") from None
 
 
-def _slowly(body: bytes) -> bytes:
-    """Write a body anew that may hold a surrogate escape or an endless number, so that only its bad part is refused.
+def _is_odd(body: bytes) -> bool:
+    """Say whether a body holds something that only the slow reader tells apart.
 
-    Raises ValueError for what is no JSON.
+    A surrogate escape, for which the fast reader refuses the whole body; a number that is too long; a second list of
+    alerts. Half a number's length is looked at in each step: a run of digits that is too long always covers one.
     """
-    value = json.loads(body, parse_constant=_no_constant)
+    half = _LONGEST_NUMBER // 2
+    return (
+        _ESCAPED_SURROGATE.search(body) is not None
+        or body.count(b'"alerts"') > 1
+        or any(body[at : at + half].isdigit() for at in range(0, len(body) - half, half))
+    )
+
+
+def _slowly(body: bytes) -> bytes:
+    """Write an odd body anew, so that only its bad part is refused. Raises ValueError for what is no JSON."""
+    value = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_unique)
     if not isinstance(value, dict) or not isinstance(value.get("alerts"), list):
         return body
     value["alerts"] = [a if _has_utf8(a) else {"loneSurrogate": True} for a in value["alerts"]]
@@ -151,12 +163,22 @@ def _has_utf8(value: object) -> bool:
     return _SURROGATE.search(json.dumps(value, ensure_ascii=False)) is None
 
 
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:40]!r} stands twice in one object")
+    return value
+
+
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON number")
 
 
 def _alert(raw: bytes) -> Alert:
     given = _decode_alert(raw)
+    json.loads(raw, object_pairs_hook=_unique)  # which of two values would count is nobody's guess
     if given.loneSurrogate:
         raise ValueError("a lone surrogate in a string")
     if given.status is None and not given.labels:

@@ -135,3 +135,32 @@ RESOLVED = Known(status=AlertStatus.RESOLVED, starts_at=NOW, ends_at=NOW + MINUT
 )
 def test_a_body_changes_what_is_known_or_is_a_repeat(known: Known | None, alert: Alert, change: Change) -> None:
     assert merge(known, alert, NOW + 5 * MINUTE)[1] is change
+
+
+GOOD = b'{"status":"firing","labels":{"alertname":"A"},"startsAt":"2026-11-20T10:00:00Z"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"alerts":[' + GOOD + b'],"alerts":[]}', "refuse-400"),
+        (b'{"alerts":[' + GOOD + b',{"status":"firing","labels":{"a":"1","a":"2"}}]}', "quarantine-alert-2xx"),
+        (b'{"alerts":[' + GOOD + b',{"status":"firing","status":"resolved","labels":{}}]}', "quarantine-alert-2xx"),
+        (b'{"alerts":[' + GOOD + b'],"x":' + b"1" * 4301 + b"}", "refuse-400"),
+        (b'{"alerts":[' + GOOD + b'],"x":"' + b"1" * 4299 + b'"}', "accept-2xx"),
+        (b'{"alerts":[' + GOOD + b'],"x":"\\ud83d\\ude00"}', "accept-2xx"),
+        (b'{"alerts":[' + GOOD + b'],"x":' + b"[" * 100_000, "refuse-400"),
+        (b'{"alerts":[' + GOOD.replace(b'"A"', b'"A\\u0000B"') + b"]}", "accept-2xx"),
+        (b'{"alerts":[' + GOOD + b'],"x":Infinity}', "refuse-400"),
+    ],
+)
+def test_t11_odd_json_is_refused_or_loses_only_its_bad_alert(body: bytes, expected: str) -> None:
+    assert verdict(body) == expected
+
+
+def test_control_characters_are_replaced_and_a_too_long_value_is_cut_with_a_mark() -> None:
+    labels = {"alertname": "A\x00B\x1b[31m", "long": "x" * 70_000}
+    group = parse_group(json.dumps({"alerts": [{"status": "firing", "labels": labels}]}).encode())
+
+    assert group.alerts[0].labels["alertname"] == "A\N{REPLACEMENT CHARACTER}B\N{REPLACEMENT CHARACTER}[31m"
+    assert len(group.alerts[0].labels["long"]) == 65_537
