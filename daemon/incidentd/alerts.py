@@ -32,10 +32,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class AlertStatus(StrEnum):
-    """What Alertmanager says of an alert."""
+    """What is known of an alert. A body says only whether it fires; the rest is learned by asking, or by its lack."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
+    SUPPRESSED = "suppressed"
+    """It fires, and Alertmanager tells nobody: silenced or inhibited."""
+    UNKNOWN = "unknown"
+    """Its resolve came while monitoring was blind, which proves nothing: it counts as firing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,9 +288,23 @@ class Change(StrEnum):
     """The same state with other times."""
     UNSEEN = "unseen"
     """Resolved, and nobody here ever saw it fire."""
+    ECHO = "echo"
+    """Firing soon after its resolve, with a start before that: it fires again, or another peer's body came late."""
+    CONFIRMED = "confirmed"
+    """It fires; before, it was suppressed or in doubt."""
+    FOUND = "found"
+    """It fires, and no body said so: asking Alertmanager found it."""
+    GONE = "gone"
+    """Resolved, and no body said so: Alertmanager has it no longer."""
+    SUPPRESSED = "suppressed"
+    DOUBTED = "doubted"
+    """Its resolve is not believed."""
 
 
-DECIDABLE = frozenset({Change.FIRED, Change.REFIRED, Change.RESOLVED})
+DECIDABLE = frozenset({Change.FIRED, Change.REFIRED, Change.RESOLVED, Change.ECHO, Change.CONFIRMED})
+FIRED_ANEW = frozenset({Change.FIRED, Change.REFIRED, Change.ECHO, Change.FOUND})
+ECHO_WITHIN = timedelta(minutes=10)
+"""Two of Alertmanager's default group_interval: one for the resolve to be told, one for another peer's late body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,14 +324,20 @@ def merge(known: Known | None, alert: Alert, received_at: datetime) -> tuple[Kno
     """
     starts = alert.starts_at or (known.starts_at if known else received_at)
     if alert.status is AlertStatus.FIRING:
-        return _merge_firing(known, starts)
+        return _merge_firing(known, starts, received_at)
     return _merge_resolved(known, starts, alert.ends_at or received_at)
 
 
-def _merge_firing(known: Known | None, starts: datetime) -> tuple[Known, Change]:
+def _merge_firing(known: Known | None, starts: datetime, received_at: datetime) -> tuple[Known, Change]:
     now = Known(status=AlertStatus.FIRING, starts_at=starts, ends_at=None)
-    if known is None or known.status is AlertStatus.RESOLVED:
+    if known is None:
         return now, Change.FIRED
+    if known.status is AlertStatus.RESOLVED:
+        ended = known.ends_at or received_at
+        late_twin = starts <= ended and received_at - ended <= ECHO_WITHIN
+        return now, Change.ECHO if late_twin else Change.FIRED
+    if known.status is not AlertStatus.FIRING:
+        return now, Change.CONFIRMED
     if starts > known.starts_at:
         return now, Change.REFIRED
     # of several Prometheus replicas the earliest start counts, as in Alertmanager itself
@@ -326,6 +350,8 @@ def _merge_resolved(known: Known | None, starts: datetime, ends: datetime) -> tu
         return now, Change.UNSEEN
     if known.status is AlertStatus.RESOLVED:
         return (known, Change.REPEAT) if known.ends_at == ends else (now, Change.CORRECTED)
+    if known.status is AlertStatus.UNKNOWN and known.ends_at == ends:
+        return known, Change.REPEAT  # the resolve that is in doubt, once more
     if ends < known.starts_at:
         return known, Change.REPEAT  # a late word about an earlier firing
     return replace(now, starts_at=max(starts, known.starts_at)), Change.RESOLVED

@@ -73,10 +73,23 @@ def _printable(value: object) -> str:
 
 class _Bounded(MetricWrapperBase):
     bounds: LabelBounds
+    known: dict[tuple[object, ...], Self]
+    """Children by the values that were asked for; only values that stand for themselves, so it is bounded too."""
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
-        named = dict(zip(self._labelnames, labelvalues, strict=True)) if labelvalues else labelkwargs
-        return super().labels(**{name: self.bounds.bounded(name, value) for name, value in named.items()})
+        values = labelvalues or tuple(labelkwargs[name] for name in self._labelnames)
+        child = self.known.get(values)
+        if child is None:
+            named = dict(zip(self._labelnames, values, strict=True))
+            bounded = {name: self.bounds.bounded(name, value) for name, value in named.items()}
+            child = super().labels(**bounded)
+            if bounded == named:
+                self.known[values] = child
+        return child
+
+    def remove(self, *labelvalues: object) -> None:
+        self.known.clear()
+        super().remove(*labelvalues)
 
 
 class BoundedCounter(_Bounded, Counter):
@@ -128,6 +141,7 @@ class Family(Generic[M]):
         """Make the metric itself."""
         made = self._kind(self.name, self.text, tuple(self.labels), registry=registry, **self._options)
         made.bounds = bounds
+        made.known = {}
         return made
 
     def known_label_sets(self, known: Known) -> Iterator[dict[str, str]]:

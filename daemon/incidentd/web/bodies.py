@@ -32,8 +32,11 @@ async def read_body(request: web.Request, largest: int = LARGEST_BODY) -> bytes:
     if (request.content_length or 0) > largest:
         raise PayloadRefused(f"the body is larger than {largest} bytes", 413)
     try:
-        async with asyncio.timeout(BODY_DEADLINE):
+        if request.content.is_eof():  # all of it came with the head, and nothing has to be waited for
             body = await request.read()
+        else:
+            async with asyncio.timeout(BODY_DEADLINE):
+                body = await request.read()
     except TimeoutError:
         raise StoreUnavailable(f"the body did not come within {BODY_DEADLINE:.0f} seconds") from None
     except (web.RequestPayloadError, ConnectionError):

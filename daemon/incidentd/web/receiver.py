@@ -14,7 +14,7 @@ from aiohttp import web
 from incidentd.alerts import LARGEST_BODY, check_body
 from incidentd.errors import BodyRefused, StoreUnavailable
 from incidentd.settings import DEFAULT_SOURCE
-from incidentd.web.answers import PayloadRefused, json_answer
+from incidentd.web.answers import PayloadRefused
 from incidentd.web.bodies import read_body
 from incidentd.web.house import HOUSE, INGEST, Route
 
@@ -30,6 +30,7 @@ class InFlight:
     size: int = 0
 
 
+_STORED = b'{"status":"stored"}'
 IN_FLIGHT: web.AppKey[InFlight] = web.AppKey("in_flight", InFlight)
 
 
@@ -62,7 +63,7 @@ async def receive(request: web.Request) -> web.Response:
         metrics.webhook_requests_total.labels(result=result).inc()
     metrics.webhook_duration_seconds.observe(asyncio.get_running_loop().time() - began)
     metrics.webhook_last_received_timestamp_seconds.set(house.now().timestamp())
-    return json_answer({"status": "stored"})
+    return web.Response(body=_STORED, content_type="application/json")
 
 
 async def _read(request: web.Request) -> bytes:
