@@ -238,3 +238,13 @@ async def test_a_held_page_that_nobody_answers_in_time_declares(world: Making) -
 
     assert (await w.hold()).outcome is Outcome.DECLARED_ACK_MISSED
     assert (await w.page()).subject == "INC-1"
+
+
+async def test_who_declares_a_hold_by_hand_commands_the_incident(world: Making) -> None:
+    w = await world(SETTINGS)
+    await w.send(w.firing())
+    ben = Actor(name="ben", via="api")
+    incident = await w.do(commands.declare_hold, 1, actor=ben, reason="customers call")
+
+    assert (incident.declared_by, incident.commander) == ("ben", "ben")
+    assert (await w.hold()).outcome is Outcome.DECLARED_MANUAL

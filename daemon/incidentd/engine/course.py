@@ -52,14 +52,14 @@ def carry_out(tx: Tx, settings: Settings, before: Hold, turn: Turn, actor: Actor
             tx, queue=jobs.TIMER, kind="hold", subject=hold.key, ukey=hold.key, due_at=holds.next_due(hold),
         )  # fmt: skip
         return None
-    return _ended(tx, settings, hold, turn.drafts[-1].text)
+    return _ended(tx, settings, hold, turn.drafts[-1].text, actor)
 
 
-def _ended(tx: Tx, settings: Settings, hold: Hold, why: str) -> Incident | None:
+def _ended(tx: Tx, settings: Settings, hold: Hold, why: str, actor: Actor) -> Incident | None:
     jobs.cancel(tx, hold.key)
     _count_end(tx, hold)
     if hold.state is HoldState.DECLARED:
-        incident = _declare_from(tx, settings, hold, why)
+        incident = _declare_from(tx, settings, hold, why, actor)
         subjects.close_members(tx, hold.key)
         return incident
     subjects.close_members(tx, hold.key)
@@ -126,26 +126,27 @@ def time_came_for_hold(tx: Tx, settings: Settings, subject: str) -> None:
 # -- incidents -------------------------------------------------------------------------------------------------------
 
 
-def _declare_from(tx: Tx, settings: Settings, hold: Hold, why: str) -> Incident:
+def _declare_from(tx: Tx, settings: Settings, hold: Hold, why: str, actor: Actor) -> Incident:
     merged_into = subjects.open_incident(tx, hold.source, hold.correlation_key)
     if merged_into is not None:
         subjects.copy_members(tx, of=hold.key, to=merged_into.key)
         paging.end_all(tx, settings, hold.key)
         return merged_into
+    by_hand = hold.outcome is holds.Outcome.DECLARED_MANUAL
     new = Incident(
         id=0, title=hold.title, status=Status.DECLARED, severity=hold.severity, declared_severity=hold.severity,
         peak_severity=hold.severity, urgency=hold.urgency, trigger=Trigger.HOLD, reason=why, rule=hold.rule,
         source=hold.source, correlation_key=hold.correlation_key, hold_id=hold.id, service=hold.service,
         teams=hold.teams, page_policy=hold.page_policy, quiet=hold.policy.quiet,
         impact_started_at=hold.impact_started_at, detected_at=hold.opened_at, declared_at=tx.now,
-        declared_by=f"rule {hold.rule}",
+        declared_by=actor.name if by_hand else f"rule {hold.rule}",
     )  # fmt: skip
-    return declare(tx, settings, new, actor=INCIDENTD, hold=hold)
+    return declare(tx, settings, new, actor=actor if by_hand else INCIDENTD, hold=hold)
 
 
 def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Hold | None = None) -> Incident:
     """Declare an incident: name its commander, page, and bring in the teams that the rule names."""
-    commander, because = _first_commander(settings, new, actor, tx.now)
+    commander, because = _first_commander(settings, new, tx.now)
     if commander:
         assignment = Assignment(role=Role.INCIDENT_COMMANDER, person=commander, since=tx.now, because=because)
         new = replace(new, roles=(assignment,))
@@ -163,10 +164,10 @@ def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Ho
     return incident
 
 
-def _first_commander(settings: Settings, new: Incident, actor: Actor, now: datetime) -> tuple[str, str]:
+def _first_commander(settings: Settings, new: Incident, now: datetime) -> tuple[str, str]:
     """Say who commands until it is handed over: whoever declared it, else whoever is on call for it."""
-    if new.trigger is Trigger.MANUAL and actor.name in settings.roster.people:
-        return actor.name, "declared it"
+    if new.declared_by in settings.roster.people:
+        return new.declared_by, "declared it"
     policy = settings.escalations.get(new.page_policy) or settings.escalations.get("default")
     levels = next(iter(policy.chains.values())).levels if policy and policy.chains else ()
     for level in levels:
