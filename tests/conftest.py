@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgres import Server
 from tests.programs import find, package_of
 
 LACKING = pytest.StashKey[list[tuple[pytest.Item, list[str]]]]()
@@ -33,6 +34,45 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """Give a PostgreSQL that the tests of a run share; whoever asks for it is marked `needs("postgres")`."""
+    server = Server()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Server) -> str:
+    """Give a database with the schema in it; making one like it is several times faster than migrating another one."""
+    from incidentd.store import migrate, postgres
+
+    url = postgres_server.database()
+    migrate.upgrade(postgres.make_engine(url, None))
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_store(postgres_server: Server, postgres_template: str) -> Iterator[str]:
+    """Give a database with the schema in it and nothing else."""
+    url = postgres_server.database(like=postgres_template)
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """Give an empty database."""
+    url = postgres_server.database()
+    yield url
+    postgres_server.drop(url)
+
+
+ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))]
+"""What a test that is about the store is run on: `@pytest.fixture(params=ENGINES)`."""
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 # Debian's own names first; what upstream calls it second.
 _NAMES = {"alertmanager": ("prometheus-alertmanager", "alertmanager")}
@@ -11,12 +12,21 @@ _PACKAGES = {
     "prometheus": "prometheus",
     "alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
+    "postgres": "postgresql",
+    "gcc": "gcc libc6-dev",
+    "unshare": "util-linux",
 }
+# What Debian keeps off the PATH, in folders by version.
+_FOLDERS = {"postgres": "/usr/lib/postgresql"}
 
 
 def find(program: str) -> str | None:
     """Give the path of a program, None if it is not installed."""
-    return next((path for name in _NAMES.get(program, (program,)) if (path := shutil.which(name))), None)
+    on_path = next((path for name in _NAMES.get(program, (program,)) if (path := shutil.which(name))), None)
+    if on_path is None and program in _FOLDERS:
+        found = sorted(Path(_FOLDERS[program]).glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))
+        return str(found[-1]) if found else None
+    return on_path
 
 
 def path_of(program: str) -> str:

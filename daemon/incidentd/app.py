@@ -13,6 +13,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +24,7 @@ from pathlib import Path
 import aiohttp
 
 from incidentd import __version__, config, links, logs, web
+from incidentd.alertmanager import Alertmanager
 from incidentd.engine import Doors, Engine
 from incidentd.errors import ConfigError, IncidentdError, PermanentError, StoreUnavailable
 from incidentd.metrics import Known, Metrics
@@ -32,27 +34,59 @@ from incidentd.prometheus import Prometheus
 from incidentd.redaction import Redactor
 from incidentd.runner import Runner
 from incidentd.settings import Settings
-from incidentd.store import Store, jobs, open_store
+from incidentd.store import Store, open_store, retention
 from incidentd.store.access import any_tokens
+from incidentd.store.signing import link_key
 from incidentd.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
-GRACE = 15.0
-"""Seconds in which a stopping daemon waits for what is being done."""
-_KEY_BYTES = 32
+GRACE = 12.0
+"""Seconds in which a stopping daemon waits for what is being done; ending what is not done then takes 5 more."""
+_SLEW = 0.0002  # 12 ms of a minute, 17 s of a day; adjtime(3) moves by 0.0005
+_WRONG_CLOCK = timedelta(minutes=1)
 
 
 class Clock:
-    """One clock: a wall anchor taken at start, and the monotonic clock since. A wall clock that jumps moves nothing."""
+    """One clock: a wall anchor taken at start, and the time that truly passed since, sleep of the machine included.
+
+    A wall clock that jumps moves no deadline. Corrections are taken over at no more than `_SLEW` of the time that
+    passes, so a small one is gone within hours and none is ever felt; a large one is for the next start.
+    Where replicas share a database it goes by the database's clock, so that all of them mean the same by `now`.
+    """
 
     def __init__(self) -> None:
-        self._anchor = datetime.now(UTC)
-        self._since = time.monotonic()
+        self._time = datetime.now(UTC)
+        self._passed = self._corrected = _passed()
+        self._turn = threading.Lock()
+        self._own = True
 
     def __call__(self) -> datetime:
         """Tell the time, in UTC."""
-        return self._anchor + timedelta(seconds=time.monotonic() - self._since)
+        with self._turn:
+            passed = _passed()
+            self._time += timedelta(seconds=passed - self._passed)
+            self._passed = passed
+            if self._own and passed - self._corrected >= 1:
+                most = timedelta(seconds=passed - self._corrected) * _SLEW
+                self._time += min(max(datetime.now(UTC) - self._time, -most), most)
+                self._corrected = passed
+            return self._time
+
+    def adjust(self, ahead: timedelta) -> None:
+        """Go by another clock from here, which is ahead of this one by so much."""
+        with self._turn:
+            self._time += ahead
+            self._own = False
+
+    def ahead(self) -> timedelta:
+        """Say how far the machine's wall clock is ahead of this one."""
+        return datetime.now(UTC) - self()
+
+
+def _passed() -> float:
+    """Give the seconds that passed since some instant; Linux counts those of a suspended machine too."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def system_clock() -> Callable[[], datetime]:
@@ -132,6 +166,7 @@ class House:
                 severities=tuple(settings.severities), urgencies=tuple(settings.urgencies),
                 teams=tuple({*settings.escalations, "default"}),
                 channels=tuple(settings.all_channels()), playbooks=tuple(settings.playbooks),
+                sources=tuple(settings.sources),
             )
         )  # fmt: skip
 
@@ -139,25 +174,33 @@ class House:
     async def running(self) -> AsyncIterator[None]:
         """Start everything, and stop it in the opposite order when the block ends."""
         async with AsyncExitStack() as stack:
-            store = await open_store(self._settings.store, self._clock, self.metrics)
+            me = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+            store = await open_store(
+                self._settings.store, self._clock, self.metrics, password=self._settings.store_password, me=me,
+                adjust=self._clock.adjust,
+            )  # fmt: skip
             self._store = store
             stack.push_async_callback(store.close)
             await self._refuse_open_door(store)
-            await store.write(jobs.release_all)
-            key = link_key(self._settings)
+            await store.write(retention.keep_pruning)
+            key = await link_key(self._settings, store)
             self.link_keys = {links.kid_of(key): key}
             doors = await self._open_doors(stack, key)
             engine = Engine(
-                store, settings=lambda: self._settings, doors=doors, now=self._clock, metrics=self.metrics,
-                me=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+                store, settings=lambda: self._settings, doors=doors, now=self._clock, metrics=self.metrics, me=me,
             )  # fmt: skip
             engine.start()
             stack.push_async_callback(engine.stop, GRACE)
-            staffed = asyncio.create_task(self._watch_staffing())
-            stack.callback(staffed.cancel)
+            for watch in (self._watch_staffing(), self._watch_clock()):
+                stack.callback(asyncio.create_task(watch).cancel)
             host, port = self._listen()
             runner = await web.serve(web.make_app(self), host, port)
-            stack.push_async_callback(runner.cleanup)
+
+            async def stop_both() -> None:
+                """Answer what was asked while finishing what is being done: one grace for both, not two in a row."""
+                await asyncio.gather(runner.cleanup(), engine.stop(GRACE))
+
+            stack.push_async_callback(stop_both)
             self.address = runner.addresses[0][:2]
             stack.callback(self._stopping)
             self._not_ready = ""
@@ -190,24 +233,31 @@ class House:
         warming = asyncio.create_task(notifier.warm_up())  # so that the first page does not wait for imports
         stack.callback(warming.cancel)
 
+        prometheus = self._prometheus(self._settings, session)
+
         async def query(source: str, promql: str) -> float | None:
-            of = self._settings.sources.get(source)
-            if of is None or of.prometheus is None:
+            if source not in prometheus:
                 raise PermanentError(f"the source {source} has no prometheus in the configuration; add one")
-            answer = await Prometheus(of.prometheus, session).query(promql)
+            answer = await prometheus[source].query(promql)
             if answer.value is None and answer.samples:
                 raise PermanentError(answer.reason)
             return answer.value
 
         runner = Runner(session, query, self.redactor, os.environ)
-        doors = Doors(notifier=notifier, runner=runner, tickets=self._tickets(self._settings), link_key=key)
+        doors = Doors(
+            notifier=notifier, runner=runner, tickets=self._tickets(self._settings), link_key=key,
+            alertmanagers=self._alertmanagers(self._settings, session),
+        )  # fmt: skip
 
         async def close_tickets() -> None:
             if doors.tickets is not None:
                 await doors.tickets.close()
 
         async def adopt(settings: Settings) -> None:
+            nonlocal prometheus
             notifier.replace(settings.all_channels())
+            prometheus = self._prometheus(settings, session)
+            doors.alertmanagers = self._alertmanagers(settings, session)
             if settings.jira != self._settings.jira:
                 await close_tickets()
                 doors.tickets = self._tickets(settings)
@@ -215,6 +265,19 @@ class House:
         stack.push_async_callback(close_tickets)
         self._adopt = adopt
         return doors
+
+    def _prometheus(self, settings: Settings, session: aiohttp.ClientSession) -> dict[str, Prometheus]:
+        of = settings.sources.values()
+        return {source.name: Prometheus(source.prometheus, session) for source in of if source.prometheus is not None}
+
+    def _alertmanagers(self, settings: Settings, session: aiohttp.ClientSession) -> dict[str, Alertmanager]:
+        return {
+            source.name: Alertmanager(
+                source.alertmanager, session, now=self._clock, webhook=f"/api/v1/alertmanager/{source.name}"
+            )
+            for source in settings.sources.values()
+            if source.alertmanager is not None
+        }
 
     def _tickets(self, settings: Settings) -> Tickets | None:
         return None if settings.jira is None else Tickets(settings.jira, redact=self.redactor)
@@ -225,6 +288,19 @@ class House:
             now = self.now()
             schedules = self._settings.roster.schedules.values()
             self.metrics.set_staffed({schedule.name: bool(on_call(schedule, now).person) for schedule in schedules})
+            await asyncio.sleep(30)
+
+    async def _watch_clock(self) -> None:
+        """Say once when somebody set the machine's clock: no deadline moved, and times written down are off."""
+        said = timedelta(0)
+        while True:
+            ahead = self._clock.ahead()
+            if abs(ahead - said) > _WRONG_CLOCK:
+                said = ahead
+                log.warning(
+                    "the machine's clock is %+.0f seconds from the one that this process goes by; no deadline moves, "
+                    "and what is written down has the old time until the next start", ahead.total_seconds(),
+                )  # fmt: skip
             await asyncio.sleep(30)
 
 
@@ -251,25 +327,6 @@ def summary(settings: Settings) -> str:
         f"{len(roster.schedules)} schedules, {len(settings.escalations)} escalation policies, "
         f"{len(settings.sources)} sources"
     )
-
-
-def link_key(settings: Settings) -> bytes:
-    """Read the key that signs action links, or make it: beside the store unless the configuration says where.
-
-    Raises StoreUnavailable, naming the file, when that cannot be.
-    """
-    path = settings.secret_key_file or Path(settings.store.removeprefix("sqlite:///")).parent / "secret.key"
-    try:
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as new:
-                new.write(secrets.token_hex(_KEY_BYTES) + "\n")
-        key = bytes.fromhex(path.read_text().strip())
-    except (OSError, ValueError) as error:
-        raise StoreUnavailable(f"cannot use {path}, the key that signs links: {error}") from error
-    if len(key) < _KEY_BYTES:
-        raise StoreUnavailable(f"{path} holds fewer than {_KEY_BYTES} bytes in hexadecimal; remove it to have one made")
-    return key
 
 
 async def _main(house: House) -> None:

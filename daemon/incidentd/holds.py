@@ -64,11 +64,13 @@ class HoldState(StrEnum):
     HOLDING = "holding"
     RECOVERING = "recovering"
     """Nothing fires; the clock stands still until it was quiet for long enough or something fires again."""
+    SNOOZED = "snoozed"
+    """All that fires is silenced or inhibited in Alertmanager; the clock stands still until it no longer is."""
     DECLARED = "declared"
     CLOSED = "closed"
 
 
-OPEN = frozenset({HoldState.HOLDING, HoldState.RECOVERING})
+OPEN = frozenset({HoldState.HOLDING, HoldState.RECOVERING, HoldState.SNOOZED})
 
 
 class Outcome(StrEnum):
@@ -120,11 +122,14 @@ class Hold:
     """When the current wait began: the opening, or the last progress."""
     notes_used: int = 0
     quiet_since: datetime | None = None
+    snoozed_since: datetime | None = None
     refires: tuple[datetime, ...] = ()
     remediated: bool = False
     """A playbook was verified while it was held."""
     touched: bool = False
     """A person noted something or acknowledged."""
+    unverified: bool = False
+    """It was declared without Alertmanager's word that it still fires."""
     outcome: Outcome | None = None
     ended_at: datetime | None = None
     spent: timedelta = timedelta(0)
@@ -163,16 +168,56 @@ def carry_over(earlier: Hold | None, now: datetime) -> timedelta:
 
 
 def next_due(hold: Hold) -> datetime:
-    """Say when `time_passed` must look at the hold again."""
+    """Say when `time_passed` must look at the hold again. A snoozed one waits for news, not for the time."""
     if hold.state is HoldState.RECOVERING and hold.quiet_since is not None:
         return hold.quiet_since + hold.policy.quiet
     return min(hold.deadline_at, hold.cap_at)
 
 
-def alerts_changed(hold: Hold, *, firing: int, refired: int, now: datetime) -> Turn:
-    """Take the number of its alerts that fire now; `refired` of them had resolved (or flapped unseen) before."""
+def alerts_changed(hold: Hold, *, firing: int, refired: int, now: datetime, muted: int = 0) -> Turn:
+    """Take the number of its alerts that fire now; `refired` of them had resolved (or flapped unseen) before.
+
+    `muted` of them are silenced or inhibited. Muted is not resolved: when all are, the clock stands still.
+    """
     if hold.state not in OPEN:
         return Turn(hold)
+    woken = _woken(hold, now) if hold.state is HoldState.SNOOZED and muted < max(firing, 1) else Turn(hold)
+    turn = _counted(woken.hold, firing=firing, refired=refired, now=now)
+    if turn.hold.state is HoldState.HOLDING and muted >= firing:
+        turn = _with(turn, _snoozed(turn.hold, now))
+    return _with(woken, turn)
+
+
+def resolves_doubted(hold: Hold, *, firing: int, now: datetime) -> Turn:
+    """Take that resolves which it believed prove nothing: `firing` alerts count as firing again, and none flapped."""
+    if hold.state is not HoldState.RECOVERING:
+        return Turn(replace(hold, firing=firing) if hold.state in OPEN else hold)
+    hold = _went_on(replace(hold, firing=firing), now)
+    text = f"Recovered on resolves that prove nothing; the wait goes on and declares at {clock(hold.deadline_at)}."
+    return Turn(hold, (Draft("hold.doubted", text, {"firing": firing}),))
+
+
+def _with(earlier: Turn, later: Turn) -> Turn:
+    return Turn(later.hold, earlier.drafts + later.drafts)
+
+
+def _snoozed(hold: Hold, now: datetime) -> Turn:
+    hold = replace(hold, state=HoldState.SNOOZED, snoozed_since=now)
+    text = "All that fires is silenced or inhibited in Alertmanager: the clock stands still until it no longer is."
+    return Turn(hold, (Draft("hold.snoozed", text, {"firing": hold.firing}),))
+
+
+def _woken(hold: Hold, now: datetime) -> Turn:
+    slept = now - (hold.snoozed_since or now)
+    hold = replace(
+        hold, state=HoldState.HOLDING, snoozed_since=None, deadline_at=hold.deadline_at + slept,
+        cap_at=hold.cap_at + slept, progress_at=hold.progress_at + slept,
+    )  # fmt: skip
+    text = f"Not silenced any more after {about(slept)}; the wait goes on and declares at {clock(hold.deadline_at)}."
+    return Turn(hold, (Draft("hold.woken", text, {"firing": hold.firing}),))
+
+
+def _counted(hold: Hold, *, firing: int, refired: int, now: datetime) -> Turn:
     before, hold = hold, replace(hold, firing=firing)
     if firing == 0:
         return _recovering(hold, now) if before.state is HoldState.HOLDING else Turn(hold)
@@ -192,18 +237,25 @@ def _recovering(hold: Hold, now: datetime) -> Turn:
     return Turn(hold, (Draft("hold.recovering", f"Nothing fires any more; closes at {closes} if it stays quiet."),))
 
 
+def _went_on(hold: Hold, now: datetime) -> Hold:
+    """Let the clock of a recovering hold go on where it stood, with part of the quiet time given back."""
+    since = hold.quiet_since or now
+    quiet = now - since
+    left = min(hold.deadline_at - since + REFILL * quiet, hold.policy.no_progress_after)
+    cap = hold.cap_at + quiet
+    return replace(
+        hold, state=HoldState.HOLDING, quiet_since=None, cap_at=cap, deadline_at=min(now + left, cap),
+        progress_at=hold.progress_at + quiet,
+    )  # fmt: skip
+
+
 def _refired(hold: Hold, times: int, now: datetime) -> Turn:
     recent = tuple(at for at in hold.refires if now - at < FLAP_WINDOW) + (now,) * times
     hold = replace(hold, refires=recent)
     drafts: tuple[Draft, ...] = ()
     if hold.state is HoldState.RECOVERING and hold.quiet_since is not None:
         quiet = now - hold.quiet_since
-        left = min(hold.deadline_at - hold.quiet_since + REFILL * quiet, hold.policy.no_progress_after)
-        cap = hold.cap_at + quiet
-        hold = replace(
-            hold, state=HoldState.HOLDING, quiet_since=None, cap_at=cap, deadline_at=min(now + left, cap),
-            progress_at=hold.progress_at + quiet,
-        )  # fmt: skip
+        hold = _went_on(hold, now)
         text = f"Fires again after {about(quiet)} of quiet; the wait goes on and declares at {clock(hold.deadline_at)}."
         drafts = (Draft("hold.refired", text, {"firing": hold.firing}),)
     if len(recent) >= FLAPS and DeclareOn.FLAPPING in hold.policy.declare_on:
@@ -243,7 +295,7 @@ def note_progress(hold: Hold, *, by: str, text: str, now: datetime) -> Turn:
         return Turn(hold, (Draft("note", f"{by}: {text}"),))
     hold = replace(hold, touched=True)
     said = Draft("note", f"{by}: {text}")
-    if hold.state is HoldState.RECOVERING:
+    if hold.state is not HoldState.HOLDING:
         return Turn(hold, (said,))
     if hold.notes_used >= hold.policy.human_notes:
         used = count(hold.notes_used, "note")
@@ -263,7 +315,7 @@ def playbook_finished(hold: Hold, *, playbook: str, verified: bool, why: str, no
         return Turn(hold)
     if verified:
         hold = replace(hold, remediated=True)
-        if hold.state is HoldState.RECOVERING:
+        if hold.state is not HoldState.HOLDING:
             return Turn(hold)
         return _progress(hold, f"playbook {playbook} was verified", now)
     if DeclareOn.PLAYBOOK_FAILED not in hold.policy.declare_on:
@@ -279,19 +331,25 @@ def ack_missed(hold: Hold, *, within: timedelta, now: datetime) -> Turn:
     return _end(hold, Outcome.DECLARED_ACK_MISSED, text, now)
 
 
-def time_passed(hold: Hold, now: datetime) -> Turn:
-    """Look at the clock: close after enough quiet, declare when the wait or the cap is over."""
+def time_passed(hold: Hold, now: datetime, *, unverified: str = "") -> Turn:
+    """Look at the clock: close after enough quiet, declare when the wait or the cap is over.
+
+    `unverified` says why Alertmanager could not be asked whether it still fires.
+    """
     if hold.state is HoldState.RECOVERING and hold.quiet_since is not None:
         if now - hold.quiet_since >= hold.policy.quiet:
             return _closed(hold, now)
         return Turn(hold)
     if hold.state is not HoldState.HOLDING or now < next_due(hold):
         return Turn(hold)
-    seen = f"{hold.best} firing at the best, {hold.firing} firing now"
+    seen = f"{hold.best} firing at the best, {hold.firing} firing now."
+    if unverified:
+        hold = replace(hold, unverified=True)
+        seen += f" Not verified: {unverified}."
     if now >= hold.cap_at and hold.progress_at > hold.opened_at:
-        text = f"Declared: held for {about(now - hold.opened_at)}, the longest the rule allows; {seen}."
+        text = f"Declared: held for {about(now - hold.opened_at)}, the longest the rule allows; {seen}"
         return _end(hold, Outcome.DECLARED_HARD_CAP, text, now)
-    text = f"Declared: no progress for {about(now - hold.progress_at)}; {seen}."
+    text = f"Declared: no progress for {about(now - hold.progress_at)}; {seen}"
     return _end(hold, Outcome.DECLARED_NO_PROGRESS, text, now)
 
 
@@ -324,7 +382,12 @@ def _closed(hold: Hold, now: datetime) -> Turn:
 
 def _end(hold: Hold, outcome: Outcome, text: str, now: datetime) -> Turn:
     state = HoldState.DECLARED if outcome.value.startswith("declared") else HoldState.CLOSED
-    still = hold.quiet_since or now
+    still = hold.quiet_since or hold.snoozed_since or now
     spent = max(hold.policy.no_progress_after - (hold.deadline_at - still), timedelta(0))
     hold = replace(hold, state=state, outcome=outcome, ended_at=now, spent=min(spent, hold.policy.no_progress_after))
-    return Turn(hold, (Draft(f"hold.{state.value}", text, {"outcome": outcome.value, "firing": hold.firing}),))
+    return Turn(hold, (Draft(f"hold.{state.value}", text, _facts(hold, outcome)),))
+
+
+def _facts(hold: Hold, outcome: Outcome) -> dict[str, object]:
+    facts: dict[str, object] = {"outcome": outcome.value, "firing": hold.firing}
+    return facts | ({"unverified": True} if hold.unverified else {})

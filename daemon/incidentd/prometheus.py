@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
@@ -14,11 +13,11 @@ import msgspec
 
 from incidentd.durations import format_duration
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.httpclient import HttpClient, Reply
 from incidentd.settings import PrometheusSettings
 from incidentd.text import plain
 
 _MOST = 1024 * 1024  # bytes of an answer; a query that a decision hangs on gives one number, not thousands
-_CONNECT = 3.0  # seconds; connecting takes milliseconds or does not happen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +56,13 @@ class _Series(msgspec.Struct):
     value: tuple[float, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    body: bytes = field(repr=False)
-
-
 class Prometheus:
     """One Prometheus, asked over its HTTP API. The session stays the caller's, who closes it."""
 
     def __init__(self, settings: PrometheusSettings, session: aiohttp.ClientSession) -> None:
         self._url = settings.url.rstrip("/") + "/api/v1/query"
         self._headers = settings.headers
-        self._session = session
+        self._http = HttpClient(settings.http, session, who="Prometheus")
 
     async def query(self, promql: str, *, timeout: timedelta = timedelta(seconds=5)) -> Answer:  # noqa: ASYNC109
         """Evaluate a query at this moment; Prometheus itself is told the timeout too.
@@ -77,39 +70,18 @@ class Prometheus:
         Raises PermanentError, with Prometheus's own words, when asking again would give the same; TemporaryError when
         there was no answer in time or Prometheus is not able to give one now.
         """
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                reply = await self._post({"query": promql, "timeout": format_duration(timeout)})
-        except TimeoutError:
-            raise TemporaryError(f"Prometheus did not answer within {format_duration(timeout)}") from None
-        except (aiohttp.ClientSSLError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
-            raise PermanentError(
-                f"Prometheus cannot be asked at its configured url: {plain(str(error), 300)}"
-            ) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise TemporaryError(
-                f"Prometheus cannot be reached: {plain(str(error) or type(error).__name__, 300)}"
-            ) from None
+        reply = await self._http.ask(
+            "POST",  # as queries may be longer than a URL
+            self._url,
+            within=timeout,
+            most=_MOST,
+            form={"query": promql, "timeout": format_duration(timeout)},
+            headers={name: secret.reveal() for name, secret in self._headers.items()},
+        )
         return _read(reply)
 
-    async def _post(self, form: dict[str, str]) -> _Reply:
-        headers = {name: secret.reveal() for name, secret in self._headers.items()}
-        wait = aiohttp.ClientTimeout(total=None, connect=_CONNECT)  # the caller's deadline is round all of it
-        # POST, as queries may be longer than a URL; a redirect could lead the headers to a stranger
-        async with self._session.post(
-            self._url, data=form, headers=headers, allow_redirects=False, timeout=wait
-        ) as response:
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(64 * 1024):
-                body += chunk
-                if len(body) > _MOST:
-                    raise PermanentError(
-                        "the answer of Prometheus is larger than 1 MiB: aggregate the query, e.g. sum(...)"
-                    )
-            return _Reply(response.status, bytes(body))
 
-
-def _read(reply: _Reply) -> Answer:
+def _read(reply: Reply) -> Answer:
     try:
         envelope = msgspec.json.decode(reply.body, type=_Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

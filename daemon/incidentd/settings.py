@@ -9,6 +9,7 @@ from pathlib import Path
 
 from incidentd.actionitems import JiraSettings
 from incidentd.errors import Problem
+from incidentd.matchers import Matcher
 from incidentd.oncall import Channel, Roster
 from incidentd.pages import EscalationPolicy
 from incidentd.playbooks import Limit, Mode, Playbook
@@ -19,11 +20,68 @@ DEFAULT_SOURCE = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2:
+    """How to get an access token: OAuth 2.0's client credentials."""
+
+    client_id: str
+    client_secret: Secret
+    token_url: str
+    scopes: tuple[str, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Sent along when asking for a token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """What TLS to a server is proved with. The files are read anew when they change."""
+
+    ca_file: Path | None = None
+    """Trusted instead of the system's authorities."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str = ""
+    """The name that the server's certificate must have, when it is not the address's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    """How to speak to a server, as Prometheus's `http_config` has it."""
+
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    """Sent with each request; what signs in is among them."""
+    oauth2: OAuth2 | None = None
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusSettings:
     """How to ask one Prometheus."""
 
     url: str
     headers: Mapping[str, Secret] = field(default_factory=dict)
+    """For tenants."""
+    http: HttpConfig = field(default_factory=HttpConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertmanagerSettings:
+    """How to ask one Alertmanager: the peers of one cluster, of which any may answer."""
+
+    urls: tuple[str, ...]
+    http: HttpConfig = field(default_factory=HttpConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchdog:
+    """The alert that always fires, and by its absence says that nothing can be heard."""
+
+    match: tuple[Matcher, ...]
+    late_after: timedelta
+    """Blind when no delivery had it for this long."""
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Say whether these are the labels of the watchdog."""
+        return all(matcher.matches(labels) for matcher in self.match)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +89,10 @@ class Source:
     """One monitoring world: an Alertmanager (or several peers of one) with its Prometheus."""
 
     name: str
-    alertmanager_urls: tuple[str, ...] = ()
+    alertmanager: AlertmanagerSettings | None = None
+    """None: it is never asked, and every delivery is believed as it comes."""
     prometheus: PrometheusSettings | None = None
+    watchdog: Watchdog | None = None
     tokens: tuple[Secret, ...] = ()
     """What a delivery of this source may present; several while one is rotated."""
 
@@ -46,6 +106,18 @@ class Automation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is over is kept. What is open, a postmortem and an action item are kept whatever their age."""
+
+    closed: timedelta = timedelta(days=400)
+    """Holds and incidents since the last entry of their timeline: a year, and time to compare it with the next."""
+    alerts: timedelta = timedelta(days=90)
+    """Resolved alerts since they were last heard of, and the history of every alert."""
+    inbox: timedelta = timedelta(days=7)
+    """Bodies as they came, after they were unpacked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that the operator's files say, checked; without any file, what incidentd does by itself."""
 
@@ -53,6 +125,8 @@ class Settings:
     external_url: str = ""
     """Without a trailing slash; '' means http:// and the listen address."""
     store: str = "sqlite:///incidentd.db"
+    store_password: Secret | None = None
+    """Of PostgreSQL; None leaves it to what its client library finds (a `.pgpass` file, peer authentication)."""
     secret_key_file: Path | None = None
     sources: Mapping[str, Source] = field(default_factory=lambda: {DEFAULT_SOURCE: Source(name=DEFAULT_SOURCE)})
     labels: LabelMap = field(default_factory=LabelMap)
@@ -62,6 +136,7 @@ class Settings:
     """Shared ones by name; a person's are in the roster. Empty: notifications go to the log."""
     jira: JiraSettings | None = None
     automation: Automation = field(default_factory=Automation)
+    retention: Retention = field(default_factory=Retention)
     rules: tuple[SeverityRule, ...] = (CATCH_ALL,)
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)

@@ -71,10 +71,13 @@ def link(draft: Draft, *, subject: str, seq: int, at: datetime, actor: Actor, pr
     return replace(entry, hash=entry_hash(entry))
 
 
-def first_broken(entries: Iterable[Entry]) -> Entry | None:
-    """Find the first entry of one chain, oldest first, that was changed, moved or follows a missing one."""
-    prev = ""
-    for seq, entry in enumerate(entries, start=1):
+def first_broken(entries: Iterable[Entry], *, after: tuple[int, str] = (0, "")) -> Entry | None:
+    """Find the first entry of one chain, oldest first, that was changed, moved or follows a missing one.
+
+    `after` is the (seq, hash) of the entry before the first: of the last one pruned, where the beginning was.
+    """
+    before, prev = after
+    for seq, entry in enumerate(entries, start=before + 1):
         if entry.seq != seq or entry.prev_hash != prev or entry.hash != entry_hash(entry):
             return entry
         prev = entry.hash

@@ -1,4 +1,4 @@
-"""The load: one process that posts bodies of one alert each, all different, over connections that stay open.
+"""The load: one process that posts bodies, all different, over connections that stay open.
 
     python -m tests.bench.load PORT CONNECTIONS --warm 0.5 --seconds 1.5
 
@@ -18,8 +18,8 @@ PATH = "/api/v1/alertmanager"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def _template() -> tuple[bytes, ...]:
-    """Give a request in pieces; between them goes the number that makes each alert its own."""
+def _template(alerts: int) -> tuple[bytes, ...]:
+    """Give a request in pieces; between them goes the number that makes its alerts its own."""
     number = "{number}"
     alert = {
         "status": "firing",
@@ -38,7 +38,8 @@ def _template() -> tuple[bytes, ...]:
     }  # fmt: skip
     group = {"alertname": "QueueLagHigh", "instance": f"worker-{number}:9100"}
     body = {
-        "receiver": "incidentd", "status": "firing", "alerts": [alert], "groupLabels": group,
+        "receiver": "incidentd", "status": "firing", "groupLabels": group,
+        "alerts": [alert | {"fingerprint": f"{nth:04x}{number}"} for nth in range(alerts)],
         "commonLabels": alert["labels"], "commonAnnotations": alert["annotations"],
         "externalURL": "http://alertmanager.example.org", "version": "4", "truncatedAlerts": 0,
         "groupKey": '{}:{alertname="QueueLagHigh", instance="worker-' + number + ':9100"}',
@@ -64,9 +65,9 @@ class Seen:
 class Load:
     """Connections that post as fast as they are answered."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, alerts: int) -> None:
         self._port = port
-        self._pieces = _template()
+        self._pieces = _template(alerts)
         self._next = 0
         self._counting: Seen | None = None
         self._over = False
@@ -113,8 +114,9 @@ def main() -> None:
     parser.add_argument("connections", type=int)
     parser.add_argument("--warm", type=float, default=0.5)
     parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument("--alerts", type=int, default=1, help="alerts in a body")
     asked = parser.parse_args()
-    seen, took = asyncio.run(Load(asked.port).run(asked.connections, asked.warm, asked.seconds))
+    seen, took = asyncio.run(Load(asked.port, asked.alerts).run(asked.connections, asked.warm, asked.seconds))
     figures = {
         "answered": seen.answered, "otherwise": seen.otherwise, "seconds": took,
         "p50": percentile(seen.latencies, 0.5), "p99": percentile(seen.latencies, 0.99),

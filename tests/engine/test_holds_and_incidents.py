@@ -69,13 +69,13 @@ async def test_fewer_firing_alerts_are_progress_and_repeats_are_not(world: Makin
     w = await world(SETTINGS)
     alerts = [w.firing(pod=str(n)) for n in range(5)]
     await w.send(*alerts)
-    await w.at(10)
+    await w.at(9)
     await w.send(*alerts)
-    assert (await w.hold()).deadline_at == w.now + minutes(10)
+    assert (await w.hold()).deadline_at == w.now + minutes(11)
 
     await w.send(w.resolved(pod="0"))
     assert (await w.hold()).deadline_at == w.now + minutes(20)
-    await w.at(30)
+    await w.at(29)
     assert (await w.hold()).outcome is Outcome.DECLARED_NO_PROGRESS
 
 

@@ -1,4 +1,4 @@
-"""A whole engine on a real SQLite store, in time that the test moves: no sleeping, no clock."""
+"""A whole engine on a real store, in time that the test moves: no sleeping, no clock."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from incidentd.metrics import Metrics
 from incidentd.oncall import Channel, ChannelKind, Person, Roster, Target
 from incidentd.pages import Chain, EscalationPolicy, Level, Notification, Page
 from incidentd.playbooks import Step, StepResult
+from incidentd.reconciliation import ApiAlert, Snapshot
 from incidentd.redaction import Secret
 from incidentd.settings import Settings
-from incidentd.store import SqliteStore, chain, jobs, open_store, subjects, things
+from incidentd.store import Store, chain, jobs, open_store, subjects, things
 
 START = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
@@ -87,6 +88,40 @@ class Backlog:
         pass
 
 
+@dataclass
+class Peer:
+    """Stands for the door to Alertmanager: has what the test says, and fails as it is told."""
+
+    clock: list[datetime]
+    has: dict[str, ApiAlert] = field(default_factory=dict)
+    up_for: timedelta = timedelta(days=1)
+    receivers: frozenset[str] = frozenset()
+    hides_muting: bool = False
+    failure: IncidentdError | None = None
+    asked: int = 0
+
+    async def alerts(self) -> Snapshot:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return Snapshot(
+            asked_at=self.clock[0], alerts=dict(self.has), up_for=self.up_for, receivers=self.receivers,
+            hides_muting=self.hides_muting,
+        )  # fmt: skip
+
+    def knows(self, *alerts: dict[str, Any], muted_by: tuple[str, ...] = (), receiver: str = "incidentd") -> None:
+        """Have it list alerts, given as a body has them."""
+        for it in alerts:
+            self.has[it["fingerprint"]] = ApiAlert(
+                fingerprint=it["fingerprint"], labels=it["labels"], starts_at=datetime.fromisoformat(it["startsAt"]),
+                receivers=frozenset({receiver}), muted_by=muted_by,
+            )  # fmt: skip
+
+    def forgets(self, *alerts: dict[str, Any]) -> None:
+        for it in alerts:
+            self.has.pop(it["fingerprint"], None)
+
+
 def person(handle: str) -> Person:
     mail = Channel(name=f"{handle}/mail", kind=ChannelKind.MAIL, url=Secret(f"json://127.0.0.1:9/{handle}"))
     return Person(handle=handle, name=handle.title(), channels=(mail,))
@@ -109,7 +144,9 @@ def policy(name: str, *levels: tuple[float, str]) -> dict[str, EscalationPolicy]
 class World:
     """An engine that does what is due when the test says what time it is."""
 
-    def __init__(self, store: SqliteStore, settings: Settings, clock: list[datetime], metrics: Metrics) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, clock: list[datetime], metrics: Metrics, *, me: str = "test"
+    ) -> None:
         self.store = store
         self.settings = settings
         self.clock = clock
@@ -117,9 +154,14 @@ class World:
         self.post = Post()
         self.hands = Hands()
         self.backlog = Backlog()
+        self.peer = Peer(clock)
+        asked = [name for name, source in settings.sources.items() if source.alertmanager is not None]
         self.engine = Engine(
-            store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me="test",
-            doors=Doors(notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32),
+            store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me,
+            doors=Doors(
+                notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
+                alertmanagers=dict.fromkeys(asked, self.peer),
+            ),
         )  # fmt: skip
 
     @property
@@ -130,7 +172,7 @@ class World:
         """Do everything that is due now."""
         while True:
             found = [await self.engine.unpack(), await self.engine.decide_one(), await self.engine.watch_one()]
-            for queue in (jobs.NOTIFY, jobs.JIRA, jobs.PLAYBOOK):
+            for queue in (jobs.NOTIFY, jobs.JIRA, jobs.PLAYBOOK, jobs.RECONCILE):
                 found.append(await self.engine.act_one(queue))
             await self.engine.acted()
             if not any(found):
@@ -189,11 +231,15 @@ class World:
         return result
 
 
-async def make_world(folder: Path, settings: Settings) -> World:
-    clock = [START]
+async def make_world(
+    where: Path | str, settings: Settings, *, me: str = "test", clock: list[datetime] | None = None
+) -> World:
+    """Make a world on a store: in an SQLite file in this folder, or at this URL."""
+    store_url = where if isinstance(where, str) else f"sqlite:///{where}/incidentd.db"
+    clock = [START] if clock is None else clock
     metrics = Metrics(version="test")
-    store = await open_store(f"sqlite:///{folder}/incidentd.db", lambda: clock[0], metrics)
-    return World(store, settings, clock, metrics)
+    store = await open_store(store_url, lambda: clock[0], metrics)
+    return World(store, settings, clock, metrics, me=me)
 
 
 Making = Callable[..., Awaitable[World]]

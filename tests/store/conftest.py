@@ -1,38 +1,58 @@
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from incidentd.metrics import Metrics
-from incidentd.store import SqliteStore, open_store
+from incidentd.store import Store, open_store
+from tests.conftest import ENGINES
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
 
 class Opened:
-    """Stores on one file, and the clock that they go by."""
+    """Stores on one database, and the clock that they go by."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.url = f"sqlite:///{path}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.now = NOW
         self.metrics = Metrics(version="test")
 
-    async def open(self) -> SqliteStore:
-        return await open_store(self.url, lambda: self.now, self.metrics)
+    @property
+    def path(self) -> Path:
+        return Path(self.url.removeprefix("sqlite:///"))
+
+    async def open(self, **how: Any) -> Store:
+        return await open_store(self.url, lambda: self.now, self.metrics, **how)
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Opened:
-    return Opened(tmp_path / "incidentd.db")
+def on_sqlite(tmp_path: Path) -> Opened:
+    return Opened(f"sqlite:///{tmp_path}/incidentd.db")
 
 
 @pytest.fixture
-async def store(opened: Opened) -> AsyncIterator[SqliteStore]:
+def on_postgres(postgres_store: str) -> Opened:
+    return Opened(postgres_store)
+
+
+@pytest.fixture(params=ENGINES)
+def opened(request: pytest.FixtureRequest) -> Opened:
+    made: Opened = request.getfixturevalue(f"on_{request.param}")
+    return made
+
+
+@pytest.fixture
+async def store(opened: Opened) -> AsyncIterator[Store]:
     made = await opened.open()
     yield made
     await made.close()
 
 
-Making = Callable[[], Awaitable[SqliteStore]]
+@pytest.fixture
+async def in_file(on_sqlite: Opened) -> AsyncIterator[Store]:
+    made = await on_sqlite.open()
+    yield made
+    await made.close()

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from incidentd.store import SqliteStore, chain
+from incidentd.store import Store, chain
 from incidentd.timeline import Actor, Draft, first_broken
 
 ANA = Actor(name="ana", via="api", key="token:3")
 
 
-async def test_entries_come_back_as_they_were_written_and_in_order(store: SqliteStore) -> None:
+async def test_entries_come_back_as_they_were_written_and_in_order(store: Store) -> None:
     await store.write(chain.append, "INC-1", ANA, [Draft("note", "one", {"a": [1, "ü"]}), Draft("note", "two")])
     await store.write(chain.append, "INC-2", ANA, [Draft("note", "another chain")])
     await store.write(chain.append, "INC-1", ANA, [Draft("note", "three")])
@@ -19,7 +19,7 @@ async def test_entries_come_back_as_they_were_written_and_in_order(store: Sqlite
     assert first_broken(entries) is None
 
 
-async def test_a_changed_moved_or_missing_entry_shows(store: SqliteStore) -> None:
+async def test_a_changed_moved_or_missing_entry_shows(store: Store) -> None:
     await store.write(chain.append, "INC-1", ANA, [Draft("note", str(n)) for n in range(5)])
     entries = await store.read(chain.entries, "INC-1")
 

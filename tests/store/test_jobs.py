@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from incidentd.store import SqliteStore, Tx, jobs
+from incidentd.store import Store, Tx, jobs
 from incidentd.store.jobs import Job
 from tests.store.conftest import NOW, Opened
 
@@ -13,11 +13,11 @@ def schedule(tx: Tx, key: str, *, due: timedelta = timedelta(0), queue: str = jo
     jobs.schedule(tx, queue=queue, kind="page", subject="INC-1", ukey=key, due_at=NOW + due, payload={"n": 1})
 
 
-async def claim(store: SqliteStore, me: str = "me", most: int = 10) -> list[Job]:
+async def claim(store: Store, me: str = "me", most: int = 10) -> list[Job]:
     return await store.write(jobs.claim, jobs.NOTIFY, me=me, lease=LEASE, most=most)
 
 
-async def test_a_due_job_is_claimed_once_until_its_lease_ends(opened: Opened, store: SqliteStore) -> None:
+async def test_a_due_job_is_claimed_once_until_its_lease_ends(opened: Opened, store: Store) -> None:
     await store.write(schedule, "a")
     assert [job.ukey for job in await claim(store)] == ["a"]
     assert await claim(store, "other") == []
@@ -27,7 +27,7 @@ async def test_a_due_job_is_claimed_once_until_its_lease_ends(opened: Opened, st
     assert [(job.attempt, job.leased_by) for job in again] == [(2, "other")]
 
 
-async def test_who_lost_the_lease_cannot_finish_retry_or_give_up(opened: Opened, store: SqliteStore) -> None:
+async def test_who_lost_the_lease_cannot_finish_retry_or_give_up(opened: Opened, store: Store) -> None:
     await store.write(schedule, "a")
     old = (await claim(store))[0]
     opened.now += LEASE
@@ -39,7 +39,7 @@ async def test_who_lost_the_lease_cannot_finish_retry_or_give_up(opened: Opened,
     assert await store.write(jobs.renew, old, LEASE) is False
 
 
-async def test_a_renewed_lease_lasts_longer(opened: Opened, store: SqliteStore) -> None:
+async def test_a_renewed_lease_lasts_longer(opened: Opened, store: Store) -> None:
     await store.write(schedule, "a")
     job = (await claim(store))[0]
     opened.now += LEASE / 2
@@ -50,7 +50,7 @@ async def test_a_renewed_lease_lasts_longer(opened: Opened, store: SqliteStore) 
     assert await store.write(jobs.complete, job)
 
 
-async def test_a_job_of_the_same_key_moves_instead_of_doubling(opened: Opened, store: SqliteStore) -> None:
+async def test_a_job_of_the_same_key_moves_instead_of_doubling(opened: Opened, store: Store) -> None:
     await store.write(schedule, "a")
     await store.write(schedule, "a", due=timedelta(minutes=5))
     assert await claim(store) == []
@@ -59,7 +59,7 @@ async def test_a_job_of_the_same_key_moves_instead_of_doubling(opened: Opened, s
     assert len(await claim(store)) == 1
 
 
-async def test_a_moved_job_is_taken_away_from_whoever_was_at_it(store: SqliteStore) -> None:
+async def test_a_moved_job_is_taken_away_from_whoever_was_at_it(store: Store) -> None:
     await store.write(schedule, "a")
     job = (await claim(store))[0]
     await store.write(schedule, "a")
@@ -67,14 +67,14 @@ async def test_a_moved_job_is_taken_away_from_whoever_was_at_it(store: SqliteSto
     assert await store.write(jobs.complete, job) is False
 
 
-async def test_a_cancelled_job_is_never_claimed(store: SqliteStore) -> None:
+async def test_a_cancelled_job_is_never_claimed(store: Store) -> None:
     await store.write(schedule, "a")
     await store.write(jobs.cancel, "a")
 
     assert await claim(store) == []
 
 
-async def test_a_key_is_free_again_once_its_job_is_done(store: SqliteStore) -> None:
+async def test_a_key_is_free_again_once_its_job_is_done(store: Store) -> None:
     await store.write(schedule, "a")
     await store.write(jobs.complete, (await claim(store))[0])
     await store.write(schedule, "a")
@@ -82,7 +82,7 @@ async def test_a_key_is_free_again_once_its_job_is_done(store: SqliteStore) -> N
     assert len(await claim(store)) == 1
 
 
-async def test_tries_that_are_known_to_have_had_no_effect_are_counted(store: SqliteStore) -> None:
+async def test_tries_that_are_known_to_have_had_no_effect_are_counted(store: Store) -> None:
     await store.write(schedule, "a")
     first = (await claim(store))[0]
     await store.write(jobs.retry, first, at=NOW, why="refused", known_undone=True)
@@ -93,15 +93,18 @@ async def test_tries_that_are_known_to_have_had_no_effect_are_counted(store: Sql
     assert [job.payload.get("known_undone", 0) for job in (first, second, third)] == [0, 1, 1]
 
 
-async def test_a_start_sets_free_what_a_dead_process_held(store: SqliteStore) -> None:
+async def test_a_start_sets_free_what_a_dead_process_held(on_sqlite: Opened) -> None:
+    store = await on_sqlite.open()
     await store.write(schedule, "a")
     await claim(store)
+    await store.close()
+    store = await on_sqlite.open()
 
-    assert await store.write(jobs.release_all) == 1
     assert [job.attempt for job in await claim(store)] == [2]
+    await store.close()
 
 
-async def test_the_queues_do_not_see_each_other(store: SqliteStore) -> None:
+async def test_the_queues_do_not_see_each_other(store: Store) -> None:
     await store.write(schedule, "a", queue=jobs.JIRA)
 
     assert await claim(store) == []

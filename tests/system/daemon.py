@@ -41,7 +41,9 @@ class Daemon:
         self.session = session
         self.port = unused_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.store = f"sqlite:///{folder}/incidentd.db"
         self.environment = environment
+        self.program: tuple[str, ...] = ("-m", "incidentd")
         self.process: asyncio.subprocess.Process | None = None
         if config:
             (folder / "incidentd.yaml").write_text(config)
@@ -51,12 +53,12 @@ class Daemon:
         return (self.folder / "incidentd.log").read_text()
 
     async def start(self) -> None:
-        options = ["--web.listen-address", f"127.0.0.1:{self.port}", "--store", f"sqlite:///{self.folder}/incidentd.db"]
+        options = ["--web.listen-address", f"127.0.0.1:{self.port}", "--store", self.store]
         if (self.folder / "incidentd.yaml").exists():
             options += ["--config.file", str(self.folder / "incidentd.yaml")]
         with (self.folder / "incidentd.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "incidentd", "run", *options, stderr=log, stdout=log, cwd=self.folder,
+                sys.executable, *self.program, "run", *options, stderr=log, stdout=log, cwd=self.folder,
                 env={**os.environ, **self.environment},
             )  # fmt: skip
         await until(self._ready)
@@ -72,6 +74,15 @@ class Daemon:
 
     async def kill(self) -> None:
         await self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop it where it is; it neither knows nor says so."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> int:
         return await self._end(signal.SIGTERM)
@@ -127,14 +138,14 @@ def an_alert(name: str, **labels: str) -> dict[str, Any]:
 class RealAlertmanager:
     """The Alertmanager that is installed, sending to one webhook."""
 
-    def __init__(self, folder: Path, session: aiohttp.ClientSession, webhook: str) -> None:
+    def __init__(self, folder: Path, session: aiohttp.ClientSession, webhook: str, **others: Any) -> None:
         self.url = f"http://127.0.0.1:{unused_port()}"
         self._folder = folder
         self._session = session
         self.process: asyncio.subprocess.Process | None = None
         route = {"receiver": "incidentd", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s"}
         hooks = [{"url": webhook, "send_resolved": True}]
-        config = {"route": route, "receivers": [{"name": "incidentd", "webhook_configs": hooks}]}
+        config = {"route": route, "receivers": [{"name": "incidentd", "webhook_configs": hooks}], **others}
         (folder / "alertmanager.yml").write_text(json.dumps(config))  # JSON is YAML
 
     async def start(self) -> None:
@@ -160,10 +171,29 @@ class RealAlertmanager:
         async with self._session.post(f"{self.url}/api/v2/alerts", json=alerts) as answer:
             assert answer.status == 200, await answer.text()
 
+    async def silence(self, alertname: str) -> str:
+        matcher = {"name": "alertname", "value": alertname, "isRegex": False}
+        silence = {"matchers": [matcher], "createdBy": "ana", "comment": "a test"}
+        silence |= {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+        async with self._session.post(f"{self.url}/api/v2/silences", json=silence) as answer:
+            assert answer.status == 200, await answer.text()
+            return str((await answer.json())["silenceID"])
+
+    async def expire(self, silence: str) -> None:
+        async with self._session.delete(f"{self.url}/api/v2/silence/{silence}") as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def kill(self) -> None:
+        await self._end(signal.SIGKILL)
+
     async def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            await self.process.wait()
+        await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.send_signal(number)
+            await process.wait()
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:

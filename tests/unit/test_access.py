@@ -11,7 +11,7 @@ import pytest
 from incidentd.access import INGEST, Right, allows, is_scope, may_ingest, new_token, same_secret, token_hash
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.metrics import Metrics
-from incidentd.store import SqliteStore, access, chain, open_store
+from incidentd.store import Store, access, chain, open_store
 from incidentd.timeline import SYSTEM, Actor, first_broken
 
 NOW = datetime(2026, 11, 24, 14, 7, tzinfo=UTC)
@@ -28,7 +28,7 @@ BRINGS = {
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_store(f"sqlite:///{tmp_path}/test.db", lambda: NOW, Metrics())
     yield opened
     await opened.close()
@@ -60,7 +60,7 @@ def test_a_token_is_long_and_its_hash_is_not_the_token() -> None:
     assert not same_secret(token, token[:-1])
 
 
-async def test_a_token_is_found_by_its_hash_until_it_is_revoked(store: SqliteStore) -> None:
+async def test_a_token_is_found_by_its_hash_until_it_is_revoked(store: Store) -> None:
     made = await store.write(access.make_token, name="ana", scopes=["admin", "admin"], hash="h", actor=ANA)
     assert made.scopes == ("admin",)
     assert await store.read(access.find_token, "h") == made
@@ -72,7 +72,7 @@ async def test_a_token_is_found_by_its_hash_until_it_is_revoked(store: SqliteSto
     assert await store.read(access.list_tokens) == [gone]
 
 
-async def test_a_name_may_be_taken_again_only_after_its_token_was_revoked(store: SqliteStore) -> None:
+async def test_a_name_may_be_taken_again_only_after_its_token_was_revoked(store: Store) -> None:
     made = await store.write(access.make_token, name="ana", scopes=["admin"], hash="h1", actor=ANA)
     with pytest.raises(Conflict, match="there is a token called 'ana' already"):
         await store.write(access.make_token, name="ana", scopes=["viewer"], hash="h2", actor=ANA)
@@ -81,20 +81,18 @@ async def test_a_name_may_be_taken_again_only_after_its_token_was_revoked(store:
 
 
 @pytest.mark.parametrize("scopes", [[], ["root"], ["admin", "ingest:"]])
-async def test_a_token_with_a_bad_scope_is_not_made_and_the_scopes_are_listed(
-    store: SqliteStore, scopes: list[str]
-) -> None:
+async def test_a_token_with_a_bad_scope_is_not_made_and_the_scopes_are_listed(store: Store, scopes: list[str]) -> None:
     with pytest.raises(BadRequest, match="viewer, responder, commander, operator, admin, ingest:SOURCE"):
         await store.write(access.make_token, name="ana", scopes=scopes, hash="h", actor=ANA)
 
 
 @pytest.mark.parametrize("name", ["", " ana", "a\nb", "x" * 65])
-async def test_a_token_with_a_bad_name_is_not_made(store: SqliteStore, name: str) -> None:
+async def test_a_token_with_a_bad_name_is_not_made(store: Store, name: str) -> None:
     with pytest.raises(BadRequest, match="name"):
         await store.write(access.make_token, name=name, scopes=["admin"], hash="h", actor=ANA)
 
 
-async def test_revoking_what_is_not_there_or_gone_says_so(store: SqliteStore) -> None:
+async def test_revoking_what_is_not_there_or_gone_says_so(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.write(access.revoke_token, 7, actor=ANA)
     made = await store.write(access.make_token, name="ana", scopes=["admin"], hash="h", actor=ANA)
@@ -103,7 +101,7 @@ async def test_revoking_what_is_not_there_or_gone_says_so(store: SqliteStore) ->
         await store.write(access.revoke_token, made.id, actor=ANA)
 
 
-async def test_making_and_revoking_stand_on_the_timeline_with_who_did_it(store: SqliteStore) -> None:
+async def test_making_and_revoking_stand_on_the_timeline_with_who_did_it(store: Store) -> None:
     made = await store.write(access.make_token, name="ben", scopes=["viewer"], hash="h", actor=ANA)
     await store.write(access.revoke_token, made.id, actor=ANA)
     entries = await store.read(chain.entries, SYSTEM)

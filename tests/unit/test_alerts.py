@@ -117,6 +117,9 @@ def an(status: AlertStatus, starts: datetime, ends: datetime | None = None) -> A
 
 FIRING = Known(status=AlertStatus.FIRING, starts_at=NOW, ends_at=None)
 RESOLVED = Known(status=AlertStatus.RESOLVED, starts_at=NOW, ends_at=NOW + MINUTE)
+LONG_RESOLVED = Known(status=AlertStatus.RESOLVED, starts_at=NOW - 30 * MINUTE, ends_at=NOW - 20 * MINUTE)
+SUPPRESSED = Known(status=AlertStatus.SUPPRESSED, starts_at=NOW, ends_at=None)
+UNKNOWN = Known(status=AlertStatus.UNKNOWN, starts_at=NOW, ends_at=NOW + MINUTE)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +133,14 @@ RESOLVED = Known(status=AlertStatus.RESOLVED, starts_at=NOW, ends_at=NOW + MINUT
         (FIRING, an(AlertStatus.RESOLVED, NOW, NOW + MINUTE), Change.RESOLVED),
         (FIRING, an(AlertStatus.RESOLVED, NOW - 2 * MINUTE, NOW - MINUTE), Change.REPEAT),
         (RESOLVED, an(AlertStatus.RESOLVED, NOW, NOW + MINUTE), Change.REPEAT),
-        (RESOLVED, an(AlertStatus.FIRING, NOW), Change.FIRED),
+        (RESOLVED, an(AlertStatus.FIRING, NOW), Change.ECHO),
+        (RESOLVED, an(AlertStatus.FIRING, NOW + 2 * MINUTE), Change.FIRED),
+        (LONG_RESOLVED, an(AlertStatus.FIRING, NOW - 30 * MINUTE), Change.FIRED),
+        (SUPPRESSED, an(AlertStatus.FIRING, NOW), Change.CONFIRMED),
+        (SUPPRESSED, an(AlertStatus.RESOLVED, NOW, NOW + MINUTE), Change.RESOLVED),
+        (UNKNOWN, an(AlertStatus.FIRING, NOW), Change.CONFIRMED),
+        (UNKNOWN, an(AlertStatus.RESOLVED, NOW, NOW + MINUTE), Change.REPEAT),
+        (UNKNOWN, an(AlertStatus.RESOLVED, NOW, NOW + 2 * MINUTE), Change.RESOLVED),
     ],
 )
 def test_a_body_changes_what_is_known_or_is_a_repeat(known: Known | None, alert: Alert, change: Change) -> None:

@@ -13,7 +13,7 @@ from incidentd.holds import Hold, HoldPolicy, HoldState
 from incidentd.metrics import Metrics
 from incidentd.pages import Chain, Page, PageState
 from incidentd.settings import Settings
-from incidentd.store import SqliteStore, Tx, access, chain, subjects, things
+from incidentd.store import Store, Tx, access, chain, subjects, things
 from incidentd.timeline import Actor, Draft
 
 NOW = datetime(2026, 11, 24, 14, 7, tzinfo=UTC)
@@ -25,7 +25,7 @@ SETUP = Actor(name="setup", via="file")
 class SmallHouse:
     """What the front door needs, and nothing behind it."""
 
-    store: SqliteStore
+    store: Store
     metrics: Metrics
     settings: Settings = field(default_factory=Settings)
     link_keys: Mapping[str, bytes] = field(default_factory=lambda: {links.kid_of(KEY): KEY})
@@ -50,7 +50,7 @@ class SmallHouse:
         return await make_token(self.store, *scopes, name=name)
 
 
-async def make_token(store: SqliteStore, *scopes: str, name: str = "") -> str:
+async def make_token(store: Store, *scopes: str, name: str = "") -> str:
     from incidentd.access import new_token, token_hash
 
     secret = new_token(json.dumps([name, *scopes]).encode().ljust(32, b".")[:32])

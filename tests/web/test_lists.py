@@ -99,7 +99,7 @@ async def test_open_and_closed_are_told_apart(house: SmallHouse, ask: Ask) -> No
     for state, wanted in (("open", ["HOLD-1"]), ("holding", ["HOLD-1"]), ("closed", ["HOLD-2"]), ("declared", [])):
         found = (await ask("GET", f"/api/v1/holds?state={state}")).json["holds"]
         assert [hold["id"] for hold in found] == wanted
-    assert "holding, recovering, declared, closed, open" in (await ask("GET", "/api/v1/holds?state=x")).error
+    assert "holding, recovering, snoozed, declared, closed, open" in (await ask("GET", "/api/v1/holds?state=x")).error
 
 
 @pytest.mark.parametrize("path", ["holds", "incidents", "pages", "runs", "action-items", "alerts", "quarantine"])

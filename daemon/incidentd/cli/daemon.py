@@ -12,6 +12,7 @@ from incidentd.errors import ConfigError
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}")
 CONFIG = click.Path(path_type=Path, dir_okay=False)
+STORE = "Where to remember everything: sqlite:///PATH, or postgresql://USER@HOST:PORT/DATABASE for several replicas."
 
 
 def _address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -28,16 +29,21 @@ def _web_url(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 
 def store_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Check a store's URL."""
-    if value is not None and not re.fullmatch(r"sqlite:///.+", value):
-        raise click.BadParameter(f"{value!r} is not sqlite:///PATH")
-    return value
+    if value is None:
+        return None
+    from incidentd.config import values  # noqa: PLC0415 - reading files takes a while to load
+
+    try:
+        return values.store(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
 @click.option("--config.file", "config_file", type=CONFIG, help="The operator's configuration.")
 @click.option("--web.listen-address", "listen", callback=_address, help="HOST:PORT to listen on.")
 @click.option("--web.external-url", "external_url", callback=_web_url, help="Where people reach it; links start so.")
-@click.option("--store", callback=store_url, help="Where to remember everything: sqlite:///PATH.")
+@click.option("--store", callback=store_url, help=STORE)
 @click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.option("--log.format", "log_format", type=click.Choice(["json", "text"]), default="json", show_default=True)
 def run(
@@ -60,8 +66,14 @@ def run(
 
 @click.command()
 @click.argument("file", type=CONFIG)
-def check(file: Path) -> None:
-    """Prove a configuration with everything it includes; exit 2 and list every mistake when there is any."""
+@click.option("--alertmanager", callback=_web_url, help="Ask this running Alertmanager too, and warn of its traps.")
+@click.option("--receiver", default="", help="Which of its receivers leads to incidentd, where that is not plain.")
+def check(*, file: Path, alertmanager: str | None, receiver: str) -> None:
+    """Prove a configuration with everything it includes; exit 2 and list every mistake when there is any.
+
+    With --alertmanager, the running configuration of that Alertmanager is looked at too: intervals that make incidentd
+    hear too late, resolves that are not sent, groups that are cut, routes that lead nowhere.
+    """
     from incidentd import app  # noqa: PLC0415 - as above
 
     try:
@@ -76,6 +88,10 @@ def check(file: Path) -> None:
             f"{warning.at}: warning: {warning.message}" + (f" ({warning.hint})" if warning.hint else ""), err=True
         )
     click.echo(f"{file}: good: {app.summary(settings)}")
+    if alertmanager is not None:
+        from incidentd.cli.traps import warn_of_traps  # noqa: PLC0415 - as above
+
+        warn_of_traps(settings, alertmanager, receiver)
 
 
 def _mistakes(number: int) -> str:

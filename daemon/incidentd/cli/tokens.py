@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from incidentd.cli.client import Daemon, asks, printed
 from incidentd.cli.daemon import CONFIG, store_url
 from incidentd.cli.looking import table
+
+if TYPE_CHECKING:
+    from incidentd.cli.direct import Place
 
 _FIRST = (
     "From now on every request needs a token, alerts too: give Alertmanager one with the scope ingest:SOURCE, "
@@ -28,16 +32,20 @@ def token() -> None:
 
 
 def _where(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option("--store", callback=store_url, help="Write into this store: sqlite:///PATH.")(command)
+    command = click.option(
+        "--store", callback=store_url, help="Write into this store: sqlite:///PATH or postgresql://..."
+    )(command)
     return click.option("--config.file", "config_file", type=CONFIG, help="Write into the store of this file.")(command)
 
 
-def _direct(store: str | None, config_file: Path | None) -> str | None:
-    if store is not None or config_file is None:
-        return store
+def _direct(store: str | None, config_file: Path | None) -> Place | None:
+    if store is None and config_file is None:
+        return None
     from incidentd.cli import direct  # noqa: PLC0415 - the store takes half a second to load
 
-    return direct.store_of(config_file)
+    if store is not None:
+        return direct.Place(store)
+    return direct.store_of(config_file) if config_file is not None else None
 
 
 @token.command("create")
@@ -50,10 +58,10 @@ def _direct(store: str | None, config_file: Path | None) -> str | None:
 @asks()
 def create(daemon: Daemon, name: str, scopes: tuple[str, ...], store: str | None, config_file: Path | None) -> None:
     """Make a token called NAME, and print it: the only time that it is shown."""
-    if url := _direct(store, config_file):
+    if place := _direct(store, config_file):
         from incidentd.cli import direct  # noqa: PLC0415 - as above
 
-        made, others = direct.make_token(url, name, scopes)
+        made, others = direct.make_token(place, name, scopes)
     else:
         made = daemon.post("/api/v1/tokens", name=name, scopes=list(scopes))
         others = [{"scopes": ["admin"]}] if daemon.token else []  # without a token it was let in because there was none
@@ -73,10 +81,10 @@ def create(daemon: Daemon, name: str, scopes: tuple[str, ...], store: str | None
 @asks()
 def list_tokens(daemon: Daemon, store: str | None, config_file: Path | None) -> None:
     """List the tokens; their secrets are nowhere to be had."""
-    if url := _direct(store, config_file):
+    if place := _direct(store, config_file):
         from incidentd.cli import direct  # noqa: PLC0415 - as above
 
-        found = direct.list_tokens(url)
+        found = direct.list_tokens(place)
     else:
         found = daemon.get("/api/v1/tokens")["tokens"]
     if daemon.as_json:
@@ -92,10 +100,10 @@ def list_tokens(daemon: Daemon, store: str | None, config_file: Path | None) -> 
 @asks()
 def revoke(daemon: Daemon, token_id: int, store: str | None, config_file: Path | None) -> None:
     """Make the token ID worthless."""
-    if url := _direct(store, config_file):
+    if place := _direct(store, config_file):
         from incidentd.cli import direct  # noqa: PLC0415 - as above
 
-        gone = direct.revoke_token(url, token_id)
+        gone = direct.revoke_token(place, token_id)
     else:
         gone = json.loads(daemon.raw("DELETE", f"/api/v1/tokens/{token_id}"))
     printed(daemon, gone, f"token {gone['id']} of {gone['name']} is revoked")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from incidentd.config.names import Names, severity_names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report
 from incidentd.config.secrets import Secrets
+from incidentd.config.sources import sources
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
 from incidentd.errors import Location
@@ -19,7 +19,7 @@ from incidentd.oncall import Channel, ChannelKind
 from incidentd.playbooks import Mode
 from incidentd.redaction import Secret
 from incidentd.rules import SEVERITIES, URGENCIES, LabelMap, Severity, Urgency
-from incidentd.settings import DEFAULT_SOURCE, Automation, PrometheusSettings, Source
+from incidentd.settings import Automation, Retention
 
 
 def not_acted_on(report: Report, at: Location, what: str) -> None:
@@ -36,15 +36,16 @@ def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any
         "secret_key_file": secrets.folder.joinpath,
         "labels": _labels,
         "automation": _automation,
+        "retention": _retention,
     }
     found = {key: read(config.value[key]) for key, read in readers.items() if key in config}
+    if "store_password_file" in config or "store_password_env" in config:
+        found["store_password"] = secrets.one(config, "store_password")
     if "jira" in config:
         found["jira"] = _jira(config["jira"], names.tree, secrets)
-    if "retention" in config:
-        not_acted_on(secrets.report, config.at_key("retention"), "`retention`")
     return {
         **found,
-        "sources": _sources(config, secrets),
+        "sources": sources(config, secrets),
         "channels": _channels(config, secrets),
         "severities": _severities(config, names),
         "urgencies": _urgencies(config),
@@ -53,67 +54,6 @@ def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any
 
 def _labels(written: dict[str, list[str]]) -> LabelMap:
     return LabelMap(names={**LabelMap().names, **{meaning: tuple(labels) for meaning, labels in written.items()}})
-
-
-def _sources(config: Part, secrets: Secrets) -> dict[str, Source]:
-    sources = {DEFAULT_SOURCE: Source(name=DEFAULT_SOURCE)}
-    seen: dict[str, Location] = {}
-    for part in config.entries("sources"):
-        name = part["name"]
-        first = seen.setdefault(name.value, name.at)
-        if first is not name.at:
-            secrets.report.wrong(
-                name.at, f"there are two sources `{name.value}`", f"the other one is at {first}; rename one"
-            )
-        sources[name.value] = _source(part, secrets)
-    return sources
-
-
-def _source(part: Part, secrets: Secrets) -> Source:
-    for key in ("alertmanager", "watchdog"):
-        if key in part:
-            not_acted_on(secrets.report, part.at_key(key), f"`{key}`")
-    alertmanager = part.get("alertmanager", {"urls": []})
-    if "alertmanager" in part:
-        _signing_in(part["alertmanager"], secrets)  # its secrets are secrets, although nothing is asked yet
-    return Source(
-        name=part.value["name"],
-        alertmanager_urls=tuple(values.web_address(url) for url in alertmanager["urls"]),
-        prometheus=_prometheus(part["prometheus"], secrets) if "prometheus" in part else None,
-        tokens=secrets.several(part, "token"),
-    )
-
-
-def _prometheus(part: Part, secrets: Secrets) -> PrometheusSettings:
-    literal = {name: Secret(value) for name, value in part.get("headers", {}).items()}
-    for name in literal:
-        if name.lower() in ("authorization", "cookie", "proxy-authorization"):
-            secrets.report.wrong(
-                part["headers"].at_key(name), f"`{name}` is a secret and may not stand here",
-                "use `http_config` with `authorization` or `basic_auth`",
-            )  # fmt: skip
-    return PrometheusSettings(
-        url=values.web_address(part.value["url"]), headers={**literal, **_signing_in(part, secrets)}
-    )
-
-
-def _signing_in(part: Part, secrets: Secrets) -> dict[str, Secret]:
-    """Read Prometheus' `http_config` into the header that it comes to."""
-    if not part.get("http_config"):
-        return {}
-    config = part["http_config"]
-    if "basic_auth" in config:
-        basic = config["basic_auth"]
-        pair = f"{basic.value['username']}:{secrets.one(basic, 'password').reveal()}"
-        secret = Secret("Basic " + base64.b64encode(pair.encode()).decode())
-    elif "authorization" in config:
-        authorization = config["authorization"]
-        kind = authorization.get("type", "Bearer")
-        secret = Secret(f"{kind} {secrets.one(authorization, 'credentials').reveal()}")
-    else:
-        secret = Secret(f"Bearer {secrets.one(config, 'bearer_token').reveal()}")
-    secrets.remember(secret)
-    return {"Authorization": secret}
 
 
 def _channels(config: Part, secrets: Secrets) -> dict[str, Channel]:
@@ -181,3 +121,7 @@ def _automation(written: dict[str, str]) -> Automation:
         mode=Mode(written.get("mode", built_in.mode)),
         overall=values.limit(written["overall"]) if "overall" in written else built_in.overall,
     )
+
+
+def _retention(written: dict[str, str]) -> Retention:
+    return Retention(**{name: parse_duration(age) for name, age in written.items()})

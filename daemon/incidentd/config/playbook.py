@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 
+from incidentd.config.matching import matchers
 from incidentd.config.names import Names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report, instead, shown
-from incidentd.config.rulebook import matchers
 from incidentd.config.tree import Tree
 from incidentd.config.values import limit
 from incidentd.durations import parse_duration

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidentd.config.core import not_acted_on
+from incidentd.config.matching import matchers
 from incidentd.config.names import DEFAULT_POLICY, Names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report
@@ -14,22 +15,11 @@ from incidentd.config.tree import Tree
 from incidentd.config.values import percentage
 from incidentd.durations import format_duration, parse_duration
 from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
-from incidentd.matchers import Matcher, doubt, parse_matcher
+from incidentd.matchers import Matcher
 from incidentd.pages import EscalationPolicy
 from incidentd.rules import CATCH_ALL, Decide, Severity, SeverityRule
 
 _DURATIONS = ("no_progress_after", "hard_cap", "quiet")
-
-
-def matchers(whole: Part, report: Report) -> tuple[Matcher, ...]:
-    """Read the matchers under `match`, and warn of those that are probably not meant so."""
-    found = []
-    for part in whole.entries("match"):
-        matcher = parse_matcher(part.value)
-        if reason := doubt(matcher):
-            report.doubt(part.at, reason)
-        found.append(matcher)
-    return tuple(found)
 
 
 def rules(

@@ -34,6 +34,12 @@ class Secrets:
         self.remember(secret)
         return secret
 
+    def of_file(self, file: Part) -> Secret:
+        """Read the secret in a file that is named by itself; when there is none the reason is in the report."""
+        secret = Secret(self._from_file(file))
+        self.remember(secret)
+        return secret
+
     def several(self, whole: Part, key: str) -> tuple[Secret, ...]:
         """Read a secret on each line; nothing when neither key is there."""
         if f"{key}_file" not in whole and f"{key}_env" not in whole:

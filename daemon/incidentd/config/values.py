@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from incidentd.config.report import closest, shown
@@ -128,9 +128,27 @@ def listen_address(text: str) -> str:
 
 
 def store(text: str) -> str:
-    """Read where the memory is: an SQLite file."""
+    """Read where the memory is: an SQLite file, or a PostgreSQL database."""
     if text.startswith(("postgresql:", "postgres:")):
-        raise ValueError("PostgreSQL is not supported by this version; write sqlite:///PATH")
+        return _database(text)
     if not text.startswith("sqlite:///") or not text.removeprefix("sqlite:///").strip("/"):
-        raise ValueError(f"{shown(text)!r} is no store: write sqlite:///PATH, with four slashes for an absolute path")
+        raise ValueError(
+            f"{shown(text)!r} is no store: write sqlite:///PATH, with four slashes for an absolute path, "
+            "or postgresql://USER@HOST:PORT/DATABASE"
+        )
+    return text
+
+
+def _database(text: str) -> str:
+    how = "write postgresql://USER@HOST:PORT/DATABASE, or postgresql://USER@/DATABASE?host=/run/postgresql"
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme == "postgresql" and parts.path.strip("/") and parts.port != 0
+        has_password = parts.password is not None or "password" in dict(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError:
+        right = has_password = False
+    if has_password:
+        raise ValueError("a password may not stand in an address; give it with `store_password_file`")
+    if not right or re.search(r"[\s\\<>\"#]", text):
+        raise ValueError(f"{shown(text)!r} is no database; {how}")
     return text

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from incidentd import links, pages
 from incidentd.actionitems import ActionItem, ItemState
 from incidentd.engine import automation, learning, outbox
+from incidentd.engine.asking import Alertmanager, Asking
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.pages import Notification
@@ -75,6 +76,8 @@ class Doors:
     runner: Runner
     tickets: Tickets | None
     link_key: bytes
+    alertmanagers: Mapping[str, Alertmanager] = field(default_factory=dict)
+    """By source; those that can be asked."""
 
 
 class Actors:
@@ -89,6 +92,9 @@ class Actors:
         self._doors = doors
         self._metrics = metrics
         self._now = now
+        self._asking = Asking(
+            store, settings=settings, alertmanagers=lambda: doors.alertmanagers, now=now, metrics=metrics
+        )
 
     async def act(self, job: Job) -> None:
         """Do one claimed job."""
@@ -97,6 +103,8 @@ class Actors:
                 await self._notify(job)
             case jobs.JIRA:
                 await self._jira(job)
+            case jobs.RECONCILE:
+                await self._asking.act(job)
             case _:
                 await self._step(job)
 

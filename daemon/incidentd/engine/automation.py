@@ -14,7 +14,7 @@ from incidentd.incidents import ACTIVE
 from incidentd.metrics import Metrics
 from incidentd.playbooks import FINISHED, Mode, OnFailure, Playbook, Run, RunState, Step, StepResult, StepState, walk
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, inbox, jobs, subjects, things
+from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
 from incidentd.store.inbox import Changed
 from incidentd.store.jobs import Job
 from incidentd.text import plain
@@ -168,7 +168,11 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     """Say which step of a run is to be done, and note that it begins; None when there is none to do.
 
     A step that a crash fell into and that may not be repeated ends the run here, and a person is asked.
+    Whoever was stopped for so long that another replica took over does nothing.
     """
+    locks.subject(tx, job.subject)
+    if not jobs.still_mine(tx, job):
+        return None
     run = things.get_run(tx, int(job.payload["run"]))
     playbook = definition_of(run)
     if run.state is RunState.VERIFYING and playbook.verify is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from incidentd import holds, incidents, oncall
 from incidentd.engine import paging
@@ -14,12 +14,15 @@ from incidentd.metrics import Metrics
 from incidentd.pages import Occasion
 from incidentd.roles import Assignment, Role
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, subjects
+from incidentd.store import Tx, chain, jobs, reconciling, subjects
 from incidentd.text import count, plain
 from incidentd.timeline import ALERTMANAGER, INCIDENTD, Actor, Draft
 
 _SELF_RESOLVED_IS_SAID = 2
 """Down to this rank of severity, people hear it when something resolved by itself before anybody answered."""
+_NEWS_AFTER = timedelta(milliseconds=100)
+_NEWS_WITHIN = timedelta(seconds=3)
+"""A hold that is due waits this long at most for what was received and nobody looked at yet: it may be a resolve."""
 
 
 # -- holds -----------------------------------------------------------------------------------------------------------
@@ -32,9 +35,7 @@ def open_hold(tx: Tx, hold: Hold, members: Sequence[tuple[str, str]]) -> Hold:
     hold = subjects.insert_hold(tx, turn.hold)
     subjects.join(tx, hold.key, [(source, fingerprint, True) for source, fingerprint in members])
     chain.append(tx, hold.key, Actor(name=hold.rule, via="rule"), turn.drafts)
-    jobs.schedule(
-        tx, queue=jobs.TIMER, kind="hold", subject=hold.key, ukey=hold.key, due_at=holds.next_due(hold),
-    )  # fmt: skip
+    _look_again(tx, hold, holds.next_due(hold))
     tx.count(lambda m: m.holds_opened_total.labels(rule=hold.rule, severity=hold.severity).inc())
     return hold
 
@@ -47,10 +48,11 @@ def carry_out(tx: Tx, settings: Settings, before: Hold, turn: Turn, actor: Actor
     if hold == before:
         return None
     subjects.save_hold(tx, hold)
+    if hold.state is HoldState.SNOOZED:
+        jobs.cancel(tx, hold.key)  # the clock stands still
+        return None
     if hold.state in holds.OPEN:
-        jobs.schedule(
-            tx, queue=jobs.TIMER, kind="hold", subject=hold.key, ukey=hold.key, due_at=holds.next_due(hold),
-        )  # fmt: skip
+        _look_again(tx, hold, holds.next_due(hold))
         return None
     return _ended(tx, settings, hold, turn.drafts[-1].text, actor)
 
@@ -104,23 +106,63 @@ def members_changed(tx: Tx, settings: Settings, subject: str, *, refired: int, j
     firing = subjects.firing(tx, subject)
     if subject.startswith("HOLD-"):
         hold = subjects.get_hold(tx, _number(subject))
-        turn = holds.alerts_changed(hold, firing=firing, refired=refired, now=tx.now)
+        unheard = 0 if firing else _unheard(tx, settings, subject, hold.source)
+        # only Alertmanager's own word says that an alert is muted
+        muted = reconciling.muted(tx, subject) if _can_be_asked(settings, hold.source) else 0
+        if unheard:
+            chain.append(tx, subject, ALERTMANAGER, [Draft("alert.cut", _cut_text(unheard), {"alerts": unheard})])
+        turn = holds.alerts_changed(hold, firing=firing or min(unheard, 1), refired=refired, now=tx.now, muted=muted)
         carry_out(tx, settings, hold, turn, ALERTMANAGER)
     else:
         _incident_changed(tx, settings, _number(subject), firing=firing, refired=refired, joined=joined)
 
 
-def time_came_for_hold(tx: Tx, settings: Settings, subject: str) -> None:
-    """Look at a hold whose time has come."""
+def _can_be_asked(settings: Settings, source: str) -> bool:
+    of = settings.sources.get(source)
+    return of is not None and of.alertmanager is not None
+
+
+def _unheard(tx: Tx, settings: Settings, subject: str, source: str) -> int:
+    """Count alerts that may fire although no delivery lists them; Alertmanager, where it is asked, lists them all."""
+    return 0 if _can_be_asked(settings, source) else reconciling.cut(tx, subject)
+
+
+def _cut_text(unheard: int) -> str:
+    left_out = f"left out {count(unheard, 'alert')}" if unheard > 1 else "left one alert out"
+    return f"All alerts that it lists are resolved, but Alertmanager {left_out} (max_alerts): it may still fire."
+
+
+def time_came_for_hold(
+    tx: Tx, settings: Settings, subject: str, *, asked: bool = False, unverified: str = ""
+) -> None:  # fmt: skip
+    """Look at a hold whose time has come; before it declares, Alertmanager is asked whether it still fires.
+
+    `asked` says that this was done, `unverified` why it gave no answer.
+    """
     hold = subjects.get_hold(tx, _number(subject))
-    turn = holds.time_passed(hold, tx.now)
+    turn = holds.time_passed(hold, tx.now, unverified=unverified)
     if turn.hold == hold and hold.state in holds.OPEN:
         # the clock went back, or the deadline moved in the meantime: look again when it is due
-        jobs.schedule(
-            tx, queue=jobs.TIMER, kind="hold", subject=subject, ukey=subject, due_at=holds.next_due(hold),
-        )  # fmt: skip
+        if hold.state is not HoldState.SNOOZED:
+            _look_again(tx, hold, holds.next_due(hold))
         return
+    if turn.hold.state is HoldState.DECLARED:
+        waited = tx.now - holds.next_due(hold)
+        if waited < _NEWS_WITHIN and reconciling.news_waits(tx, hold.source, subject):
+            _look_again(tx, hold, tx.now + _NEWS_AFTER)  # what was received before the deadline counts
+            return
+        if not subjects.firing(tx, subject) and not _unheard(tx, settings, subject, hold.source):
+            turn = holds.alerts_changed(hold, firing=0, refired=0, now=tx.now)  # what was cut from its group is over
+        elif not asked and _can_be_asked(settings, hold.source):
+            jobs.schedule(
+                tx, queue=jobs.RECONCILE, kind="verify", subject=subject, ukey=f"verify:{subject}", due_at=tx.now,
+            )  # fmt: skip
+            return
     carry_out(tx, settings, hold, turn, INCIDENTD)
+
+
+def _look_again(tx: Tx, hold: Hold, at: datetime) -> None:
+    jobs.schedule(tx, queue=jobs.TIMER, kind="hold", subject=hold.key, ukey=hold.key, due_at=at)
 
 
 # -- incidents -------------------------------------------------------------------------------------------------------
@@ -228,44 +270,61 @@ def _incident_changed(tx: Tx, settings: Settings, incident_id: int, *, firing: i
     incident = subjects.get_incident(tx, incident_id)
     if incident.status not in incidents.ACTIVE:
         return
-    quiet_key = f"quiet:{incident.key}"
     if firing == 0:
-        jobs.schedule(
-            tx, queue=jobs.TIMER, kind="quiet", subject=incident.key, ukey=quiet_key, due_at=tx.now + incident.quiet,
-        )  # fmt: skip
-        text = "Nothing fires any more."
+        _look_for_quiet(tx, incident)
+        unheard = _unheard(tx, settings, incident.key, incident.source)
+        text = _cut_text(unheard) if unheard else "Nothing fires any more."
         chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.resolved", text, {"firing": 0})])
         return
-    jobs.cancel(tx, quiet_key)
+    jobs.cancel(tx, f"quiet:{incident.key}")
     if incident.status is Status.MITIGATED:
-        moved = incidents.move(incident, Status.INVESTIGATING, tx.now)
-        subjects.save_incident(tx, moved)
-        text = f"Fires again ({count(firing, 'alert')}): the impact is back."
-        chain.append(tx, incident.key, ALERTMANAGER, [Draft("incident.refired", text, {"firing": firing})])
-        paging.start(
-            tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency,
-            title=incident.title,
-        )  # fmt: skip
+        relapsed(tx, settings, incident, f"Fires again ({count(firing, 'alert')}): the impact is back.", ALERTMANAGER)
     elif joined or refired:
         text = f"{count(joined, 'more alert')} joined, {count(firing, 'alert')} firing now."
         chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.fired", text, {"firing": firing})])
 
 
+def relapsed(tx: Tx, settings: Settings, incident: Incident, text: str, actor: Actor) -> None:
+    """Take that what was mitigated is back: it is investigated again, and paged for."""
+    subjects.save_incident(tx, incidents.move(incident, Status.INVESTIGATING, tx.now))
+    facts = {"firing": subjects.firing(tx, incident.key)}
+    chain.append(tx, incident.key, actor, [Draft("incident.refired", text, facts)])
+    paging.start(
+        tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency, title=incident.title,
+    )  # fmt: skip
+
+
 def quiet_passed(tx: Tx, settings: Settings, subject: str) -> None:
     """Call an incident mitigated once nothing fired for its quiet time. Resolving it stays with people."""
     incident = subjects.get_incident(tx, _number(subject))
-    if incident.status not in incidents.ACTIVE - {Status.MITIGATED} or subjects.firing(tx, subject):
+    if incident.status not in incidents.ACTIVE or subjects.firing(tx, subject):
+        return
+    if _unheard(tx, settings, subject, incident.source):
+        _look_for_quiet(tx, incident)
+        return
+    text = "Mitigated: all its alerts stayed resolved. Somebody has to look and resolve it."
+    mitigated(tx, settings, incident, text)
+
+
+def _look_for_quiet(tx: Tx, incident: Incident) -> None:
+    jobs.schedule(
+        tx, queue=jobs.TIMER, kind="quiet", subject=incident.key, ukey=f"quiet:{incident.key}",
+        due_at=tx.now + incident.quiet,
+    )  # fmt: skip
+
+
+def mitigated(tx: Tx, settings: Settings, incident: Incident, text: str) -> None:
+    """Take that the impact of an incident is over; of one that is mitigated already nothing comes."""
+    if incident.status not in incidents.ACTIVE - {Status.MITIGATED}:
         return
     unanswered = incident.status is Status.DECLARED
-    moved = incidents.move(incident, Status.MITIGATED, tx.now)
-    subjects.save_incident(tx, moved)
-    text = "Mitigated: all its alerts stayed resolved. Somebody has to look and resolve it."
-    chain.append(tx, subject, INCIDENTD, [Draft("incident.mitigated", text)])
+    subjects.save_incident(tx, incidents.move(incident, Status.MITIGATED, tx.now))
+    chain.append(tx, incident.key, INCIDENTD, [Draft("incident.mitigated", text)])
     took = (tx.now - incident.declared_at).total_seconds()
     tx.count(lambda m: m.incident_time_to_mitigate_seconds.labels(severity=incident.severity).observe(took))
     if unanswered:
         told = Occasion.SELF_RESOLVED if _is_serious(settings, incident.severity) else None
-        paging.end_all(tx, settings, subject, occasion=told)
+        paging.end_all(tx, settings, incident.key, occasion=told)
 
 
 def engaged(tx: Tx, incident: Incident, *, by: str, actor: Actor) -> Incident:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, uuid5
 
 from incidentd.actionitems import ActionItem, ItemState, ItemType
-from incidentd.alerts import Change
-from incidentd.engine import automation, course, learning
+from incidentd.alerts import FIRED_ANEW, AlertStatus, Change
+from incidentd.engine import automation, course, learning, watchdog
 from incidentd.holds import Hold, HoldState
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.playbooks import RunState
 from incidentd.rules import Decide
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, inbox, subjects, things
+from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
 from incidentd.store.inbox import Changed
 from incidentd.text import labels_line, plain
 from incidentd.timeline import SYSTEM, Actor, Draft
@@ -35,9 +35,21 @@ def bundles(changed: Sequence[Changed], settings: Settings) -> list[Bundle]:
     book = Book(rules=settings.rules, labels=settings.labels, playbooks=settings.playbooks)
     found: dict[tuple[str, str], tuple[Decision, list[Changed]]] = {}
     for it in changed:
-        decision = triage(it.labels, it.annotations, book)
+        decision = _of_watchdog(settings, it, triage(it.labels, it.annotations, book))
         found.setdefault((it.source, decision.correlation_key), (decision, []))[1].append(it)
     return [Bundle(source=s, decision=decision, alerts=tuple(its)) for (s, _), (decision, its) in found.items()]
+
+
+def _of_watchdog(settings: Settings, it: Changed, decision: Decision) -> Decision:
+    """Decide nothing about a watchdog that fires: it always does."""
+    source = settings.sources.get(it.source)
+    if source is None or source.watchdog is None or not source.watchdog.matches(it.labels):
+        return decision
+    reason = f"It is the watchdog of {it.source}: it always fires, and matters when it does not."
+    return replace(
+        decision, decide=Decide.RECORD, rule="watchdog", reason=reason, correlation_key=f"watchdog:{it.source}",
+        matched=True,
+    )  # fmt: skip
 
 
 def settle(tx: Tx, settings: Settings, bundle: Bundle) -> str:
@@ -45,7 +57,9 @@ def settle(tx: Tx, settings: Settings, bundle: Bundle) -> str:
 
     Whatever another replica decided first, or whatever changed meanwhile, is left alone.
     """
-    mine = [it for it in bundle.alerts if inbox.claim_change(tx, it)]
+    locks.key(tx, bundle.source, bundle.decision.correlation_key)
+    mine = inbox.claim_changes(tx, bundle.alerts)
+    mine = _not_to_be_asked_first(tx, settings, bundle.source, watchdog.undoubted(tx, settings, bundle.source, mine))
     if not mine:
         return ""
     known = subjects.memberships(tx, bundle.source, [it.fingerprint for it in mine])
@@ -55,15 +69,37 @@ def settle(tx: Tx, settings: Settings, bundle: Bundle) -> str:
     for subject, its in touched.items():
         _members_changed(tx, settings, subject, its, joined=0)
     followed = {membership.fingerprint for membership in known}
-    fresh = [it for it in mine if it.fires and it.fingerprint not in followed]
+    fresh = [it for it in mine if it.status is AlertStatus.FIRING and it.fingerprint not in followed]
     subject = next(iter(touched), "")
     if fresh:
         subject = _place(tx, settings, bundle, fresh)
         _count(tx, bundle.decision)
+    elif not touched and any(it.fires for it in mine):
+        return subject  # muted, and nothing follows it: all is as it was
     elif not touched and bundle.decision.decide is Decide.TICKET:
         subject = _ticket_resolved(tx, settings, bundle)
     _keep(tx, bundle, mine, subject)
     return subject
+
+
+def _not_to_be_asked_first(
+    tx: Tx, settings: Settings, source: str, changed: Sequence[Changed]
+) -> list[Changed]:  # fmt: skip
+    """Give the changes that can be decided at once, and have Alertmanager asked about the others.
+
+    An alert that fires again right after its resolve may be another peer's body that came late.
+    """
+    of = settings.sources.get(source)
+    if of is None or of.alertmanager is None:
+        return list(changed)
+    for it in changed:
+        if it.change is Change.ECHO:
+            key = f"confirm:{source}:{it.fingerprint}"
+            payload = {"source": source, "fingerprint": it.fingerprint, "version": it.version}
+            jobs.schedule(
+                tx, queue=jobs.RECONCILE, kind="confirm", subject=SYSTEM, ukey=key, due_at=tx.now, payload=payload,
+            )  # fmt: skip
+    return [it for it in changed if it.change is not Change.ECHO]
 
 
 def _keep(tx: Tx, bundle: Bundle, mine: Sequence[Changed], subject: str) -> None:
@@ -86,7 +122,7 @@ def _count(tx: Tx, decision: Decision) -> None:
 
 def _members_changed(tx: Tx, settings: Settings, subject: str, its: Sequence[Changed], *, joined: int) -> None:
     subjects.join(tx, subject, [(it.source, it.fingerprint, it.fires) for it in its])
-    refired = sum(it.fires and it.change in (Change.FIRED, Change.REFIRED) for it in its) if not joined else 0
+    refired = sum(it.fires and it.change in FIRED_ANEW for it in its) if not joined else 0
     course.members_changed(tx, settings, subject, refired=refired, joined=joined)
 
 
@@ -127,11 +163,16 @@ def _hold(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) 
 
 def _list_alerts(tx: Tx, subject: str, fresh: Sequence[Changed]) -> None:
     shown = [
-        Draft("alert.fired", f"Firing: {labels_line(it.labels)}", {"fingerprint": it.fingerprint}) for it in fresh[:20]
+        Draft("alert.fired", f"Firing: {labels_line(it.labels)}{_how_known(it)}", {"fingerprint": it.fingerprint})
+        for it in fresh[:20]
     ]
     if len(fresh) > len(shown):
         shown.append(Draft("alert.fired", f"And {len(fresh) - len(shown)} more alerts."))
     chain.append(tx, subject, Actor(name="alertmanager", via="alertmanager", key=fresh[0].source), shown)
+
+
+def _how_known(it: Changed) -> str:
+    return " (no delivery said so; asking Alertmanager found it)" if it.change is Change.FOUND else ""
 
 
 def _new_hold(tx: Tx, bundle: Bundle, fresh: Sequence[Changed]) -> Hold:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from incidentd.engine import decide, timers
+from incidentd.engine import decide, reconcile, timers
 from incidentd.engine.act import Actors, Doors
 from incidentd.errors import IncidentdError, StoreUnavailable
 from incidentd.metrics import Metrics
 from incidentd.settings import Settings
-from incidentd.store import Store, inbox, jobs
+from incidentd.store import Store, Tx, inbox, jobs
 from incidentd.store.jobs import Job
 
 __all__ = ["Doors", "Engine"]
@@ -24,8 +24,11 @@ POLL = 1.0
 AFTER_TROUBLE = 1.0
 DECIDE = 500
 TIMERS = 64
-CONCURRENCY = {jobs.NOTIFY: 20, jobs.JIRA: 2, jobs.PLAYBOOK: 8}
-LEASE = {jobs.NOTIFY: timedelta(seconds=30), jobs.JIRA: timedelta(seconds=60), jobs.PLAYBOOK: timedelta(seconds=60)}
+CONCURRENCY = {jobs.NOTIFY: 20, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64}
+LEASE = {
+    jobs.NOTIFY: timedelta(seconds=30), jobs.JIRA: timedelta(seconds=60), jobs.PLAYBOOK: timedelta(seconds=60),
+    jobs.RECONCILE: timedelta(seconds=30),
+}  # fmt: skip
 
 
 class Engine:
@@ -41,9 +44,21 @@ class Engine:
         self._now = now
         self._me = me
         self._actors = Actors(store, settings=settings, doors=doors, metrics=metrics, now=now)
+        self._begun_with: Settings | None = None
+        self._begun = asyncio.Event()
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._acting: set[asyncio.Task[None]] = set()
+
+    async def begin(self) -> bool:
+        """Set the clocks that the sources need: at start, and when a reload brought other sources."""
+        settings = self._settings()
+        if settings is self._begun_with:
+            return False
+        await self._store.write(reconcile.begin, settings, started=self._begun_with is None)
+        self._begun_with = settings
+        self._begun.set()
+        return True
 
     # -- the four steps ----------------------------------------------------------------------------------------------
 
@@ -52,9 +67,7 @@ class Engine:
         deliveries = await self._store.read(inbox.next_deliveries)
         if not deliveries:
             return False
-        labels = self._settings().labels
-        await self._store.write_bulk(inbox.unpack, deliveries, lambda of: labels.value("severity", of))
-        return True
+        return await self._store.write_bulk(_unpacked, self._settings(), deliveries)
 
     async def decide_one(self) -> bool:
         """Decide about the alerts whose change waits the longest."""
@@ -63,6 +76,8 @@ class Engine:
         units = [self._store.write(decide.settle, settings, bundle) for bundle in decide.bundles(changed, settings)]
         results = await asyncio.gather(*units, return_exceptions=True)
         for result in results:
+            if isinstance(result, StoreUnavailable):
+                raise result
             if isinstance(result, BaseException):
                 log.error("a decision could not be carried out; it is tried again", exc_info=result)
         if any(isinstance(result, BaseException) for result in results):
@@ -97,7 +112,7 @@ class Engine:
         return bool(claimed)
 
     async def _act(self, job: Job) -> None:
-        renewing = asyncio.create_task(self._renew(job))
+        renewing = asyncio.create_task(self._renew(job, asyncio.current_task()))
         try:
             await self._actors.act(job)
         except StoreUnavailable as error:
@@ -113,14 +128,25 @@ class Engine:
         finally:
             renewing.cancel()
 
-    async def _renew(self, job: Job) -> None:
+    async def _renew(self, job: Job, acting: asyncio.Task[None] | None) -> None:
+        """Renew the lease while the job is done; whoever cannot lets go of it before another one may take it."""
         lease = LEASE[job.queue]
+        safe = min(lease, self._store.takeover).total_seconds()
+        loop = asyncio.get_running_loop()
+        good_until = loop.time() + safe * 0.75
         while True:
-            await asyncio.sleep(lease.total_seconds() / 4)
+            await asyncio.sleep(safe / 4)
+            mine = True
             try:
-                await self._store.write(jobs.renew, job, lease)
-            except IncidentdError as error:
+                async with asyncio.timeout_at(good_until):
+                    mine = await self._store.write(jobs.renew, job, lease)
+                good_until = loop.time() + safe * 0.75
+            except (IncidentdError, TimeoutError) as error:
                 log.warning("the lease of %s could not be renewed: %s", job.ukey, error)
+            if acting is not None and (not mine or loop.time() >= good_until):
+                log.warning("the lease of %s is lost; what was being done is left to whoever has it now", job.ukey)
+                acting.cancel()
+                return
 
     async def acted(self) -> None:
         """Wait until everything that was claimed is done."""
@@ -136,6 +162,7 @@ class Engine:
     def start(self) -> None:
         """Begin."""
         steps: Mapping[str, Callable[[], Awaitable[bool]]] = {
+            "begin": self.begin,
             "unpack": self.unpack,
             "decide": self.decide_one,
             jobs.TIMER: self.watch_one,
@@ -150,6 +177,8 @@ class Engine:
 
     async def _loop(self, name: str, step: Callable[[], Awaitable[bool]]) -> None:
         news = self._store.waiter(name)
+        if name != "begin":
+            await self._begun.wait()  # a clock that ran out while nobody listened is set anew before it is looked at
         while not self._stopping.is_set():
             news.clear()
             try:
@@ -187,7 +216,8 @@ class Engine:
     async def stop(self, grace: float) -> None:
         """Stop claiming, wait for what is being done, and leave the rest to the next start."""
         self._stopping.set()
-        for name in ("unpack", "decide", *jobs.QUEUES):
+        self._begun.set()
+        for name in ("begin", "unpack", "decide", *jobs.QUEUES):
             self._store.waiter(name).set()
         await asyncio.gather(*self._loops, return_exceptions=True)
         if self._acting:
@@ -195,3 +225,12 @@ class Engine:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _unpacked(tx: Tx, settings: Settings, deliveries: Sequence[inbox.Delivery]) -> bool:
+    new = inbox.take(tx, deliveries)
+    if new is None:
+        return False
+    inbox.unpack(tx, new, lambda labels: settings.labels.value("severity", labels))
+    reconcile.received(tx, settings, new)
+    return True

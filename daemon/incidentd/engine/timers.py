@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from incidentd import holds
-from incidentd.engine import course, learning, paging
+from incidentd.engine import course, learning, paging, watchdog
 from incidentd.settings import Settings
-from incidentd.store import Tx, jobs, subjects
+from incidentd.store import Tx, jobs, retention, subjects
 from incidentd.store.jobs import Job
 from incidentd.timeline import INCIDENTD
 
@@ -35,8 +35,12 @@ def _handle(tx: Tx, settings: Settings, job: Job) -> None:
             _breach(tx, settings, job)
         case "quiet":
             course.quiet_passed(tx, settings, job.subject)
+        case watchdog.KIND:
+            watchdog.time_came(tx, settings, job)
         case "draft":
             learning.draft(tx, settings, job.subject)
+        case retention.PRUNE:
+            retention.take_turn(tx, settings.retention)
         case _:
             # a newer incidentd made it, and shares this store: leave it to that one
             jobs.schedule(

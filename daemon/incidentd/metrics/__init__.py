@@ -25,7 +25,7 @@ __all__ = ["Known", "LabelBounds", "Metrics", "StateCounts", "families"]
 
 # Closed sets: all that a label may say.
 DECISIONS = ("declare", "hold", "ticket", "record")
-HOLD_STATES = ("holding", "recovering")
+HOLD_STATES = ("holding", "recovering", "snoozed")
 HOLD_OUTCOMES = (
     "declared_no_progress", "declared_hard_cap", "declared_flapping", "declared_growing", "declared_playbook_failed",
     "declared_ack_missed", "declared_manual", "self_resolved", "auto_remediated", "human_resolved", "stood_down",
@@ -39,6 +39,9 @@ ITEM_STATES = ("proposed", "open", "filed", "stuck", "done", "declined")
 ITEM_TYPES = ("prevent", "mitigate", "detect", "repair", "investigate", "process", "automate")
 PRIORITIES = ("P0", "P1", "P2", "P3")
 PURPOSES = ("page", "escalation", "update", "resolved", "ticket", "trouble")
+ANSWERS = ("ok", "failed", "refused")
+"""What came of a question: an answer; none now; none until somebody changes something."""
+VERDICTS = ("found", "gone", "suppressed", "confirmed", "refired", "refuted")
 TRIES = ("ok", "failed", "given_up")
 """One try at a door: done; failed and tried again later; failed and given up."""
 
@@ -95,6 +98,10 @@ class Metrics:
     )
     alerts_truncated_total = counter("Alerts dropped by Alertmanager max_alerts (truncatedAlerts).")
     alerts_unmatched_total = counter("Alerts for which no severity rule matched (default rule used).")
+    watchdog_last_received_timestamp_seconds = gauge("Unix time the watchdog was last received.", source="sources")
+    alertmanager_requests_total = counter("Questions to Alertmanager what fires.", source="sources", result=ANSWERS)
+    alertmanager_up = gauge("1 when Alertmanager answered the last question.", source="sources")
+    reconciled_alerts_total = counter("Alerts of which Alertmanager said something new when asked.", verdict=VERDICTS)
     alert_delivery_lag_seconds = histogram("Received time minus startsAt for new firing alerts.", _LAG)
 
     # deciding and holding
@@ -184,6 +191,7 @@ class Metrics:
     # the machine itself
     timer_lag_seconds = histogram("How late deadlines were handled.", _LAG)
     store_operation_duration_seconds = histogram("Database operation time.", _REQUEST, operation=("commit", "read"))
+    store_reruns_total = counter("Units of work that were run again, since a change of somebody else came in between.")
 
     def __init__(self, *, version: str = "") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, and nothing reads them
@@ -200,7 +208,7 @@ class Metrics:
         """Export a zero for every set of labels that is known now; at start and after each reload."""
         for label, values in (
             ("rule", known.rules), ("severity", known.severities), ("urgency", known.urgencies), ("team", known.teams),
-            ("channel", known.channels), ("playbook", known.playbooks),
+            ("channel", known.channels), ("playbook", known.playbooks), ("source", known.sources),
         ):  # fmt: skip
             self.bounds.allow(label, values)
         for family in families():

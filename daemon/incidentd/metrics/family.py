@@ -37,6 +37,7 @@ class Known:
     teams: Sequence[str] = ()
     channels: Sequence[str] = ()
     playbooks: Sequence[str] = ()
+    sources: Sequence[str] = ()
 
 
 class LabelBounds:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Executable, Table
+from sqlalchemy import Connection, Executable, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from incidentd.metrics import Metrics
 
 T = TypeVar("T")
+_AT_ONCE = 500
+"""Rows of one statement: a deadline is for one, and even a slow database does so many in a fraction of it."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,15 @@ class Tx:
     conn: Connection
     now: datetime
     after: After = field(default_factory=After)
+    writes: bool = True
+    """Whether it may write; what such a unit reads of a thing it may save, so others must not change it meanwhile."""
+    locked: set[str] = field(default_factory=set)
+    """The locks that it took so far (locks.py); they end with it."""
+
+    @property
+    def shares(self) -> bool:
+        """Whether others may write at the same time, in this process or in another; on SQLite nobody does."""
+        return self.writes and self.conn.dialect.name == "postgresql"
 
     def wake(self, queue: str) -> None:
         """Have this queue looked at right after the commit."""
@@ -57,6 +68,26 @@ def load(body: Any, kind: type[T]) -> T:
 def both(build: Callable[[Any], Executable]) -> Mapping[str, Executable]:
     """Build a statement once for each engine; `build` is given the engine's own `insert`."""
     return {"sqlite": build(sqlite.insert), "postgresql": build(postgresql.insert)}
+
+
+class Read:
+    """A query that a reader runs as it is, and a unit that may write runs with a lock on what it finds."""
+
+    __slots__ = ("_locking", "_plain")
+
+    def __init__(self, query: Select[Any]) -> None:
+        self._plain = query
+        self._locking = query.with_for_update()
+
+    def of(self, tx: Tx) -> Select[Any]:
+        """Give the query for this transaction."""
+        return self._locking if tx.writes else self._plain
+
+
+def many(tx: Tx, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Execute a statement for each of these rows, which may be none; a part at a time, so that none takes long."""
+    for start in range(0, len(rows), _AT_ONCE):
+        tx.conn.execute(statement, rows[start : start + _AT_ONCE])
 
 
 def new_id(tx: Tx, table: Table, row: Mapping[str, Any]) -> int:

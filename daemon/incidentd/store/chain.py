@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
@@ -11,13 +12,15 @@ from incidentd.store.base import Tx, both
 from incidentd.store.tables import chain_head, timeline
 from incidentd.timeline import Actor, Draft, Entry, link
 
-_HEAD = select(chain_head.c.seq, chain_head.c.hash).where(chain_head.c.subject == bindparam("of"))
+# locked, where others write too: an entry is bound to the one before it, so two may not be written at once
+_HEAD = select(chain_head.c.seq, chain_head.c.hash).where(chain_head.c.subject == bindparam("of")).with_for_update()
 _SET_HEAD = both(
     lambda insert: (new := insert(chain_head)).on_conflict_do_update(
         index_elements=["subject"], set_={"seq": new.excluded.seq, "hash": new.excluded.hash}
     )
 )
 _READ = select(timeline).where(timeline.c.subject == bindparam("of")).order_by(timeline.c.seq)
+_READ_ALL = select(timeline).order_by(timeline.c.subject, timeline.c.seq)
 
 
 def append(tx: Tx, subject: str, actor: Actor, drafts: Iterable[Draft]) -> None:
@@ -46,6 +49,18 @@ def append(tx: Tx, subject: str, actor: Actor, drafts: Iterable[Draft]) -> None:
 def entries(tx: Tx, subject: str) -> tuple[Entry, ...]:
     """Read a whole chain, oldest first."""
     return tuple(_entry(row) for row in tx.conn.execute(_READ, {"of": subject}))
+
+
+def chains(tx: Tx) -> Iterator[tuple[str, list[Entry]]]:
+    """Read every chain, one after another, each oldest first."""
+    rows = tx.conn.execution_options(yield_per=1000).execute(_READ_ALL)
+    for subject, chain in groupby(rows, key=lambda row: str(row.subject)):
+        yield subject, [_entry(row) for row in chain]
+
+
+def heads(tx: Tx) -> dict[str, tuple[int, str]]:
+    """Read the (seq, hash) of every chain's newest entry, of the pruned ones too."""
+    return {row.subject: (row.seq, row.hash) for row in tx.conn.execute(select(chain_head))}
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, select, update
 from incidentd.alerts import DECIDABLE, Alert, AlertGroup, AlertStatus, Change, Known, age, merge, parse_group
 from incidentd.errors import BodyRefused
 from incidentd.metrics import Metrics
-from incidentd.store.base import Tx, both
+from incidentd.store import locks
+from incidentd.store.base import Tx, both, many
 from incidentd.store.tables import alert, alert_event, alert_group, group_member, inbox, quarantine
 
 T = TypeVar("T")
@@ -35,10 +36,17 @@ class Delivery:
 
 
 _NEW = select(inbox.c.id, inbox.c.source, inbox.c.at, inbox.c.body).where(inbox.c.done.is_(False))
-_NEXT = _NEW.order_by(inbox.c.id).limit(bindparam("most"))
+# a few at a time, since what exceeds a batch is not to be fetched
+_NEXT = _NEW.order_by(inbox.c.id).limit(bindparam("most")).execution_options(stream_results=True, max_row_buffer=100)
 _DONE = update(inbox).where(inbox.c.id == bindparam("b_id")).values(done=True)
-_KNOWN = select(alert.c.fingerprint, alert.c.status, alert.c.starts_at, alert.c.ends_at, alert.c.version).where(
-    alert.c.source == bindparam("of_source"), alert.c.fingerprint.in_(bindparam("fingerprints", expanding=True))
+_STILL_NEW = select(inbox.c.id).where(inbox.c.id.in_(bindparam("deliveries", expanding=True)), inbox.c.done.is_(False))
+# locked, where others write too, and in one order everywhere, so that nobody waits for another in a circle
+_KNOWN = (
+    select(alert.c.fingerprint, alert.c.status, alert.c.starts_at, alert.c.ends_at, alert.c.version)
+    .where(alert.c.source == bindparam("of_source"))
+    .where(alert.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
+    .order_by(alert.c.fingerprint)
+    .with_for_update()
 )
 _PUT = both(
     lambda insert: (
@@ -142,6 +150,20 @@ class _Batch:
         )  # fmt: skip
 
 
+def take(tx: Tx, deliveries: Sequence[Delivery]) -> Sequence[Delivery] | None:
+    """Take bodies for this transaction; None when another replica is unpacking.
+
+    What another one unpacked meanwhile is left out, so every body is applied once, and in the order of the inbox: what
+    was read is always the oldest that was there.
+    """
+    if not locks.take_inbox(tx):
+        return None
+    if not tx.shares:
+        return deliveries
+    new = set(tx.conn.execute(_STILL_NEW, {"deliveries": [delivery.id for delivery in deliveries]}).scalars())
+    return [delivery for delivery in deliveries if delivery.id in new]
+
+
 def unpack(tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[str, str]], str]) -> int:
     """Bring the known state up to date with these bodies, in their order; give how many alerts have to be decided.
 
@@ -157,7 +179,7 @@ def unpack(tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[s
     _store_alerts(tx, batch)
     _store_groups(tx, deliveries)
     _store_rejected(tx, deliveries)
-    tx.conn.execute(_DONE, [{"b_id": delivery.id} for delivery in deliveries])
+    many(tx, _DONE, [{"b_id": delivery.id} for delivery in deliveries])
     _count(tx, batch, deliveries, severity)
     undecided = sum(bool(row["undecided"]) for row in batch.changed.values())
     if undecided:
@@ -175,7 +197,7 @@ def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         if delivery.group is not None:
             wanted.setdefault(delivery.source, set()).update(it.fingerprint for it in delivery.group.alerts)
-    for source, fingerprints in wanted.items():
+    for source, fingerprints in sorted(wanted.items()):
         for part in _parts(sorted(fingerprints), 500):
             for row in tx.conn.execute(_KNOWN, {"of_source": source, "fingerprints": part}):
                 key = (source, row.fingerprint)
@@ -184,12 +206,9 @@ def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
 
 
 def _store_alerts(tx: Tx, batch: _Batch) -> None:
-    if batch.changed:
-        tx.conn.execute(_PUT[tx.conn.dialect.name], list(batch.changed.values()))
-    if batch.seen:
-        tx.conn.execute(_SEEN, list(batch.seen.values()))
-    if batch.events:
-        tx.conn.execute(alert_event.insert(), batch.events)
+    many(tx, _PUT[tx.conn.dialect.name], list(batch.changed.values()))
+    many(tx, _SEEN, list(batch.seen.values()))
+    many(tx, alert_event.insert(), batch.events)
 
 
 def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
@@ -199,8 +218,6 @@ def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
         if delivery.group is not None and delivery.group.alerts:
             digest = hashlib.sha256(delivery.group.group_key.encode()).hexdigest()
             latest[(delivery.source, delivery.group.receiver, digest)] = (delivery, delivery.group)
-    if not latest:
-        return
     rows = [
         {
             "source": key[0], "receiver": key[1], "group_key_hash": key[2], "group_key": group.group_key,
@@ -208,7 +225,7 @@ def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
         }
         for key, (delivery, group) in latest.items()
     ]  # fmt: skip
-    tx.conn.execute(_GROUP[tx.conn.dialect.name], rows)
+    many(tx, _GROUP[tx.conn.dialect.name], rows)
     ids = _group_ids(tx, [key[2] for key in latest])
     _store_members(tx, {ids[key]: group for key, (_, group) in latest.items()})
 
@@ -234,9 +251,8 @@ def _store_members(tx: Tx, groups: Mapping[int, AlertGroup]) -> None:
         changed += [(group_id, fingerprint, True) for fingerprint in present if not known.get(fingerprint)]
         if not group.truncated:  # what a cut list does not hold may still be in the group
             changed += [(group_id, name, False) for name, was in known.items() if was and name not in present]
-    if changed:
-        rows = [{"group_id": group_id, "fingerprint": name, "present": on} for group_id, name, on in sorted(changed)]
-        tx.conn.execute(_IN_GROUP[tx.conn.dialect.name], rows)
+    rows = [{"group_id": group_id, "fingerprint": name, "present": on} for group_id, name, on in sorted(changed)]
+    many(tx, _IN_GROUP[tx.conn.dialect.name], rows)
 
 
 def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
@@ -252,7 +268,7 @@ def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
         if d.group is None
     ]
     if rows:
-        tx.conn.execute(quarantine.insert(), rows)
+        many(tx, quarantine.insert(), rows)
         tx.count(lambda m: m.quarantined_alerts_total.inc(len(rows)))
 
 
@@ -312,8 +328,8 @@ class Changed:
 
     @property
     def fires(self) -> bool:
-        """Whether it fires."""
-        return self.status is AlertStatus.FIRING
+        """Whether it fires, muted or not."""
+        return self.status is not AlertStatus.RESOLVED
 
 
 def undecided(tx: Tx, most: int) -> list[Changed]:
@@ -328,8 +344,16 @@ def undecided(tx: Tx, most: int) -> list[Changed]:
     ]  # fmt: skip
 
 
-def claim_change(tx: Tx, it: Changed) -> bool:
-    """Take a change for this transaction; False when another replica, or a newer change, was faster."""
+def claim_changes(tx: Tx, its: Sequence[Changed]) -> list[Changed]:
+    """Take changes for this transaction; left out are those for which another replica, or a newer change, was faster.
+
+    They are taken in one order everywhere, so that nobody waits for another in a circle, and given in their own.
+    """
+    mine = {it.fingerprint for it in sorted(its, key=lambda it: it.fingerprint) if _claim_change(tx, it)}
+    return [it for it in its if it.fingerprint in mine]
+
+
+def _claim_change(tx: Tx, it: Changed) -> bool:
     key = {"b_source": it.source, "b_fingerprint": it.fingerprint, "b_version": it.version}
     return tx.conn.execute(_CLAIM, key).rowcount == 1
 

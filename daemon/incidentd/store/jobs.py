@@ -1,4 +1,4 @@
-"""The one table of what must happen later: deadlines, notifications, Jira calls, playbook steps.
+"""The one table of what must happen later: deadlines, notifications, Jira calls, playbook steps, questions.
 
 A deadline is a job that is due in the future. Jobs are made, moved and cancelled in the transaction of the change that
 causes them. Claiming pushes `due_at` to the end of the lease, so a dead worker's job becomes due again by itself;
@@ -7,21 +7,24 @@ finishing is fenced by attempt and owner, so a worker that lost its lease writes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, select, update
+from sqlalchemy import Row, and_, bindparam, func, literal_column, select, update
 
+from incidentd.store import locks
 from incidentd.store.base import Tx, both
 from incidentd.store.tables import job
+from incidentd.timeline import SYSTEM
 
 TIMER = "timer"
 NOTIFY = "notify"
 JIRA = "jira"
 PLAYBOOK = "playbook"
-QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK)
+RECONCILE = "reconcile"
+QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK, RECONCILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Job:
     created_at: datetime
 
 
-_LIVE = job.c.state == "live"
+_LIVE = job.c.state == literal_column("'live'")  # written out, so that the indexes on live jobs are used
 _MINE = and_(
     job.c.id == bindparam("b_id"),
     _LIVE,
@@ -52,7 +55,7 @@ _SCHEDULE = both(
     lambda insert: (
         (new := insert(job)).on_conflict_do_update(
             index_elements=["ukey"],
-            index_where=job.c.state == "live",
+            index_where=_LIVE,
             set_={
                 "due_at": new.excluded.due_at, "payload": new.excluded.payload, "kind": new.excluded.kind,
                 "give_up_at": new.excluded.give_up_at, "attempt": 0, "leased_by": None,
@@ -79,12 +82,13 @@ _DUE = (
     .order_by(job.c.due_at, job.c.id)
     .limit(bindparam("most"))
 )
-_CLAIM = (
-    update(job)
-    .where(job.c.id.in_(_DUE), _LIVE)
-    .values(attempt=job.c.attempt + 1, leased_by=bindparam("me"), due_at=bindparam("until"))
-    .returning(job)
-)
+_CLAIMING = update(job).values(attempt=job.c.attempt + 1, leased_by=bindparam("me"), due_at=bindparam("until"))
+# materialized, so that the limit is looked at once, and what another replica has in hand is left to it
+_FREE = _DUE.with_for_update(skip_locked=True).cte("free").prefix_with("MATERIALIZED")
+_CLAIM = {
+    "sqlite": _CLAIMING.where(job.c.id.in_(_DUE), _LIVE).returning(job),
+    "postgresql": _CLAIMING.where(job.c.id == _FREE.c.id).returning(job),
+}
 _FINISH = (
     update(job).where(_MINE).values(state=bindparam("new"), finished_at=bindparam("at"), last_error=bindparam("why"))
 )
@@ -106,8 +110,15 @@ _RENEW = update(job).where(_MINE).values(due_at=bindparam("at"))
 _MOVE = update(job).where(job.c.id == bindparam("b_id")).values(subject=bindparam("to"))
 _PUT_OFF = update(job).where(job.c.id == bindparam("b_id"), _LIVE).values(due_at=bindparam("at"))
 _NEXT = select(func.min(job.c.due_at)).where(job.c.queue == bindparam("in_queue"), _LIVE)
-_RELEASE = update(job).where(_LIVE, job.c.leased_by.is_not(None)).values(due_at=bindparam("at"), leased_by=None)
+_RELEASING = update(job).values(due_at=bindparam("at"), leased_by=None).returning(job.c.queue)
+_RELEASE = _RELEASING.where(_LIVE, job.c.leased_by.is_not(None))
+_OF_OWNER = (
+    select(job.c.id).where(_LIVE, job.c.leased_by == bindparam("owner")).with_for_update(skip_locked=True).cte("held")
+)
+_RELEASE_OF = _RELEASING.where(job.c.id == _OF_OWNER.c.id)
 _ONE_DUE = select(job).where(job.c.id == bindparam("b_id"), _LIVE, job.c.due_at <= bindparam("at"))
+_TAKE_ONE_DUE = _ONE_DUE.with_for_update(skip_locked=True)
+_STILL_MINE = select(job.c.id).where(_MINE)
 _LIVE_KEY = select(job).where(job.c.ukey == bindparam("key"), _LIVE)
 
 
@@ -157,7 +168,8 @@ def move_page(tx: Tx, page_id: int, *, of: str, to: str) -> None:
 
 def claim(tx: Tx, queue: str, *, me: str, lease: timedelta, most: int) -> list[Job]:
     """Take up to `most` due jobs for the length of a lease; each try counts, before anything is done."""
-    rows = tx.conn.execute(_CLAIM, {"in_queue": queue, "at": tx.now, "most": most, "me": me, "until": tx.now + lease})
+    key = {"in_queue": queue, "at": tx.now, "most": most, "me": me, "until": tx.now + lease}
+    rows = tx.conn.execute(_CLAIM[tx.conn.dialect.name], key)
     return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
 
 
@@ -169,6 +181,11 @@ def due_ids(tx: Tx, queue: str, most: int) -> list[int]:
 def take(tx: Tx, job_id: int) -> Job | None:
     """Take a due job that is done within this very transaction, and mark it done; None when it is not due any more."""
     row = tx.conn.execute(_ONE_DUE, {"b_id": job_id, "at": tx.now}).one_or_none()
+    if row is not None and tx.shares:
+        locks.subject(tx, row.subject)
+        if row.subject == SYSTEM:
+            locks.job(tx, row.ukey)
+        row = tx.conn.execute(_TAKE_ONE_DUE, {"b_id": job_id, "at": tx.now}).one_or_none()
     if row is None:
         return None
     taken = _job(row)
@@ -210,9 +227,25 @@ def next_due(tx: Tx, queue: str) -> datetime | None:
     return found
 
 
+def still_mine(tx: Tx, held: Job) -> bool:
+    """Say whether a lease still holds."""
+    return tx.conn.execute(_STILL_MINE, _mine(held)).one_or_none() is not None
+
+
 def release_all(tx: Tx) -> int:
     """Make every leased job due now. Only where it is known that no other process lives: SQLite, at start."""
-    return tx.conn.execute(_RELEASE, {"at": tx.now}).rowcount
+    return _released(tx, tx.conn.execute(_RELEASE, {"at": tx.now}).scalars().all())
+
+
+def release_of(tx: Tx, owner: str) -> int:
+    """Make due now what a replica has leased, since it ends or was not heard of for too long."""
+    return _released(tx, tx.conn.execute(_RELEASE_OF, {"at": tx.now, "owner": owner}).scalars().all())
+
+
+def _released(tx: Tx, queues: Sequence[str]) -> int:
+    for queue in set(queues):
+        tx.wake(queue)
+    return len(queues)
 
 
 def has_others_of_step(tx: Tx, one: Job) -> bool:
@@ -227,12 +260,14 @@ def put_off(tx: Tx, job_id: int, until: datetime) -> None:
 
 
 def live(tx: Tx, ukey: str) -> Job | None:
-    """Find the live job of this key."""
+    """Find the live job of this key; what else a unit makes of it, nobody makes meanwhile."""
+    locks.job(tx, ukey)
     row = tx.conn.execute(_LIVE_KEY, {"key": ukey}).one_or_none()
     return None if row is None else _job(row)
 
 
 def _finish(tx: Tx, finished: Job, state: str, why: str) -> bool:
+    locks.subject(tx, finished.subject)
     found = tx.conn.execute(_FINISH, {**_mine(finished), "new": state, "at": tx.now, "why": why})
     return found.rowcount == 1
 

@@ -8,33 +8,59 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from incidentd.errors import StoreUnavailable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('migrations', 0))")
 
 
 def upgrade(engine: Engine) -> None:
     """Run the migrations that are missing. When none is, nothing at all is executed.
 
+    Of several replicas that start at once one migrates, and the others wait and find nothing left to do.
     Raises StoreUnavailable when the schema is newer than this program.
     """
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config = _config()
     scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
     try:
-        with engine.connect() as conn, conn.begin():
-            current = MigrationContext.configure(conn).get_current_revision()
-            if current == scripts.get_current_head():
-                return
-            if current is not None and current not in known:
-                raise StoreUnavailable(
-                    f"the store's schema ({current}) is newer than this incidentd; "
-                    "start the version that made it, or a newer one"
-                )
-            config.attributes["connection"] = conn
-            command.upgrade(config, "head")
+        with engine.connect() as conn:
+            with conn.begin():
+                if _is_current(conn, scripts):
+                    return
+            with conn.begin():
+                if engine.dialect.name == "postgresql":
+                    conn.execute(_ONE_AT_A_TIME)
+                    if _is_current(conn, scripts):
+                        return
+                config.attributes["connection"] = conn
+                command.upgrade(config, "head")
     finally:
         engine.dispose()
+
+
+def revisions() -> tuple[str, ...]:
+    """Name the schemas that this program knows, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def revision_of(conn: Connection) -> str | None:
+    """Name the schema of a store; None when it has none."""
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config
+
+
+def _is_current(conn: Connection, scripts: ScriptDirectory) -> bool:
+    current = revision_of(conn)
+    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        raise StoreUnavailable(
+            f"the store's schema ({current}) is newer than this incidentd; "
+            "start the version that made it, or a newer one"
+        )
+    return current == scripts.get_current_head()

@@ -7,17 +7,27 @@ or checkpoint at the same moment.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from incidentd.errors import StoreUnavailable
+from incidentd.metrics import Metrics
+from incidentd.store import jobs, migrate, sound
+from incidentd.store.session import Session
+from incidentd.store.threaded import ThreadedStore
+from incidentd.store.writer import BATCH
 
 VERSION = sqlite3.sqlite_version
 BUSY_TIMEOUT_MS = 2000
@@ -79,3 +89,55 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     for pragma in _PRAGMAS[2:4] if read_only else _PRAGMAS:
         conn.execute(pragma)
     return conn
+
+
+class SqliteStore(ThreadedStore):
+    """The store in one SQLite file: one writer with group commit."""
+
+    def __init__(self, path: Path, lock: IO[bytes], clock: Callable[[], datetime], metrics: Metrics) -> None:
+        self._path = path
+        self._lock = lock
+        self._write_engine = write_engine(path)
+        self._read_engine = read_engine(path)
+        super().__init__(
+            clock=clock, metrics=metrics, group=BATCH, writing=[Session(self._write_engine)],
+            reading=lambda: Session(self._read_engine),
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        """Write what has queued and let go of the file."""
+        if self._lock.closed:
+            return
+        await super().close()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+        sound.closed(self._path, self._lock)
+        self._lock.close()
+
+
+async def open_sqlite(url: str, clock: Callable[[], datetime], metrics: Metrics) -> SqliteStore:
+    """Take the file's lock, bring its schema up to date, start its threads.
+
+    Raises StoreUnavailable, in one sentence for a person, when that cannot be.
+    """
+    path = path_of(url)
+    try:
+        with contextlib.ExitStack() as on_failure:
+            held = on_failure.enter_context(lock(path))
+            await asyncio.to_thread(sound.look, path, held)
+            create_file(path)
+            await asyncio.to_thread(migrate.upgrade, write_engine(path))
+            sound.opened(held)
+            metrics.store_info.labels(engine="sqlite", version=VERSION).set(1)
+            on_failure.pop_all()
+    except OSError as error:
+        raise StoreUnavailable(f"cannot open the store at {path}: {error.strerror}") from error
+    except DBAPIError as error:
+        raise StoreUnavailable(f"cannot open the store at {path}: {error.orig}") from error
+    store = SqliteStore(path, held, clock, metrics)
+    try:
+        await store.write(jobs.release_all)  # the lock proves that nobody else lives who could be at them
+    except StoreUnavailable:
+        await store.close()
+        raise
+    return store

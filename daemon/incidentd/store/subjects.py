@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Text, bindparam, func, literal_column, select, true, update
 
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import OPEN, Hold
 from incidentd.incidents import ACTIVE, Incident
-from incidentd.store.base import Tx, both, dump, load, new_id
+from incidentd.store import locks
+from incidentd.store.base import Read, Tx, both, dump, load, new_id
 from incidentd.store.tables import hold, incident, member
 
 
@@ -27,7 +28,7 @@ class Membership:
 
 # -- holds -----------------------------------------------------------------------------------------------------------
 
-_HOLD = select(hold.c.body).where(hold.c.id == bindparam("b_id"))
+_HOLD = Read(select(hold.c.body).where(hold.c.id == bindparam("b_id")))
 _OPEN_HOLD = select(hold.c.body).where(
     hold.c.source == bindparam("of_source"), hold.c.correlation_key == bindparam("key"), hold.c.open.is_(True)
 )
@@ -55,7 +56,8 @@ def save_hold(tx: Tx, changed: Hold) -> None:
 
 def get_hold(tx: Tx, hold_id: int) -> Hold:
     """Read a hold. Raises NotFound."""
-    body = tx.conn.execute(_HOLD, {"b_id": hold_id}).scalar()
+    locks.subject(tx, f"HOLD-{hold_id}")
+    body = tx.conn.execute(_HOLD.of(tx), {"b_id": hold_id}).scalar()
     if body is None:
         raise NotFound(f"there is no HOLD-{hold_id}")
     return load(body, Hold)
@@ -63,6 +65,7 @@ def get_hold(tx: Tx, hold_id: int) -> Hold:
 
 def open_hold(tx: Tx, source: str, key: str) -> Hold | None:
     """Find the open hold of a correlation key."""
+    locks.key(tx, source, key)
     body = tx.conn.execute(_OPEN_HOLD, {"of_source": source, "key": key}).scalar()
     return None if body is None else load(body, Hold)
 
@@ -83,11 +86,12 @@ def _hold_row(it: Hold) -> dict[str, Any]:
 
 # -- incidents -------------------------------------------------------------------------------------------------------
 
-_INCIDENT = select(incident.c.body).where(incident.c.id == bindparam("b_id"))
+_INCIDENT = Read(select(incident.c.body).where(incident.c.id == bindparam("b_id")))
 _OPEN_INCIDENT = select(incident.c.body).where(
     incident.c.source == bindparam("of_source"),
     incident.c.correlation_key == bindparam("key"),
     incident.c.open.is_(True),
+    incident.c.correlation_key != literal_column("''"),
 )
 _OF_HOLD = select(incident.c.body).where(incident.c.hold_id == bindparam("of_hold"))
 _SAVE_INCIDENT = update(incident).where(
@@ -114,7 +118,8 @@ def save_incident(tx: Tx, changed: Incident) -> None:
 
 def get_incident(tx: Tx, incident_id: int) -> Incident:
     """Read an incident. Raises NotFound."""
-    body = tx.conn.execute(_INCIDENT, {"b_id": incident_id}).scalar()
+    locks.subject(tx, f"INC-{incident_id}")
+    body = tx.conn.execute(_INCIDENT.of(tx), {"b_id": incident_id}).scalar()
     if body is None:
         raise NotFound(f"there is no INC-{incident_id}")
     return load(body, Incident)
@@ -122,6 +127,7 @@ def get_incident(tx: Tx, incident_id: int) -> Incident:
 
 def open_incident(tx: Tx, source: str, key: str) -> Incident | None:
     """Find the active incident of a correlation key."""
+    locks.key(tx, source, key)
     body = tx.conn.execute(_OPEN_INCIDENT, {"of_source": source, "key": key}).scalar()
     return None if body is None else load(body, Incident)
 
@@ -156,12 +162,16 @@ _MEMBERSHIPS = select(member.c.subject, member.c.source, member.c.fingerprint, m
 _FIRING = select(func.count()).where(member.c.subject == bindparam("of"), member.c.firing.is_(True))
 _CLOSE = update(member).where(member.c.subject == bindparam("of")).values(open=False)
 _COPY = both(
-    lambda insert: insert(member).from_select(
-        ["subject", "source", "fingerprint", "firing", "open", "joined_at"],
-        select(
-            bindparam("to").label("subject"), member.c.source, member.c.fingerprint, member.c.firing,
-            bindparam("opened", True).label("open"), member.c.joined_at,
-        ).where(member.c.subject == bindparam("of")),
+    lambda insert: (
+        insert(member)
+        .from_select(
+            ["subject", "source", "fingerprint", "firing", "open", "joined_at"],
+            select(
+                bindparam("to", type_=Text).label("subject"), member.c.source, member.c.fingerprint, member.c.firing,
+                true().label("open"), member.c.joined_at,
+            ).where(member.c.subject == bindparam("of")),
+        )
+        .on_conflict_do_nothing(index_elements=["subject", "source", "fingerprint"])
     )
 )  # fmt: skip
 _OF = select(member).where(member.c.subject == bindparam("of")).order_by(member.c.joined_at, member.c.fingerprint)
@@ -169,6 +179,7 @@ _OF = select(member).where(member.c.subject == bindparam("of")).order_by(member.
 
 def join(tx: Tx, subject: str, alerts: Iterable[tuple[str, str, bool]]) -> None:
     """Make alerts (source, fingerprint, firing) members of a hold or incident, or say anew whether they fire."""
+    locks.subject(tx, subject)
     rows = [
         {"subject": subject, "source": s, "fingerprint": f, "firing": on, "open": True, "joined_at": tx.now}
         for s, f, on in alerts
@@ -191,6 +202,7 @@ def members(tx: Tx, subject: str) -> list[Membership]:
 
 def firing(tx: Tx, subject: str) -> int:
     """Count the alerts of a hold or incident that fire."""
+    locks.subject(tx, subject)
     return int(tx.conn.execute(_FIRING, {"of": subject}).scalar_one())
 
 

@@ -85,6 +85,15 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+def _while(column: str, on: bool, and_also: str = "") -> dict[str, Any]:
+    """Say for an index which rows it is about, in the words of the queries: else it would be there and not used."""
+    more = f" AND {and_also}" if and_also else ""
+    return {
+        "sqlite_where": text(f"{column} IS {int(on)}{more}"),
+        "postgresql_where": text(f"{column} IS {str(on).lower()}{more}"),
+    }
+
+
 inbox = _table(
     "inbox",
     _id(),
@@ -92,7 +101,7 @@ inbox = _table(
     Column("at", Instant, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("done", Boolean, nullable=False, server_default=false()),
-    Index("ix_inbox_new", "id", **_where("done = false")),
+    Index("ix_inbox_new", "id", **_while("done", on=False)),
 )
 """The receipt: every body that was answered 2xx, as it came."""
 
@@ -115,7 +124,7 @@ alert = _table(
     Column("rule", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
     Column("subject", Text, nullable=False, server_default=""),
-    Index("ix_alert_undecided", "changed_at", **_where("undecided = true")),
+    Index("ix_alert_undecided", "changed_at", **_while("undecided", on=True)),
     Index("ix_alert_status", "status", "changed_at"),
 )
 """The known state of every alert; `undecided` is what the engine takes next."""
@@ -179,7 +188,7 @@ hold = _table(
     Column("opened_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("body", Json, nullable=False),
-    Index("uq_hold_open", "source", "correlation_key", unique=True, **_where("open = true")),
+    Index("uq_hold_open", "source", "correlation_key", unique=True, **_while("open", on=True)),
     Index(None, "source", "correlation_key", "ended_at"),
 )
 
@@ -197,7 +206,11 @@ incident = _table(
     Column("version", Integer, nullable=False),
     Column("body", Json, nullable=False),
     Index(
-        "uq_incident_open", "source", "correlation_key", unique=True, **_where("open = true AND correlation_key <> ''")
+        "uq_incident_open",
+        "source",
+        "correlation_key",
+        unique=True,
+        **_while("open", on=True, and_also="correlation_key <> ''"),
     ),
 )
 
@@ -209,7 +222,7 @@ member = _table(
     Column("firing", Boolean, nullable=False),
     Column("open", Boolean, nullable=False),
     Column("joined_at", Instant, nullable=False),
-    Index("ix_member_open", "source", "fingerprint", **_where("open = true")),
+    Index("ix_member_open", "source", "fingerprint", **_while("open", on=True)),
 )
 """Which alerts a hold or incident is about; `open` while the hold or incident is."""
 
@@ -236,7 +249,7 @@ playbook_run = _table(
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
     Column("body", Json, nullable=False),
-    Index("uq_playbook_run_target", "target", unique=True, **_where("active = true")),
+    Index("uq_playbook_run_target", "target", unique=True, **_while("active", on=True)),
     Index(None, "started_at"),
     Index(None, "subject"),
 )
@@ -356,6 +369,13 @@ link_use = _table(
     Column("at", Instant, nullable=False),
 )
 """Action links that acted; each acts once."""
+
+shared = _table(
+    "shared",
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What every replica must know alike: the key that signs links, where no file holds it."""
 
 replica = _table(
     "replica",

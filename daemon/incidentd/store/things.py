@@ -13,13 +13,14 @@ from incidentd.actionitems import ActionItem
 from incidentd.errors import Conflict, NotFound
 from incidentd.pages import Page
 from incidentd.playbooks import FINISHED, Run, StepResult, StepState
-from incidentd.store.base import Tx, both, dump, load, new_id
+from incidentd.store import locks
+from incidentd.store.base import Read, Tx, both, dump, load, new_id
 from incidentd.store.tables import action_item, external_ref, link_use, page, playbook_run, playbook_step, postmortem
 
 # -- pages -----------------------------------------------------------------------------------------------------------
 
-_PAGE = select(page.c.body).where(page.c.id == bindparam("b_id"))
-_PAGES_OF = select(page.c.body).where(page.c.subject == bindparam("of")).order_by(page.c.id)
+_PAGE = Read(select(page.c.body).where(page.c.id == bindparam("b_id")))
+_PAGES_OF = Read(select(page.c.body).where(page.c.subject == bindparam("of")).order_by(page.c.id))
 _SAVE_PAGE = update(page).where(page.c.id == bindparam("b_id"))
 
 
@@ -38,7 +39,8 @@ def save_page(tx: Tx, changed: Page) -> None:
 
 def get_page(tx: Tx, page_id: int) -> Page:
     """Read a page. Raises NotFound."""
-    body = tx.conn.execute(_PAGE, {"b_id": page_id}).scalar()
+    locks.about(tx, page, page_id)
+    body = tx.conn.execute(_PAGE.of(tx), {"b_id": page_id}).scalar()
     if body is None:
         raise NotFound(f"there is no PAGE-{page_id}")
     return load(body, Page)
@@ -46,7 +48,8 @@ def get_page(tx: Tx, page_id: int) -> Page:
 
 def pages_of(tx: Tx, subject: str) -> list[Page]:
     """List the pages of a hold or incident, oldest first."""
-    return [load(body, Page) for body in tx.conn.execute(_PAGES_OF, {"of": subject}).scalars()]
+    locks.subject(tx, subject)
+    return [load(body, Page) for body in tx.conn.execute(_PAGES_OF.of(tx), {"of": subject}).scalars()]
 
 
 def use_link(tx: Tx, nonce: str) -> None:
@@ -65,7 +68,7 @@ def _page_row(it: Page) -> dict[str, Any]:
 
 # -- playbook runs ---------------------------------------------------------------------------------------------------
 
-_RUN = select(playbook_run.c.body).where(playbook_run.c.id == bindparam("b_id"))
+_RUN = Read(select(playbook_run.c.body).where(playbook_run.c.id == bindparam("b_id")))
 _RUNS_OF = select(playbook_run.c.body).where(playbook_run.c.subject == bindparam("of")).order_by(playbook_run.c.id)
 _SAVE_RUN = update(playbook_run).where(playbook_run.c.id == bindparam("b_id"))
 _RECENT = (
@@ -110,7 +113,8 @@ def save_run(tx: Tx, changed: Run) -> None:
 
 def get_run(tx: Tx, run_id: int) -> Run:
     """Read a run. Raises NotFound."""
-    body = tx.conn.execute(_RUN, {"b_id": run_id}).scalar()
+    locks.about(tx, playbook_run, run_id)
+    body = tx.conn.execute(_RUN.of(tx), {"b_id": run_id}).scalar()
     if body is None:
         raise NotFound(f"there is no RUN-{run_id}")
     return load(body, Run)
@@ -122,7 +126,8 @@ def runs_of(tx: Tx, subject: str) -> list[Run]:
 
 
 def recent_runs(tx: Tx, since: datetime) -> list[Run]:
-    """List the runs that began since then, refused ones left out."""
+    """List the runs that began since then, refused ones left out; nobody else begins one until the unit ends."""
+    locks.automation(tx)
     return [load(body, Run) for body in tx.conn.execute(_RECENT, {"since": since}).scalars()]
 
 
@@ -161,7 +166,7 @@ def _run_row(it: Run) -> dict[str, Any]:
 
 # -- action items, postmortems, references ---------------------------------------------------------------------------
 
-_ITEM = select(action_item.c.body).where(action_item.c.id == bindparam("b_id"))
+_ITEM = Read(select(action_item.c.body).where(action_item.c.id == bindparam("b_id")))
 _ITEMS_OF = select(action_item.c.body).where(action_item.c.subject == bindparam("of")).order_by(action_item.c.id)
 _TICKET = (
     select(action_item.c.body)
@@ -193,7 +198,7 @@ def save_item(tx: Tx, changed: ActionItem) -> None:
 
 def get_item(tx: Tx, item_id: int) -> ActionItem:
     """Read an action item. Raises NotFound."""
-    body = tx.conn.execute(_ITEM, {"b_id": item_id}).scalar()
+    body = tx.conn.execute(_ITEM.of(tx), {"b_id": item_id}).scalar()
     if body is None:
         raise NotFound(f"there is no AI-{item_id}")
     return load(body, ActionItem)
@@ -206,6 +211,7 @@ def items_of(tx: Tx, subject: str) -> list[ActionItem]:
 
 def open_ticket(tx: Tx, source: str, key: str) -> ActionItem | None:
     """Find the backlog item of a correlation key that is not finished."""
+    locks.key(tx, source, key)
     body = tx.conn.execute(_TICKET, {"of_source": source, "key": key}).scalar()
     return None if body is None else load(body, ActionItem)
 

@@ -1,7 +1,8 @@
-"""The one writer: what has queued is run in one commit, and a caller is answered only after it.
+"""The writers: what has queued is run in a commit, and a caller is answered only after it.
 
-Group commit without any waiting: a batch is whatever queued while the commit before it ran. A unit that raises is
-rolled back alone. Bodies to append come first, then urgent units (decisions, pages, answers), then bulk (unpacking).
+On SQLite there is one, with group commit and without any waiting: a batch is whatever queued while the commit before it
+ran. On PostgreSQL there are several, with one unit a transaction. A unit that raises is rolled back alone. Bodies to
+append come first, all that wait in one commit; then urgent units (decisions, pages, answers); then bulk (unpacking).
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from incidentd.errors import StoreUnavailable
 from incidentd.store.base import After, Tx
+from incidentd.store.session import Session, told
 from incidentd.store.tables import inbox
 
 log = logging.getLogger(__name__)
@@ -57,28 +58,35 @@ class Answer:
     error: Exception | None = None
 
 
-class Writer(threading.Thread):
-    """The database thread that writes."""
+@dataclass(slots=True)
+class Work:
+    """What one writer took from the queues."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        clock: Callable[[], datetime],
-        loop: asyncio.AbstractEventLoop,
-        committed: Callable[[After], None],
-    ) -> None:
-        super().__init__(name="store-writer", daemon=True)
-        self._engine = engine
-        self._clock = clock
+    appends: list[Append] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
+    bulk: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.appends or self.units)
+
+
+class Waiting:
+    """What waits for a writer. At most one writer at a time appends, and at most one does bulk work.
+
+    With more writers than one (`group` is 1 then) a writer takes either bodies or one unit, so that nobody's unit waits
+    behind the bodies; with one writer it takes both, so that neither keeps the other waiting for ever.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, group: int) -> None:
         self._loop = loop
-        self._committed = committed
+        self._group = group
         self._ready = threading.Condition()
         self._appends: deque[Append] = deque()
         self._urgent: deque[Unit] = deque()
         self._bulk: deque[Unit] = deque()
+        self._appending = False
+        self._in_bulk = False
         self._stopping = False
-        self._conn: Connection | None = None
 
     # -- called on the event loop ------------------------------------------------------------------------------------
 
@@ -108,72 +116,115 @@ class Writer(threading.Thread):
             raise StoreUnavailable(f"the store has {waiting} things waiting to be written")
 
     def stop(self) -> None:
-        """Write what has queued, then end."""
+        """Let the writers end once nothing waits."""
         with self._ready:
             self._stopping = True
-            self._ready.notify()
+            self._ready.notify_all()
 
-    # -- the thread --------------------------------------------------------------------------------------------------
+    # -- called by the writers ---------------------------------------------------------------------------------------
+
+    def take(self) -> Work:
+        """Wait for work and take it; empty when the writers are to end."""
+        with self._ready:
+            while not (work := self._next()):
+                if self._stopping and not (self._appends or self._urgent or self._bulk):
+                    return work
+                self._ready.wait()
+            return work
+
+    def _next(self) -> Work:
+        work = Work()
+        if not self._appending:
+            # who has given up waiting is not served: it was told so, and sends again
+            work.appends = [it for it in _take(self._appends, APPENDS) if not it.future.done()]
+            self._appending = bool(work.appends)
+        if self._group > 1 or not work.appends:
+            work.units = _take(self._urgent, self._group)
+            if not work.units and not self._in_bulk:
+                work.units = _take(self._bulk, 1)
+                work.bulk = self._in_bulk = bool(work.units)
+        return work
+
+    def done(self, work: Work) -> None:
+        """Let others append, or do bulk work, when that is what was done."""
+        with self._ready:
+            if work.appends:
+                self._appending = False
+            if work.bulk:
+                self._in_bulk = False
+            self._ready.notify_all()
+
+
+class Writer(threading.Thread):
+    """A database thread that writes."""
+
+    def __init__(
+        self,
+        waiting: Waiting,
+        session: Session,
+        *,
+        clock: Callable[[], datetime],
+        loop: asyncio.AbstractEventLoop,
+        committed: Callable[[After], None],
+    ) -> None:
+        super().__init__(name="store-writer", daemon=True)
+        self._waiting = waiting
+        self._session = session
+        self._clock = clock
+        self._loop = loop
+        self._committed = committed
 
     def run(self) -> None:
-        """Take batches until stopped and empty."""
-        while True:
-            with self._ready:
-                while not (self._appends or self._urgent or self._bulk or self._stopping):
-                    self._ready.wait()
-                appends = _take(self._appends, APPENDS)
-                units = _take(self._urgent, BATCH) or _take(self._bulk, 1)
-                if not appends and not units:
-                    break
+        """Take work until stopped and nothing waits."""
+        while work := self._waiting.take():
             # a receipt never waits for the work of others: it is answered by a commit of its own
-            if appends:
-                self._run_batch(appends, [])
-            if units:
-                self._run_batch([], units)
-        self._close()
+            if work.appends:
+                self._run_batch(work.appends, [])
+            if work.units:
+                self._run_batch([], work.units)
+            self._waiting.done(work)
+        self._session.close()
 
     def _run_batch(self, appends: list[Append], units: list[Unit]) -> None:
-        try:
-            answers, after = self._commit(appends, units)
-        except Exception as error:  # noqa: BLE001 - the step boundary: any unit may fail, and only its caller may learn it
-            self._after_failure(error)
-            if len(units) > 1:
-                for unit in units:
-                    self._run_batch([], [unit])
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                answers, after = self._commit(appends, units, tries)
+            except Exception as error:  # noqa: BLE001 - the step boundary: any unit may fail, and only its caller may learn it
+                self._session.failed(error)
+                if self._session.may_rerun(error, tries):
+                    continue
+                self._fail(appends, units, error)
             else:
-                futures = [append.future for append in appends] + [unit.future for unit in units]
-                self._answer([Answer(future, error=_told(error)) for future in futures], After())
-        else:
-            self._answer(answers, after)
+                self._answer(answers, after)
+            return
 
-    def _commit(self, appends: list[Append], units: list[Unit]) -> tuple[list[Answer], After]:
-        if self._conn is None:
-            self._conn = self._engine.connect()
+    def _fail(self, appends: list[Append], units: list[Unit], error: Exception) -> None:
+        """Run those who failed together each alone, so that only the culprit fails; tell one who was alone."""
+        if len(units) > 1:
+            for unit in units:
+                self._run_batch([], [unit])
+            return
+        if isinstance(error, DBAPIError):
+            log.warning("a write failed: %s", told(error))
+        futures = [append.future for append in appends] + [unit.future for unit in units]
+        self._answer([Answer(future, error=_told(error)) for future in futures], After())
+
+    def _commit(self, appends: list[Append], units: list[Unit], tries: int) -> tuple[list[Answer], After]:
         began = self._loop.time()
-        tx = Tx(self._conn, self._clock())
         answers = [Answer(append.future) for append in appends]
-        with self._conn.begin():
+        with self._session.transaction() as conn:
+            tx = Tx(conn, self._clock())
             if appends:
-                self._conn.execute(_APPEND, [append.row for append in appends])
+                conn.execute(_APPEND, [append.row for append in appends])
                 tx.wake("unpack")
             answers += [Answer(unit.future, unit.fn(tx, *unit.args)) for unit in units]
         took = self._loop.time() - began
         tx.count(lambda m: m.store_operation_duration_seconds.labels(operation="commit").observe(took))
+        if tries > 1:
+            tx.count(lambda m: m.store_reruns_total.inc(tries - 1))
         return answers, tx.after
-
-    def _after_failure(self, error: Exception) -> None:
-        """Forget the connection after trouble of the database's own: what it believes of the file may be wrong."""
-        if isinstance(error, DBAPIError):
-            log.warning("a write failed: %s", error.orig)
-            self._close()
-
-    def _close(self) -> None:
-        conn, self._conn = self._conn, None
-        if conn is not None:
-            try:
-                conn.close()
-            except DBAPIError as error:
-                log.warning("closing the write connection failed: %s", error.orig)
 
     def _answer(self, answers: list[Answer], after: After) -> None:
         try:
@@ -197,4 +248,4 @@ def _take(queue: deque[Any], most: int) -> list[Any]:
 
 
 def _told(error: Exception) -> Exception:
-    return StoreUnavailable(f"the store cannot write: {error.orig}") if isinstance(error, DBAPIError) else error
+    return StoreUnavailable(f"the store cannot write: {told(error)}") if isinstance(error, DBAPIError) else error

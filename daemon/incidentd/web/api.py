@@ -109,7 +109,10 @@ async def status(request: web.Request) -> web.Response:
             "version": __version__, "not_ready": house.not_ready(), "now": iso(house.now()),
             "external_url": external_url(settings), "files": [str(path) for path in settings.files],
             "sources": [
-                {"name": source.name, "alertmanager": list(source.alertmanager_urls), "token": bool(source.tokens)}
+                {
+                    "name": source.name, "token": bool(source.tokens), "watchdog": source.watchdog is not None,
+                    "alertmanager": list(source.alertmanager.urls) if source.alertmanager else [],
+                }
                 for source in settings.sources.values()
             ],
             "rules": len(settings.rules), "playbooks": sorted(settings.playbooks),

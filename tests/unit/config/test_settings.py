@@ -13,7 +13,7 @@ from incidentd.oncall import ChannelKind, Layer, Target
 from incidentd.playbooks import Limit, Limits, Mode
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, SEVERITIES
-from incidentd.settings import Settings
+from incidentd.settings import OAuth2, Retention, Settings, Tls
 from tests.unit.config.trees import RULES, loaded, problems, written
 
 COMPLETE = Path(__file__).parent / "complete.yaml"
@@ -39,6 +39,9 @@ def test_the_configuration_itself_is_read(complete: Settings) -> None:
     assert complete.labels.names["service"] == ("service", "job")
     assert complete.automation.mode is Mode.AUTO
     assert complete.automation.overall == Limit(runs=10, window=timedelta(hours=2))
+    assert complete.retention == Retention(
+        closed=timedelta(days=200), alerts=timedelta(days=30), inbox=timedelta(days=2)
+    )
     assert complete.urgencies["business_critical"].respond_within == timedelta(minutes=3)
     assert set(complete.urgencies) == {"business_critical", "urgent", "ticket", "relaxed"}
 
@@ -46,7 +49,12 @@ def test_the_configuration_itself_is_read(complete: Settings) -> None:
 def test_sources_are_read_and_one_called_default_is_always_there(complete: Settings, tmp_path: Path) -> None:
     prod = complete.sources["prod"]
 
-    assert prod.alertmanager_urls == ("http://am-0:9093", "http://am-1:9093")
+    assert prod.alertmanager is not None
+    assert prod.alertmanager.urls == ("http://am-0:9093", "http://am-1:9093")
+    assert revealed(tuple(prod.alertmanager.http.headers.values())) == ["Bearer the-secret-of-AM"]
+    assert prod.watchdog is not None
+    assert (prod.watchdog.late_after, prod.watchdog.matches({"alertname": "Watchdog"})) == (timedelta(minutes=10), True)
+    assert complete.sources["default"].alertmanager is None
     assert revealed(prod.tokens) == ["token-one", "token-two"]
     assert revealed(complete.sources["default"].tokens) == [ENV["TOKEN"]]
     assert list(loaded(tmp_path, "kind: config\nsources: [{name: prod}]\n" + RULES).sources) == ["default", "prod"]
@@ -56,7 +64,8 @@ def test_a_prometheus_is_asked_with_the_headers_that_its_http_config_comes_to(co
     prometheus = complete.sources["prod"].prometheus
 
     assert prometheus is not None
-    assert {name: value.reveal() for name, value in prometheus.headers.items()} == {
+    sent = {**prometheus.headers, **prometheus.http.headers}
+    assert {name: value.reveal() for name, value in sent.items()} == {
         "X-Scope-OrgID": "1.10",
         "Authorization": "Basic aW5jaWRlbnRkOnRoZS1zZWNyZXQtb2YtUFJPTQ==",
     }
@@ -76,7 +85,26 @@ def test_every_way_to_sign_in_comes_to_one_header(tmp_path: Path, http_config: s
     prometheus = loaded(tmp_path, f"kind: config\nsources: [{source}]\n" + RULES, ENV).sources["prod"].prometheus
 
     assert prometheus is not None
-    assert prometheus.headers["Authorization"].reveal() == expected
+    assert prometheus.http.headers["Authorization"].reveal() == expected
+
+
+def test_the_rest_of_http_config_is_read_as_prometheus_has_it(tmp_path: Path) -> None:
+    for name, text in {"secret": "sesame\n", "header": "from-a-file\n"}.items():
+        (tmp_path / name).write_text(text)
+    oauth2 = "{client_id: us, client_secret_file: secret, token_url: 'https://id.example.org/token', scopes: [a, b]}"
+    headers = "{X-Tenant: {values: [a, b]}, X-Key: {files: [header]}}"
+    http = f"{{oauth2: {oauth2}, http_headers: {headers}, tls_config: {{server_name: am.example.org}}}}"
+    source = f'{{name: prod, alertmanager: {{urls: ["https://am:9093"], http_config: {http}}}}}'
+    found = loaded(tmp_path, f"kind: config\nsources: [{source}]\n" + RULES).sources["prod"].alertmanager
+
+    assert found is not None
+    assert found.http.oauth2 == OAuth2(
+        client_id="us", client_secret=Secret("sesame"), token_url="https://id.example.org/token", scopes=("a", "b")
+    )
+    assert {name: value.reveal() for name, value in found.http.headers.items()} == {
+        "X-Tenant": "a, b", "X-Key": "from-a-file",
+    }  # fmt: skip
+    assert found.http.tls == Tls(server_name="am.example.org")
 
 
 def test_jira_is_read_with_its_fields_as_they_stand_and_the_projects_of_teams(complete: Settings) -> None:
@@ -261,7 +289,7 @@ def test_a_frozen_copy_that_is_no_playbook_any_more_is_refused_at_its_place() ->
 
 def test_what_this_version_does_not_act_on_is_accepted_with_a_warning(complete: Settings) -> None:
     assert [warning.message.split("`")[1] for warning in complete.warnings] == [
-        "alertmanager", "watchdog", "retention", "progress.query", "severity_raised", "kind: rules_test",
+        "progress.query", "severity_raised", "kind: rules_test",
         "kind: playbook_test",
     ]  # fmt: skip
     assert {warning.message.partition("is accepted")[2] for warning in complete.warnings} == {

@@ -1,0 +1,246 @@
+"""The door to Alertmanager's API v2: what fires there now, for whom, muted by what; and its running configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import msgspec
+
+from incidentd.alerts import clean, parse_time
+from incidentd.errors import IncidentdError, PermanentError, TemporaryError
+from incidentd.httpclient import HttpClient, Reply
+from incidentd.reconciliation import ApiAlert, Snapshot
+from incidentd.settings import AlertmanagerSettings
+from incidentd.text import plain
+
+WITHIN = timedelta(seconds=5)
+"""For all of an answer; a hold that is about to declare waits for it."""
+MOST = 64 * 1024 * 1024
+"""Bytes of an answer: more than 50,000 alerts with long annotations."""
+_MUTES_BY_TIME = re.compile(r"^\s*(?:mute|active)_time_intervals:", re.MULTILINE)
+_RECEIVER = re.compile(r"^- name: (?P<name>.*)$", re.MULTILINE)
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+class _State(msgspec.Struct, rename="camel"):
+    state: str = ""
+    silenced_by: list[str] = msgspec.field(default_factory=list)
+    inhibited_by: list[str] = msgspec.field(default_factory=list)
+    muted_by: list[str] | None = None
+    """Missing before 0.28."""
+
+
+class _Alert(msgspec.Struct, rename="camel"):
+    fingerprint: str
+    labels: dict[str, str]
+    starts_at: str
+    status: _State
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+    receivers: list[_Named] = msgspec.field(default_factory=list)
+    generator_url: str = msgspec.field(default="", name="generatorURL")
+
+
+class _Config(msgspec.Struct):
+    original: str = ""
+
+
+class _Version(msgspec.Struct):
+    version: str = ""
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    config: _Config = msgspec.field(default_factory=_Config)
+    uptime: str = ""
+    """When it started."""
+    version_info: _Version = msgspec.field(default_factory=_Version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What one Alertmanager says of itself."""
+
+    version: str
+    configuration: str
+    """YAML, with the defaults written out and secrets hidden."""
+    up_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What one peer said."""
+
+    alerts: Sequence[ApiAlert]
+    says_time_muting: bool
+    status: Status
+
+
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_one = msgspec.json.Decoder(_Alert).decode
+_status = msgspec.json.Decoder(_Status).decode
+
+
+class Alertmanager:
+    """One Alertmanager, of one or several peers. The session stays the caller's, who closes it."""
+
+    def __init__(
+        self, settings: AlertmanagerSettings, session: aiohttp.ClientSession, *, now: Callable[[], datetime],
+        webhook: str = "",
+    ) -> None:  # fmt: skip
+        """Take `webhook`, the end of the address under which deliveries come here, to know our receivers by it."""
+        self._urls = settings.urls
+        self._clients = {url: HttpClient(settings.http, session, who=f"Alertmanager at {url}") for url in self._urls}
+        self._now = now
+        self._webhook = webhook
+
+    async def alerts(self) -> Snapshot:
+        """List what fires. Every peer is asked at once, one answer is enough, and what any of them has is there.
+
+        Raises TemporaryError when nobody answered within 5 s, PermanentError when asking again would give the same.
+        """
+        asked_at = self._now()
+        said = await asyncio.gather(*(self._hear(url) for url in self._urls), return_exceptions=True)
+        heard = [one for one in said if isinstance(one, _Heard)]
+        if not heard:
+            raise _trouble(said)
+        found: dict[str, ApiAlert] = {}
+        for one in heard:
+            for it in one.alerts:
+                other = found.get(it.fingerprint)
+                # gossip lags: what one peer still tells is not muted
+                found[it.fingerprint] = it if other is None or (other.muted_by and not it.muted_by) else other
+        return Snapshot(
+            asked_at=asked_at,
+            alerts=found,
+            up_for=max(one.status.up_for for one in heard),
+            receivers=frozenset().union(*(self._ours(one.status.configuration) for one in heard)),
+            hides_muting=any(
+                not one.says_time_muting and _MUTES_BY_TIME.search(one.status.configuration) is not None
+                for one in heard
+            ),
+        )
+
+    async def status(self) -> Status:
+        """Read the running configuration of the first peer that answers. Raises as `alerts` does."""
+        errors: list[BaseException] = []
+        for url in self._urls:
+            try:
+                return await self._status(url)
+            except IncidentdError as error:
+                errors.append(error)
+        raise _trouble(errors)
+
+    async def _hear(self, url: str) -> _Heard:
+        status, (alerts, says_time_muting) = await asyncio.gather(self._status(url), self._alerts(url))
+        return _Heard(alerts, says_time_muting, status)
+
+    async def _alerts(self, url: str) -> tuple[list[ApiAlert], bool]:
+        who = f"Alertmanager at {url}"
+        reply = await self._clients[url].ask("GET", f"{url}/api/v2/alerts", within=WITHIN, most=MOST)
+        _check(reply, who)
+        try:
+            return await asyncio.to_thread(_read_alerts, reply.body)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise PermanentError(f"the answer of {who} cannot be read: {plain(str(error), 200)}") from None
+
+    async def _status(self, url: str) -> Status:
+        who = f"Alertmanager at {url}"
+        reply = await self._clients[url].ask("GET", f"{url}/api/v2/status", within=WITHIN, most=MOST)
+        _check(reply, who)
+        try:
+            read = _status(reply.body)
+            return Status(
+                version=read.version_info.version, configuration=read.config.original,
+                up_for=_up_for(read.uptime, reply.date),
+            )  # fmt: skip
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise PermanentError(f"the status of {who} cannot be read: {plain(str(error), 200)}") from None
+
+    def _ours(self, configuration: str) -> frozenset[str]:
+        """Name the receivers whose webhook leads here, as far as Alertmanager shows addresses (it hides newer ones)."""
+        if not self._webhook:
+            return frozenset()
+        address = re.compile(r"^\s*-?\s*url: \S*" + re.escape(self._webhook) + r"/?[\"']?$", re.MULTILINE)
+        names = list(_RECEIVER.finditer(configuration))
+        ends = [following.start() for following in names[1:]] + [len(configuration)]
+        return frozenset(
+            found["name"].strip("\"'")
+            for found, end in zip(names, ends, strict=True)
+            if address.search(configuration, found.end(), end)
+        )
+
+
+def _read_alerts(body: bytes) -> tuple[list[ApiAlert], bool]:
+    """Read the list alert by alert, so that the loop's thread gets its turns while a large one is read."""
+    found, says_time_muting = [], True
+    for raw in _list(body):
+        it = _one(raw)
+        says_time_muting &= it.status.muted_by is not None
+        found.append(_alert(it))
+    return found, says_time_muting
+
+
+def _alert(it: _Alert) -> ApiAlert:
+    starts_at = parse_time(it.starts_at)
+    if starts_at is None:
+        raise ValueError("an alert without startsAt")
+    muted = [f"silence {plain(name, 40)}" for name in it.status.silenced_by]
+    muted += [f"alert {plain(name, 40)}" for name in it.status.inhibited_by]
+    muted += [f"time interval {plain(name, 40)}" for name in it.status.muted_by or ()]
+    return ApiAlert(
+        fingerprint=clean(it.fingerprint)[:128],
+        labels=_clean(it.labels),
+        annotations=_clean(it.annotations),
+        starts_at=starts_at,
+        generator_url=clean(it.generator_url),
+        receivers=frozenset(one.name for one in it.receivers),
+        muted_by=tuple(muted) or (("something",) if it.status.state == "suppressed" else ()),
+        processed=it.status.state != "unprocessed",
+    )
+
+
+def _clean(written: Mapping[str, str]) -> dict[str, str]:
+    return {clean(name): clean(value) for name, value in written.items()}
+
+
+def _up_for(started: str, date: str) -> timedelta:
+    """Say how long it runs, by its own clock; nothing when it does not say."""
+    started_at = parse_time(started)
+    if started_at is None or not date:
+        return timedelta(0)
+    return max(parsedate_to_datetime(date) - started_at, timedelta(0))
+
+
+def _check(reply: Reply, who: str) -> None:
+    match reply.status:
+        case 200:
+            return
+        case 401 | 403:
+            raise PermanentError(f"{who} refuses these credentials (HTTP {reply.status}): check its http_config")
+        case 404 | 410:
+            raise PermanentError(f"{who} has no API v2 (HTTP {reply.status}): check the url, with its route prefix")
+        case 408 | 429 | 500 | 502 | 503 | 504:
+            raise TemporaryError(f"{who} cannot answer now (HTTP {reply.status})")
+        case status if 300 <= status < 400:
+            raise PermanentError(f"{who} redirects (HTTP {status}), which is not followed: configure the final url")
+        case status:
+            raise PermanentError(f"this is no answer of {who} (HTTP {status}): check the url of the source")
+
+
+def _trouble(said: Sequence[object]) -> BaseException:
+    """Give what the peers' errors come to: a fault of ours first, then a temporary one, since another try may do."""
+    for one in said:
+        if isinstance(one, BaseException) and not isinstance(one, IncidentdError):
+            return one
+    errors = [one for one in said if isinstance(one, IncidentdError)]
+    text = "; ".join(str(error) for error in errors)
+    temporary = any(isinstance(error, TemporaryError) for error in errors)
+    return TemporaryError(text) if temporary else PermanentError(text)

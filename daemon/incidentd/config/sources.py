@@ -1,0 +1,63 @@
+"""Sources: each monitoring world's Alertmanager, Prometheus, watchdog, and what its deliveries must present."""
+
+from __future__ import annotations
+
+from incidentd.config import values
+from incidentd.config.matching import matchers
+from incidentd.config.parts import Part
+from incidentd.config.secrets import Secrets
+from incidentd.config.speaking import http_config, is_secret_header
+from incidentd.durations import parse_duration
+from incidentd.errors import Location
+from incidentd.redaction import Secret
+from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusSettings, Source, Watchdog
+
+
+def sources(config: Part, secrets: Secrets) -> dict[str, Source]:
+    """Read every source; one called `default` is always there."""
+    found = {DEFAULT_SOURCE: Source(name=DEFAULT_SOURCE)}
+    seen: dict[str, Location] = {}
+    for part in config.entries("sources"):
+        name = part["name"]
+        first = seen.setdefault(name.value, name.at)
+        if first is not name.at:
+            secrets.report.wrong(
+                name.at, f"there are two sources `{name.value}`", f"the other one is at {first}; rename one"
+            )
+        found[name.value] = _source(part, secrets)
+    return found
+
+
+def _source(part: Part, secrets: Secrets) -> Source:
+    return Source(
+        name=part.value["name"],
+        alertmanager=_alertmanager(part["alertmanager"], secrets) if "alertmanager" in part else None,
+        prometheus=_prometheus(part["prometheus"], secrets) if "prometheus" in part else None,
+        watchdog=_watchdog(part["watchdog"], secrets) if "watchdog" in part else None,
+        tokens=secrets.several(part, "token"),
+    )
+
+
+def _alertmanager(part: Part, secrets: Secrets) -> AlertmanagerSettings:
+    urls = tuple(values.web_address(url) for url in part.value["urls"])
+    for number, url in enumerate(urls):
+        if url in urls[:number]:
+            secrets.report.wrong(part["urls"][number].at, f"the peer {url} is here twice", "name each peer once")
+    return AlertmanagerSettings(urls=urls, http=http_config(part, secrets))
+
+
+def _prometheus(part: Part, secrets: Secrets) -> PrometheusSettings:
+    headers = {name: Secret(value) for name, value in part.get("headers", {}).items()}
+    for name in headers:
+        if is_secret_header(name):
+            secrets.report.wrong(
+                part["headers"].at_key(name), f"`{name}` is a secret and may not stand here",
+                "use `http_config` with `authorization` or `basic_auth`",
+            )  # fmt: skip
+    return PrometheusSettings(
+        url=values.web_address(part.value["url"]), headers=headers, http=http_config(part, secrets)
+    )
+
+
+def _watchdog(part: Part, secrets: Secrets) -> Watchdog:
+    return Watchdog(match=matchers(part, secrets.report), late_after=parse_duration(part.value["late_after"]))

@@ -1,0 +1,172 @@
+"""Two engines on one PostgreSQL, at work at the same moment: whatever one does, the other does not do again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine, event
+
+from incidentd.engine import decide
+from incidentd.holds import HoldState
+from incidentd.matchers import parse_matcher
+from incidentd.playbooks import Limit, Mode, RunState
+from incidentd.rules import CATCH_ALL, Decide, SeverityRule
+from incidentd.settings import Automation, Settings
+from incidentd.store import chain, inbox, subjects, things
+from incidentd.timeline import first_broken
+from tests.engine.test_automation import playbook
+from tests.engine.test_automation import settings as with_playbook
+from tests.engine.test_holds_and_incidents import SETTINGS
+from tests.engine.world import START, World, make_world, minutes
+
+pytestmark = pytest.mark.needs("postgres")
+
+Pair = Callable[[Settings], Awaitable[tuple[World, World]]]
+
+
+@pytest.fixture
+async def pair(postgres_store: str) -> AsyncIterator[Pair]:
+    """Make two worlds with one clock, whose messages and steps are kept in one place."""
+    made: list[World] = []
+
+    async def make(settings: Settings) -> tuple[World, World]:
+        clock = [START]
+        for name in ("a", "b"):
+            made.append(await make_world(postgres_store, settings, me=name, clock=clock))
+        first, second = made
+        second.post.sent, second.hands.done = first.post.sent, first.hands.done
+        return first, second
+
+    luck = random.Random(7)  # noqa: S311 - nothing secret
+
+    def dawdle(*_: object) -> None:
+        time.sleep(luck.uniform(0, 0.004))
+
+    # so that each statement of one falls between any two of the other
+    event.listen(Engine, "after_cursor_execute", dawdle)
+    yield make
+    event.remove(Engine, "after_cursor_execute", dawdle)
+    for one in made:
+        await one.store.close()
+
+
+async def both_settle(first: World, second: World) -> None:
+    await asyncio.gather(first.settle(), second.settle())
+    await first.settle()  # what the other one had in hand was left to it
+
+
+async def send_to_both(first: World, second: World, *bodies: list[dict[str, object]]) -> None:
+    encoded = [json.dumps({"alerts": alerts}).encode() for alerts in bodies]
+    sending = [w.store.append("default", body) for body in encoded for w in (first, second)]
+    working = [asyncio.create_task(w.settle()) for w in (first, second)]
+    await asyncio.gather(*sending)
+    await asyncio.gather(*working)
+    await both_settle(first, second)
+
+
+async def whole(w: World, subject: str) -> bool:
+    return first_broken(await w.store.read(chain.entries, subject)) is None
+
+
+async def test_the_same_bodies_to_both_make_one_hold_and_one_page(pair: Pair) -> None:
+    first, second = await pair(SETTINGS)
+    pods = [[first.firing(pod=str(number))] for number in range(20)]
+    await send_to_both(first, second, *pods, *pods)
+
+    assert (await first.hold()).firing == 20
+    assert (await first.kinds("HOLD-1")).count("alert.fired") == 20
+    assert len(await first.store.read(things.pages_of, "HOLD-1")) == 1
+    assert len(first.post.to("ana/mail")) == 1
+    assert await whole(first, "HOLD-1")
+
+
+async def decided_by_both(first: World, second: World, *alerts: dict[str, object]) -> None:
+    """Have each alert decided about by itself, and by both of them in turn, all at the same moment."""
+    await first.store.append("default", json.dumps({"alerts": alerts}).encode())
+    await first.engine.unpack()
+    changed = await first.store.read(inbox.undecided, 100)
+    alone = [decide.bundles([it], first.settings)[0] for it in changed]
+    await asyncio.gather(
+        *(w.store.write(decide.settle, w.settings, one) for one, w in zip(alone, [first, second] * 50, strict=False))
+    )
+    await both_settle(first, second)
+
+
+async def test_alerts_of_one_key_that_both_decide_about_join_one_incident(pair: Pair) -> None:
+    first, second = await pair(SETTINGS)
+    await decided_by_both(first, second, *(first.firing("CheckoutDown", n=str(number)) for number in range(12)))
+
+    assert await first.kinds("INC-2") == []
+    assert sum(text.startswith("Firing: ") for text in await first.story("INC-1")) == 1
+    assert len(await first.store.read(subjects.members, "INC-1")) == 12
+    assert len(await first.store.read(things.pages_of, "INC-1")) == 1
+    assert len(first.post.to("ana/mail")) == 1
+    assert await whole(first, "INC-1")
+
+
+async def test_every_change_counts_when_both_count_at_once(pair: Pair) -> None:
+    first, second = await pair(SETTINGS)
+    pods = [str(number) for number in range(12)]
+    await decided_by_both(first, second, *(first.firing(pod=pod) for pod in pods))
+    assert (await first.hold()).firing == 12
+
+    first.clock[0] += minutes(1)
+    await decided_by_both(first, second, *(first.resolved(pod=pod) for pod in pods))
+    assert (await first.hold()).firing == 0
+    assert (await first.hold()).state is HoldState.RECOVERING
+
+
+async def test_a_deadline_that_both_see_passing_is_handled_once(pair: Pair) -> None:
+    first, second = await pair(SETTINGS)
+    await send_to_both(first, second, [first.firing()])
+    first.clock[0] += minutes(20)
+    await asyncio.gather(first.settle(), second.settle())
+    await both_settle(first, second)
+
+    assert (await first.hold()).state is HoldState.DECLARED
+    assert (await first.kinds("HOLD-1")).count("hold.declared") == 1
+    assert (await first.kinds("INC-1")).count("incident.declared") == 1
+    assert await first.kinds("INC-2") == []
+    assert await whole(first, "HOLD-1")
+    assert await whole(first, "INC-1")
+
+
+async def test_a_playbook_runs_once_however_many_hear_of_its_alert(pair: Pair) -> None:
+    first, second = await pair(with_playbook(playbook()))
+    alert = [first.firing("WorkerStuck", instance="w-3")]
+    await send_to_both(first, second, alert, alert, alert)
+
+    runs = await first.store.read(things.runs_of, "HOLD-1")
+    assert [run.state for run in runs] != [RunState.PROPOSED]
+    assert len(runs) == 1
+    assert first.hands.done.count("restart") == 1
+
+
+async def test_the_limit_of_runs_holds_for_both_together(pair: Pair) -> None:
+    once = Automation(mode=Mode.AUTO, overall=Limit(runs=1, window=minutes(60)))
+    settings = with_playbook(playbook())
+    first, second = await pair(replace(settings, automation=once))
+    await decided_by_both(
+        first,
+        second,
+        *(first.firing("WorkerStuck", instance=f"w-{number}", service=str(number)) for number in range(8)),
+    )
+
+    assert first.hands.done.count("restart") == 1
+
+
+async def test_tickets_of_one_key_are_filed_once(pair: Pair) -> None:
+    rule = SeverityRule(
+        name="later", match=(parse_matcher('alertname="DiskSlow"'),), decide=Decide.TICKET, severity="sev4",
+        urgency="ticket",
+    )  # fmt: skip
+    first, second = await pair(Settings(rules=(rule, CATCH_ALL)))
+    await decided_by_both(first, second, *(first.firing("DiskSlow", disk=str(number)) for number in range(12)))
+
+    assert len(await first.store.read(things.items_of, "")) == 1

@@ -1,0 +1,336 @@
+"""Two replicas on one PostgreSQL, killed, frozen and cut off under load: one incident, one page, one run an alert."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psycopg
+import pytest
+
+from incidentd.metrics import Metrics
+from incidentd.store import chain, open_store
+from incidentd.timeline import first_broken
+from tests.doors.mail_double import MailDouble, mail_server
+from tests.postgres import Server
+from tests.store.conftest import NOW
+from tests.system.daemon import Daemon, an_alert, until
+from tests.system.wire import Wire
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres")]
+
+ROUNDS = 20 if os.environ.get("INCIDENTD_TEST_LONG") == "1" else 3
+"""So often each replica is killed, frozen and cut off."""
+# The daemon as it is, but for one thing: a replica counts as dead after a seventh of the time.
+HURRIED = """
+from datetime import timedelta
+from incidentd.store import replicas
+replicas.BEAT, replicas.TAKEOVER = timedelta(seconds=0.6), timedelta(seconds=3)
+from incidentd.cli import main
+main()
+"""
+AWAY = 4.2
+"""Seconds for which a replica is frozen or cut off: long enough for the other one to take over."""
+
+CONFIG = """
+kind: config
+external_url: {url}
+include: []
+automation: {{mode: auto, overall: 1000 in 1h}}
+---
+kind: rules
+rules:
+  - name: worker
+    match: ['alertname="WorkerStuck"']
+    severity: sev3
+    urgency: urgent
+    decide: hold
+    playbook: restart-worker
+    page: platform
+    correlate_by: [instance]
+  - {{name: down, match: ['alertname="Down"'], severity: sev1, urgency: business_critical, decide: declare,
+     page: platform, correlate_by: [instance]}}
+  - {{name: everything-else, match: [], severity: sev3, decide: record}}
+---
+kind: playbook
+name: restart-worker
+title: Restart a worker
+mode: auto
+inputs: {{instance: {{from: labels.instance, pattern: "[a-z0-9-]{{1,40}}"}}}}
+target: "{{{{ inputs.instance }}}}"
+risk: low
+limits: {{per_target: 100 in 1h, total: 1000 in 1h}}
+steps:
+  - name: restart
+    command: [/bin/sh, -c, 'echo {{{{ inputs.instance }}}} >> "{journal}"; sleep 0.3']
+    timeout: 30s
+    idempotent: false
+verify: {{promql: {{query: up, is: "> 0"}}, for: 1s, within: 2s}}
+on_failure: declare
+---
+kind: people
+people:
+  ana: {{name: Ana Ruiz, channels: {{mail: {{url_file: ana.url}}}}}}
+---
+kind: escalations
+escalations:
+  platform:
+    urgent: {{levels: [{{after: 0m, page: {{person: ana}}}}]}}
+    business_critical: {{levels: [{{after: 0m, page: {{person: ana}}}}]}}
+"""
+
+
+@pytest.fixture
+async def mail() -> AsyncIterator[MailDouble]:
+    async with mail_server() as server:
+        yield server
+
+
+class Replica(Daemon):
+    """A daemon whose way to the database goes over a wire of its own."""
+
+    def __init__(self, folder: Path, session: aiohttp.ClientSession, wire: Wire, url: str, mail: MailDouble) -> None:
+        folder.mkdir()
+        super().__init__(folder, session)
+        self.wire = wire
+        self.store = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{wire.port}", url)
+        text = CONFIG.format(url=self.url, journal=folder.parent / "journal")
+        (folder / "incidentd.yaml").write_text(text)
+        (folder / "ana.url").write_text(mail.url)
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+
+@pytest.fixture
+async def wires(postgres_server: Server) -> AsyncIterator[list[Wire]]:
+    made = [Wire(postgres_server.port) for _ in range(2)]
+    for wire in made:
+        await wire.start()
+    yield made
+    for wire in made:
+        wire.mend()
+        await wire.stop()
+
+
+@pytest.fixture
+async def replicas(
+    tmp_path: Path, session: aiohttp.ClientSession, wires: list[Wire], postgres_store: str, mail: MailDouble
+) -> AsyncIterator[list[Replica]]:
+    made = [
+        Replica(tmp_path / name, session, wire, postgres_store, mail) for name, wire in zip("ab", wires, strict=True)
+    ]
+    yield made
+    for replica in made:
+        if replica.process is not None and replica.process.returncode is None:
+            replica.thaw()
+            await replica.kill()
+
+
+class Load:
+    """Sends each alert to both replicas, as two Alertmanagers do: again and again until each took it."""
+
+    def __init__(self, replicas: list[Replica], session: aiohttp.ClientSession) -> None:
+        self._replicas = replicas
+        self._session = session
+        self._sending: list[asyncio.Task[None]] = []
+        self.accepted: set[str] = set()
+        self.stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        number = 0
+        while not self.stopped.is_set():
+            number += 1
+            name = "WorkerStuck" if number % 4 == 0 else "Down"
+            alert = an_alert(name, instance=f"i-{number}")
+            for replica in self._replicas:
+                self._sending.append(asyncio.create_task(self._send(replica, alert)))
+            await asyncio.sleep(0.15)
+
+    async def drain(self) -> None:
+        self.stopped.set()
+        await asyncio.gather(*self._sending)
+
+    async def _send(self, replica: Replica, alert: dict[str, Any]) -> None:
+        body = json.dumps(
+            {"version": "4", "receiver": "incidentd", "groupKey": alert["fingerprint"], "alerts": [alert]}
+        )
+        for _ in range(200):
+            try:
+                async with self._session.post(
+                    f"{replica.url}/api/v1/alertmanager", data=body, timeout=aiohttp.ClientTimeout(total=4)
+                ) as answer:
+                    if answer.status == 200:
+                        self.accepted.add(alert["labels"]["instance"])
+                        return
+                    assert answer.status == 503, answer.status  # Alertmanager tries again after nothing else
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.3)
+        raise AssertionError(f"{alert['labels']} was never taken")
+
+
+async def disturb(replica: Replica, how: str) -> None:
+    match how:
+        case "killed":
+            await replica.kill()
+            await replica.start()
+        case "frozen":
+            replica.freeze()
+            await asyncio.sleep(AWAY)
+            replica.thaw()
+        case "cut off":
+            replica.wire.cut()
+            await asyncio.sleep(AWAY)
+            replica.wire.mend()
+        case _:
+            raise AssertionError(how)
+
+
+def rows(url: str, query: str) -> list[Any]:
+    with psycopg.connect(url) as conn:
+        return conn.execute(query.encode()).fetchall()
+
+
+def leased_by(url: str) -> int:
+    """Give the process that has, or had, the one message in hand."""
+    [(name,)] = rows(url, "SELECT leased_by FROM job WHERE queue = 'notify'")
+    return int(name.split(":")[1])
+
+
+async def test_p25_two_replicas_in_trouble_make_one_incident_one_page_and_one_run_an_alert(
+    replicas: list[Replica], session: aiohttp.ClientSession, postgres_store: str, mail: MailDouble, tmp_path: Path
+) -> None:
+    for replica in replicas:
+        replica.program = ("-c", HURRIED)
+        await replica.start()
+    load = Load(replicas, session)
+    running = asyncio.create_task(load.run())
+    luck = random.Random(20)  # noqa: S311 - nothing secret
+    troubles = [(replica, how) for replica in replicas for how in ("killed", "frozen", "cut off")] * ROUNDS
+    luck.shuffle(troubles)
+    for replica, how in troubles:
+        await asyncio.sleep(luck.uniform(0.2, 1.5))
+        await disturb(replica, how)
+    await load.drain()
+    await running
+
+    async def all_done() -> bool:
+        live = "SELECT count(*) FROM job WHERE state = 'live' AND queue IN ('notify', 'playbook')"
+        left = "SELECT (SELECT count(*) FROM inbox WHERE NOT done), (SELECT count(*) FROM alert WHERE undecided)"
+        return rows(postgres_store, live) == [(0,)] and rows(postgres_store, left) == [(0, 0)]
+
+    await until(all_done, 90)
+    check_what_was_made(load, postgres_store)
+    check_what_was_done(postgres_store, mail, (tmp_path / "journal").read_text().split())
+    await check_timelines(postgres_store)
+
+
+def check_what_was_made(load: Load, url: str) -> None:
+    """Check that each alert that was taken has its one hold or incident, and that is about it alone."""
+    about = rows(url, "SELECT a.labels->>'instance', m.subject FROM alert a JOIN member m USING (source, fingerprint)")
+    kinds = Counter((instance, subject.partition("-")[0]) for instance, subject in about)
+    assert {instance for instance, _ in kinds} == load.accepted
+    assert set(kinds.values()) == {1}
+    assert len(load.accepted) > 20
+    assert rows(url, "SELECT correlation_key FROM incident GROUP BY 1 HAVING count(*) > 1") == []
+    assert rows(url, "SELECT correlation_key FROM hold GROUP BY 1 HAVING count(*) > 1") == []
+
+
+def check_what_was_done(url: str, mail: MailDouble, journal: list[str]) -> None:
+    """Check one page a subject, whose message arrived; one run a worker, of which no step was repeated."""
+    assert rows(url, "SELECT subject FROM page GROUP BY 1 HAVING count(*) > 1") == []
+    pages = {f"PAGE-{number}" for (number,) in rows(url, "SELECT id FROM page")}
+    contents = [str(one.get_content()) + str(one["Subject"]) for one in mail.mails]
+    refs = [re.search(r"Ref (PAGE-\d+)/0/ana/mail", content) for content in contents]
+    arrived = Counter(ref.group(1) for ref in refs if ref)
+    assert set(arrived) == pages
+    again = sum(count - 1 for count in arrived.values())
+    assert again <= sum("possible repeat" in content for content in contents)
+    assert rows(url, "SELECT target FROM playbook_run GROUP BY 1 HAVING count(*) > 1") == []
+    assert max(Counter(journal).values()) == 1
+
+
+async def check_timelines(url: str) -> None:
+    store = await open_store(url, lambda: NOW, Metrics(version="test"))
+    for (subject,) in rows(url, "SELECT subject FROM chain_head"):
+        entries = await store.read(chain.entries, subject)
+        kinds = Counter(entry.kind for entry in entries)
+        assert first_broken(entries) is None, subject
+        assert max(kinds[kind] for kind in ("hold.opened", "incident.declared", "page.started", "run.started")) <= 1
+    await store.close()
+
+
+async def test_p25_what_a_dead_replica_was_at_is_taken_over_within_30_seconds(
+    replicas: list[Replica], postgres_store: str, mail: MailDouble
+) -> None:
+    """At the daemon's own pace: nothing is hurried here."""
+    dying, living = replicas
+    mail.hangs = True
+    await dying.start()
+    await dying.deliver(an_alert("Down", instance="i-1"))
+
+    async def sending() -> bool:
+        return len(mail.mails) == 1
+
+    await until(sending)
+    await living.start()
+    assert leased_by(postgres_store) == dying.pid
+    await dying.kill()
+    began = asyncio.get_running_loop().time()
+    mail.hangs = False
+
+    async def sent() -> bool:
+        return rows(postgres_store, "SELECT kind FROM timeline WHERE kind = 'page.sent'") != []
+
+    await until(sent, 40)
+    assert asyncio.get_running_loop().time() - began <= 30
+    assert "possible repeat" in str(mail.mails[1]["Subject"]) + str(mail.mails[1].get_content())
+    mail.goes_on.set()
+
+
+async def test_a_frozen_replica_that_wakes_cannot_write_over_the_work_of_the_other(
+    replicas: list[Replica], postgres_store: str, mail: MailDouble
+) -> None:
+    frozen, other = replicas
+    for replica in replicas:
+        replica.program = ("-c", HURRIED)
+    mail.hangs = True
+    await frozen.start()
+    await frozen.deliver(an_alert("Down", instance="i-1"))
+
+    async def sending() -> bool:
+        return len(mail.mails) == 1
+
+    async def sent() -> bool:
+        return rows(postgres_store, "SELECT leased_by FROM job WHERE state = 'done' AND queue = 'notify'") != []
+
+    await until(sending)
+    await other.start()
+    frozen.freeze()
+    assert leased_by(postgres_store) == frozen.pid
+    mail.hangs = False
+    await until(sent, 40)
+    query = "SELECT leased_by, attempt, finished_at FROM job WHERE queue = 'notify'"
+    before = rows(postgres_store, query)
+    assert leased_by(postgres_store) == other.pid
+    frozen.thaw()
+    mail.goes_on.set()  # and its own message is taken as well: it believes that it succeeded
+
+    async def awake() -> bool:
+        return await frozen.states("incidents", "status") != {}
+
+    await until(awake)
+    await asyncio.sleep(2)
+    assert rows(postgres_store, query) == before
+    assert rows(postgres_store, "SELECT count(*) FROM timeline WHERE kind = 'page.sent'") == [(1,)]
