@@ -90,7 +90,12 @@ class Load:
     @asynccontextmanager
     async def pouring(self) -> AsyncIterator[None]:
         senders = [asyncio.create_task(self._deliver()) for _ in range(4)]
-        yield
+        try:
+            yield
+        except BaseException:
+            for sender in senders:
+                sender.cancel()
+            raise
         self._stopping = True
         await asyncio.gather(*senders)
 
