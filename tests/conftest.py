@@ -71,7 +71,7 @@ def postgres_url(postgres_server: Server) -> Iterator[str]:
     postgres_server.drop(url)
 
 
-ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))]
+ENGINES = ["sqlite", pytest.param("postgres", marks=[pytest.mark.needs("postgres"), pytest.mark.slow])]
 """What a test that is about the store is run on: `@pytest.fixture(params=ENGINES)`."""
 
 
