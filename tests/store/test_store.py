@@ -4,18 +4,21 @@ import asyncio
 import os
 import sqlite3
 import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Select, event, func, select, text
 
 from incidentd.errors import StoreUnavailable
-from incidentd.store import Store, Tx, jobs, subjects
+from incidentd.store import Store, Tx, jobs, migrate, postgres, sqlite, subjects
 from incidentd.store import inbox as store_inbox
 from incidentd.store.tables import inbox, link_use, metadata
 from incidentd.store.things import use_link
+from tests.conftest import ENGINES
 from tests.store.conftest import NOW, Opened
 
 
@@ -179,3 +182,25 @@ async def test_what_is_asked_all_the_time_is_found_by_its_index(store: Store, in
         return str(tx.conn.exec_driver_sql(f"{explain} {statement}", parameters).all())
 
     assert index in await store.write(plan)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_store_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    url = request.getfixturevalue("postgres_url") if engine == "postgres" else f"sqlite:///{tmp_path}/incidentd.db"
+    if engine == "sqlite":
+        sqlite.create_file(tmp_path / "incidentd.db")
+    old = postgres.make_engine(url, None) if engine == "postgres" else sqlite.write_engine(tmp_path / "incidentd.db")
+    config = migrate._config()
+    with old.begin() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        conn.execute(inbox.insert(), {"source": "prod", "at": NOW, "body": b"{}"})
+    old.dispose()
+    opened = Opened(url)
+    store = await opened.open()
+
+    assert await store.read(bodies) == 1
+    assert await store.read(lambda tx: list(compare_metadata(MigrationContext.configure(tx.conn), metadata))) == []
+    await store.close()

@@ -155,7 +155,7 @@ class Load:
             alert = an_alert(name, instance=f"i-{number}")
             for replica in self._replicas:
                 self._sending.append(asyncio.create_task(self._send(replica, alert)))
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.15 if ROUNDS < 20 else 0.5)  # about as many alerts, however long it takes
 
     async def drain(self) -> None:
         self.stopped.set()

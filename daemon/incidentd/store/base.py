@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ from incidentd.metrics import Metrics
 T = TypeVar("T")
 _AT_ONCE = 500
 """Rows of one statement: a deadline is for one, and even a slow database does so many in a fraction of it."""
+_first_time = threading.Lock()
+_read_before: set[type] = set()
 
 
 @dataclass(slots=True)
@@ -62,7 +65,13 @@ def dump(value: object) -> Any:
 
 def load(body: Any, kind: type[T]) -> T:
     """Read a noun back from a JSON column; fields that it lacks take their defaults."""
-    return msgspec.convert(body, kind, strict=False)
+    if kind in _read_before:
+        return msgspec.convert(body, kind, strict=False)
+    # what msgspec learns of a class it learns at its first use, and two threads that do so at once crash the process
+    with _first_time:
+        noun = msgspec.convert(body, kind, strict=False)
+        _read_before.add(kind)
+        return noun
 
 
 def both(build: Callable[[Any], Executable]) -> Mapping[str, Executable]:
