@@ -23,7 +23,8 @@ from incidentd.playbooks import Step, StepResult
 from incidentd.reconciliation import ApiAlert, Snapshot
 from incidentd.redaction import Secret
 from incidentd.settings import Settings
-from incidentd.store import Store, chain, jobs, open_store, subjects, things
+from incidentd.store import Store, Tx, chain, jobs, open_store, subjects, things
+from tests.stores import sqlite_url
 
 START = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
@@ -171,8 +172,11 @@ class World:
     async def settle(self) -> None:
         """Do everything that is due now."""
         while True:
-            found = [await self.engine.unpack(), await self.engine.decide_one(), await self.engine.watch_one()]
-            for queue in (jobs.NOTIFY, jobs.JIRA, jobs.PLAYBOOK, jobs.RECONCILE):
+            found = [await self.engine.unpack(), await self.engine.decide_one()]
+            due = await self.store.read(_queues_due)
+            if jobs.TIMER in due:
+                found.append(await self.engine.watch_one())
+            for queue in await self.store.read(_queues_due) - {jobs.TIMER}:
                 found.append(await self.engine.act_one(queue))
             await self.engine.acted()
             if not any(found):
@@ -183,8 +187,7 @@ class World:
         until = START + minutes(minute)
         await self.settle()
         while True:
-            due = [await self.store.read(jobs.next_due, queue) for queue in jobs.QUEUES]
-            following = min((at for at in due if at is not None), default=until)
+            following = await self.store.read(_next_due) or until
             if following > until:
                 break
             self.clock[0] = max(following, self.clock[0])
@@ -231,11 +234,19 @@ class World:
         return result
 
 
+def _queues_due(tx: Tx) -> set[str]:
+    return {queue for queue in jobs.QUEUES if jobs.due_ids(tx, queue, 1)}
+
+
+def _next_due(tx: Tx) -> datetime | None:
+    return min((at for queue in jobs.QUEUES if (at := jobs.next_due(tx, queue)) is not None), default=None)
+
+
 async def make_world(
     where: Path | str, settings: Settings, *, me: str = "test", clock: list[datetime] | None = None
 ) -> World:
     """Make a world on a store: in an SQLite file in this folder, or at this URL."""
-    store_url = where if isinstance(where, str) else f"sqlite:///{where}/incidentd.db"
+    store_url = where if isinstance(where, str) else sqlite_url(where / "incidentd.db")
     clock = [START] if clock is None else clock
     metrics = Metrics(version="test")
     store = await open_store(store_url, lambda: clock[0], metrics)
