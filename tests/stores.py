@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import tempfile
 from pathlib import Path
 
-from incidentd.store import migrate, sqlite
-
-
-@functools.cache
-def _template() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.db"
-        sqlite.create_file(path)
-        migrate.upgrade(sqlite.write_engine(path))
-        return path.read_bytes()
+from incidentd.store import memory, sqlite
 
 
 def sqlite_url(path: Path) -> str:
     """Give the URL of a store at this path, which is put there when there is none yet."""
     if not path.exists():
         sqlite.create_file(path)
-        path.write_bytes(_template())
+        path.write_bytes(memory.empty())
     return f"sqlite:///{path}"
