@@ -20,7 +20,7 @@ from sqlalchemy.pool import StaticPool
 
 from incidentd.metrics import Metrics
 from incidentd.store import migrate
-from incidentd.store.base import Tx
+from incidentd.store.base import HOW_JSON, Tx
 from incidentd.store.tables import inbox
 
 P = ParamSpec("P")
@@ -37,7 +37,7 @@ class MemoryStore:
         self._clock = clock
         self._metrics = metrics
         self._waiters: dict[str, asyncio.Event] = {}
-        self._engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool)
+        self._engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool, **HOW_JSON)
         event.listen(self._engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN"))
         self._conn = self._engine.connect()
 

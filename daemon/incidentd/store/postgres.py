@@ -28,7 +28,7 @@ from incidentd.errors import StoreUnavailable
 from incidentd.metrics import Metrics
 from incidentd.redaction import Secret
 from incidentd.store import keeper, migrate, replicas
-from incidentd.store.base import After, Tx
+from incidentd.store.base import HOW_JSON, After, Tx
 from incidentd.store.keeper import Gate, Keeper
 from incidentd.store.session import Session, told
 from incidentd.store.threaded import ThreadedStore
@@ -82,7 +82,9 @@ def make_engine(url: str, password: Secret | None, *, session: str = _SESSION, r
     arguments = {name: value for name, value in _CONNECTING.items() if name not in parsed.query}
     arguments["options"] = f"{session} {_text(parsed.query.get('options', ''))}".strip()
     reading: dict[str, Any] = {"execution_options": {"postgresql_readonly": True}, "isolation_level": "REPEATABLE READ"}
-    engine = create_engine(parsed, connect_args=arguments, poolclass=NullPool, **(reading if read_only else {}))
+    engine = create_engine(
+        parsed, connect_args=arguments, poolclass=NullPool, **HOW_JSON, **(reading if read_only else {})
+    )
     event.listen(engine, "before_cursor_execute", _statement_begins)
     event.listen(engine, "after_cursor_execute", _statement_ended)
     return engine
