@@ -28,8 +28,11 @@ WAIT = 0.1
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def template(alerts: int, alertname: str = "QueueLagHigh") -> tuple[bytes, ...]:
-    """Give a request in pieces; between them goes the number that makes its alerts its own."""
+def template(alerts: int, alertname: str = "QueueLagHigh", kind: int = 0) -> tuple[bytes, ...]:
+    """Give a request in pieces; between them goes the number that makes its alerts its own.
+
+    `kind` is where the fingerprints begin, so that alerts of two names are never taken for one.
+    """
     number = "{number}"
     alert = {
         "status": "firing",
@@ -44,21 +47,20 @@ def template(alerts: int, alertname: str = "QueueLagHigh") -> tuple[bytes, ...]:
         },
         "startsAt": "2026-11-24T14:07:00.123Z", "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus.example.org/graph?g0.expr=queue_lag+%3E+500&g0.tab=1",
-        "fingerprint": f"0000{number}",
     }  # fmt: skip
     group = {"alertname": alertname, "instance": f"worker-{number}:9100"}
     body = {
         "receiver": "incidentd", "status": "firing", "groupLabels": group,
         "alerts": [
             alert | {
-                "fingerprint": f"{nth:04x}{number}",
+                "fingerprint": f"{kind + nth:04x}{number}",
                 "labels": alert["labels"] | {"instance": f"worker-{number}:{9100 + nth}"},  # type: ignore[operator]
             }
             for nth in range(alerts)
         ],
         "commonLabels": alert["labels"], "commonAnnotations": alert["annotations"],
         "externalURL": "http://alertmanager.example.org", "version": "4", "truncatedAlerts": 0,
-        "groupKey": '{}:{alertname="QueueLagHigh", instance="worker-' + number + ':9100"}',
+        "groupKey": '{}:{alertname="' + alertname + '", instance="worker-' + number + ':9100"}',
     }  # fmt: skip
     written = json.dumps(body) + "\n"
     length = len(written.replace(number, "0" * 12))

@@ -56,7 +56,7 @@ class Probes:
     def __init__(self, port: int, first: int) -> None:
         self._port = port
         self._number = first
-        self._pieces = template(1, "Probe{number}")
+        self._pieces = template(1, "Probe{number}", 0xF000)
         self.sent: dict[int, float] = {}
         self.unanswered: set[int] = set()
         self.heard: dict[int, float] = {}
