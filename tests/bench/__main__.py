@@ -1,6 +1,6 @@
 """What the daemon does, beside floors of this very machine, in ratios of one run; docs/performance.md reads it.
 
-    python -m tests.bench [SECTION ...] [--quick] [--rounds 3] [--seconds 1.5]
+    python -m tests.bench [SECTION ...] [--quick] [--list] [--rounds 3] [--seconds 1.5]
 
 Without a name all sections are run. Each ratio is the median over the rounds; within a round the servers take turns,
 and each is started anew on an empty store. `--quick` takes seconds, and shows only that all of it works.
@@ -36,21 +36,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], metavar="SECTION")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the figures mean nothing")
+    parser.add_argument("--list", action="store_true", help="say only what would be run, and how long it takes")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each load that is compared")
     asked = parser.parse_args()
     given = {name: value for name in ("rounds", "seconds") if (value := getattr(asked, name)) is not None}
-    run(asked.sections or list(SECTIONS), replace(QUICK if asked.quick else FULL, **given))
+    names, size = asked.sections or list(SECTIONS), replace(QUICK if asked.quick else FULL, **given)
+    announce(names, size)
+    if not asked.list:
+        run(names, size)
 
 
-def run(names: list[str], size: Size) -> None:
-    """Run these sections, and sum up which targets are met."""
+def announce(names: list[str], size: Size) -> None:
+    """Say on what it runs, and for how long."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
     processors = len(os.sched_getaffinity(0))
     print(f"{processors} processors for servers and load together, Python {platform.python_version()}.")
     print(f"This takes about {_about(sum(SECTIONS[name].takes(size) for name in names))}:", flush=True)
     for name in names:
         print(f"  {name:9s} {SECTIONS[name].about} ({_about(SECTIONS[name].takes(size))})", flush=True)
+
+
+def run(names: list[str], size: Size) -> None:
+    """Run these sections, and sum up which targets are met."""
     figures = [figure for name in names for figure in _section(name, size)]
     missed = [figure for figure in figures if not figure.met]
     print(f"\n{len(figures) - len(missed)} of {len(figures)} targets are met.", "Not met:" if missed else "")

@@ -60,20 +60,18 @@ class Bench:
     """A daemon, and what is asked of it. Ana's channel answers at once, Ben's after two seconds."""
 
     it: Running
-    sinks: tuple[int, int]
-    probed: int = 0
+    probes: subprocess.Popen[str]
     loads: list[Seen] = field(default_factory=list)
 
-    def probe(self, *options: str) -> Heard:
-        """Send probes from a process of its own."""
-        command = [sys.executable, "-m", "tests.bench.probes", str(self.it.port), *map(str, self.sinks)]
-        command += ["--first", str(self.probed), *options]
-        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if said.returncode:
-            raise RuntimeError(f"the probes failed:\n{said.stderr[-2000:]}")
-        heard = Heard(**json.loads(said.stdout))
-        self.probed += heard.sent
-        return heard
+    def probe(self, **asked: float) -> Heard:
+        """Send probes and give what became of them; `asked` is what `tests.bench.probes` is asked."""
+        assert self.probes.stdin is not None
+        assert self.probes.stdout is not None
+        self.probes.stdin.write(json.dumps(asked) + "\n")
+        self.probes.stdin.flush()
+        if not (line := self.probes.stdout.readline()):
+            raise RuntimeError("the probes failed; their last words are above")
+        return Heard(**json.loads(line))
 
     @contextmanager
     def loaded(self, rate: float, seconds: float, first: int) -> Iterator[None]:
@@ -91,8 +89,8 @@ class Bench:
 def report(size: Size) -> Iterator[Line]:
     """Probe an idle daemon, then one at half of what it can do, then the same while one target is slow."""
     with _daemon("ana") as bench:
-        bench.probe("--count", str(_WARM))  # they pay for imports
-        idle = bench.probe("--count", str(size.probes))
+        bench.probe(count=_WARM)  # they pay for imports
+        idle = bench.probe(count=size.probes)
         yield Figure(what="Idle, p50", value=idle.p50 * 1000, unit=" ms", digits=1, most=IDLE_P50)
         yield Figure(what="Idle, p99", value=idle.p99 * 1000, unit=" ms", digits=1, most=IDLE_P99)
         yield Figure(what="Idle, notifications that never came", value=idle.missing + idle.unanswered, most=0)
@@ -100,17 +98,16 @@ def report(size: Size) -> Iterator[Line]:
         yield f"At most it declares and notifies of {declares:.0f} alerts a second, and takes in {takes_in:.0f} others."
         yield from _half(bench, size, declares, takes_in, "")
     with _daemon("ana, ben") as bench:
-        bench.probe("--count", str(_WARM))
+        bench.probe(count=_WARM)
         yield from _half(bench, size, declares, takes_in, ", one target takes 2 s to answer")
 
 
 def _half(bench: Bench, size: Size, declares: float, takes_in: float, when: str) -> Iterator[Line]:
-    seconds = str(size.probed)
-    heard = bench.probe("--rate", f"{declares / 2:.1f}", "--seconds", seconds)
+    heard = bench.probe(rate=declares / 2, seconds=size.probed)
     yield from _busy(f"All declare, {declares / 2:.0f}/s{when}", heard)
     bench.it.drained()
     with bench.loaded(takes_in / 2, size.probed + 2, first=len(bench.loads) * 10_000_000 + 50_000_000):
-        heard = bench.probe("--rate", str(_BESIDE), "--seconds", seconds)
+        heard = bench.probe(rate=_BESIDE, seconds=size.probed)
     yield from _busy(f"Beside {takes_in / 2:.0f}/s of others{when}", heard)
     bench.it.drained()
 
@@ -126,7 +123,7 @@ def _busy(what: str, heard: Heard) -> Iterator[Line]:
 
 def _most(bench: Bench, size: Size) -> tuple[float, float]:
     """Find how many alerts a second it can declare and notify of, and how many it can take in and decide."""
-    declares = bench.probe("--count", str(min(_FLOOD, 10 * size.probes)), "--at-once").rate
+    declares = bench.probe(count=min(_FLOOD, 10 * size.probes), flood=True).rate
     bench.it.drained()
     seen = load(bench.it.port, 64, seconds=size.probed / 3)
     bench.it.drained()
@@ -139,7 +136,13 @@ def _daemon(people: str) -> Iterator[Bench]:
         sinks = free_port(), free_port()
         config = _files(folder, people, sinks)
         with running("daemon", folder, "--config.file", str(config)) as it:
-            yield Bench(it=it, sinks=sinks)
+            command = [sys.executable, "-m", "tests.bench.probes", *map(str, (it.port, *sinks))]
+            pipe = subprocess.PIPE
+            with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as probes:
+                try:
+                    yield Bench(it=it, probes=probes)
+                finally:
+                    probes.kill()
 
 
 def _files(folder: Path, people: str, sinks: tuple[int, int]) -> Path:

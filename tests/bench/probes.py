@@ -1,12 +1,16 @@
 """Probes: alerts whose notification is waited for, and the sinks that the notifications go to; one process.
 
-    python -m tests.bench.probes PORT SINK SLOW --count 100               one after the other
-    python -m tests.bench.probes PORT SINK SLOW --rate 20 --seconds 15    so many a second, whatever comes back
-    python -m tests.bench.probes PORT SINK SLOW --count 300 --at-once     all of them, as fast as they are answered
+    python -m tests.bench.probes PORT SINK SLOW
 
-Listens on the ports SINK, which answers at once, and SLOW, which answers after two seconds. Prints one JSON object, the
-fields of `Heard`. A probe's time begins with the first byte of its webhook (or when it was due, if that is earlier) and
-ends when its notification has come to SINK.
+Listens on the ports SINK, which answers at once, and SLOW, which answers after two seconds, until its input ends. Each
+line of the input is a JSON object that asks for some probes, and is answered by one, the fields of `Heard`:
+
+    {"count": 100}                 one after the other
+    {"count": 300, "flood": true}  all of them, as fast as they are answered
+    {"rate": 20, "seconds": 15}    so many a second, whatever comes back
+
+A probe's time begins with the first byte of its webhook (or when it was due, if that is earlier) and ends when its
+notification has come to SINK.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import argparse
 import asyncio
 import json
 import re
+import sys
 import time
 from dataclasses import asdict, dataclass
 
@@ -53,9 +58,9 @@ class Heard:
 class Probes:
     """Sends probes and hears notifications."""
 
-    def __init__(self, port: int, first: int) -> None:
+    def __init__(self, port: int) -> None:
         self._port = port
-        self._number = first
+        self._number = 0
         self._pieces = template(1, "Probe{number}", 0xF000)
         self.sent: dict[int, float] = {}
         self.unanswered: set[int] = set()
@@ -70,6 +75,10 @@ class Probes:
         await asyncio.start_server(self._slow_sink, "127.0.0.1", slow, backlog=1024)
         for _ in range(_CONNECTIONS):
             self._idle.put_nowait(await asyncio.open_connection("127.0.0.1", self._port))
+
+    def begin(self) -> None:
+        """Forget the probes of before."""
+        self.sent, self.unanswered, self.heard, self.slow = {}, set(), {}, set()
 
     async def send(self, due: float | None = None) -> int:
         """Send one and wait for the answer of its webhook."""
@@ -133,36 +142,37 @@ class Probes:
         )  # fmt: skip
 
 
-async def run(asked: argparse.Namespace) -> Heard:
+async def run(probes: Probes, count: int = 0, flood: bool = False, rate: float = 0, seconds: float = 0) -> Heard:
     """Send as it is asked for, and wait for the notifications."""
-    probes = Probes(asked.port, asked.first)
-    await probes.open(asked.sink, asked.slow)
-    if asked.rate:
+    probes.begin()
+    if rate:
         async with asyncio.TaskGroup() as group:
-            async for due in due_times(asked.rate, asked.seconds):
+            async for due in due_times(rate, seconds):
                 group.create_task(probes.send(due))
-    elif asked.at_once:
-        await asyncio.gather(*(probes.send() for _ in range(asked.count)))
+    elif flood:
+        await asyncio.gather(*(probes.send() for _ in range(count)))
     else:
-        for _ in range(asked.count):
+        for _ in range(count):
             await probes.send()
             await probes.await_all()
     await probes.await_all()
     return probes.summed()
 
 
+async def serve(port: int, sink: int, slow: int) -> None:
+    """Do what is asked for until nothing more is."""
+    probes = Probes(port)
+    await probes.open(sink, slow)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps(asdict(await run(probes, **json.loads(line)))), flush=True)
+
+
 def main() -> None:
-    """Read the command line, probe, and print."""
+    """Read the command line and serve."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int)
-    parser.add_argument("sink", type=int)
-    parser.add_argument("slow", type=int)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--at-once", action="store_true")
-    parser.add_argument("--rate", type=float, default=0.0, help="probes a second")
-    parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--first", type=int, default=0, help="the number before the first probe")
-    print(json.dumps(asdict(uvloop.run(run(parser.parse_args())))))
+    for name in ("port", "sink", "slow"):
+        parser.add_argument(name, type=int)
+    uvloop.run(serve(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":
