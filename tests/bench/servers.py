@@ -92,18 +92,27 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    server: str, folder: Path, *options: str, store: str = "", files: str = "", clean: bool = False, **environment: str
+    server: str,
+    folder: Path,
+    *options: str,
+    store: str = "",
+    files: str = "",
+    clean: bool = False,
+    profile: Path | None = None,
+    **environment: str,
 ) -> Iterator[Running]:
     """Run `daemon`, or the floor of that name, and give it once it is ready.
 
     `store` is a URL of PostgreSQL instead of a file of SQLite; `files` is what `ulimit` is told about descriptors;
-    `clean` stops it as an operator would, instead of killing it.
+    `clean` stops it as an operator would, instead of killing it; `profile` is where is written what it does.
     """
     port = free_port()
     if server == "daemon":
-        program = str(Path(sys.executable).with_name("incidentd"))
+        program = [str(Path(sys.executable).with_name("incidentd"))]
+        if profile:
+            program = [sys.executable, "-m", "tests.bench.sampled", str(profile)]
         store = store or f"sqlite:///{folder}/daemon.db"
-        command = [program, "run", "--web.listen-address", f"127.0.0.1:{port}", "--store", store]
+        command = [*program, "run", "--web.listen-address", f"127.0.0.1:{port}", "--store", store]
     else:
         command = [sys.executable, "-m", "tests.bench.floor", str(port), server, "--db", store or f"{folder}/floor.db"]
     if files:

@@ -60,6 +60,8 @@ class Weathered:
     """Share of the answers that came within a second, which is where Alertmanager's first bucket ends."""
     missing: int
     log_lines: int
+    errors: int
+    """Of them."""
 
 
 def report(size: Size) -> Iterator[Line]:
@@ -97,6 +99,7 @@ def _lines(case: Case, *, timed: bool) -> Iterator[Line]:
     else:
         yield Figure(what=f"{case.words}, failed notifications", value=it.failed, most=0)
     yield Figure(what=f"{case.words}, groups that never came", value=it.missing, most=0)
+    yield Figure(what=f"{case.words}, errors in the log", value=it.errors, most=0)
 
 
 def _weather(case: Case) -> Weathered:
@@ -111,12 +114,13 @@ def _weather(case: Case) -> Weathered:
             time.sleep(0.1)
         seconds = time.monotonic() - began
         it.drained()
-        scraped = scrape(am)
+        scraped, log = scrape(am), (folder / "log").read_text(errors="replace")
         return Weathered(
             seconds=seconds, missing=max(missing, case.groups - it.alerts(), 0),
             failed=int(metric(scraped, "alertmanager_notifications_failed_total", _WEBHOOK)),
             requests=int(metric(scraped, f"{_TRIES}_total", _WEBHOOK)),
-            p99=_p99(scraped), soon=_within(scraped, "1"), log_lines=(folder / "log").read_bytes().count(b"\n"),
+            p99=_p99(scraped), soon=_within(scraped, "1"), log_lines=log.count("\n"),
+            errors=log.count('"level":"error"') + log.count("Traceback"),
         )  # fmt: skip
 
 

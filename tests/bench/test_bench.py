@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[2]
     "name", [pytest.param(name, marks=pytest.mark.needs(*section.needs)) for name, section in SECTIONS.items()]
 )
 def test_a_section_prints_its_figures_and_loses_nothing(name: str) -> None:
-    figures = [line for line in SECTIONS[name].report(QUICK) if isinstance(line, Figure)]
-    assert figures
+    lines = list(SECTIONS[name].report(QUICK))
+    figures = [line for line in lines if isinstance(line, Figure)]
+    assert figures or (name == "profile" and any("store.writer" in str(line) for line in lines))
     assert not [str(figure) for figure in figures if figure.most == 0 and not figure.met]
 
 
