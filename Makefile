@@ -48,7 +48,7 @@ test-long: $(STAMP) ## the same tests at full counts, seeded
 demo: $(STAMP) ## see it work; ARGS=--exit ends it after the stories
 	$(BIN)/python deploy/demo/demo.py $(ARGS)
 
-bench: $(STAMP) ## bodies a second beside the floors of this machine
+bench: $(STAMP) ## every figure of speed and memory beside its target; ARGS=SECTION for one, ARGS=--list for their names
 	$(BIN)/python -m tests.bench $(ARGS)
 
 docs: $(STAMP) ## write the pages that are made from the code

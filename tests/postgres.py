@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ _QUICK = (
 class Server:
     """A server that tests start, stop, kill and freeze as they like."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = _QUICK) -> None:
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="incidentd-pg-"))
         self.data = self.folder / "data"
         self.bin = Path(path_of("postgres")).parent
@@ -51,7 +53,7 @@ class Server:
         assert done.returncode == 0, log.read_text()
 
     def start(self) -> None:
-        options = " ".join(f"-c {setting}" for setting in _QUICK)
+        options = " ".join(f"-c {setting}" for setting in self._settings)
         where = f"-h 127.0.0.1 -p {self.port} -k {self.folder} {options}"
         self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "server.log", "-o", where, "start")
 
