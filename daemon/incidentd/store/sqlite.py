@@ -31,7 +31,8 @@ from incidentd.store.threaded import ThreadedStore
 from incidentd.store.writer import BATCH
 
 VERSION = sqlite3.sqlite_version
-BUSY_TIMEOUT_MS = 2000
+BUSY_TIMEOUT_MS = 900
+"""Nobody else should ever lock the file; who waits for a receipt is told within a second that somebody does."""
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
