@@ -28,18 +28,19 @@ WAIT = 0.1
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def template(alerts: int, alertname: str = "QueueLagHigh", kind: int = 0) -> tuple[bytes, ...]:
+def template(alerts: int, alertname: str = "QueueLagHigh", kind: int = 0, *, spread: bool = False) -> tuple[bytes, ...]:
     """Give a request in pieces; between them goes the number that makes its alerts its own.
 
-    `kind` is where the fingerprints begin, so that alerts of two names are never taken for one.
+    `kind` is where the fingerprints begin, so that alerts of two names are never taken for one; with `spread` each
+    alert of a body has a name of its own.
     """
     number = "{number}"
+    labels = {
+        "alertname": alertname, "cluster": "eu-1", "env": "prod", "instance": f"worker-{number}:9100",
+        "job": "worker", "service": "mail", "severity": "warning", "team": "platform",
+    }  # fmt: skip
     alert = {
         "status": "firing",
-        "labels": {
-            "alertname": alertname, "cluster": "eu-1", "env": "prod", "instance": f"worker-{number}:9100",
-            "job": "worker", "service": "mail", "severity": "warning", "team": "platform",
-        },
         "annotations": {
             "summary": f"Queue of worker-{number} is 812 jobs behind",
             "description": "The queue grows faster than it is worked off; customers wait for their mail.",
@@ -54,11 +55,13 @@ def template(alerts: int, alertname: str = "QueueLagHigh", kind: int = 0) -> tup
         "alerts": [
             alert | {
                 "fingerprint": f"{kind + nth:04x}{number}",
-                "labels": alert["labels"] | {"instance": f"worker-{number}:{9100 + nth}"},  # type: ignore[operator]
+                "labels": labels | {
+                    "instance": f"worker-{number}:{9100 + nth}", "alertname": f"{alertname}{nth if spread else ''}",
+                },
             }
             for nth in range(alerts)
         ],
-        "commonLabels": alert["labels"], "commonAnnotations": alert["annotations"],
+        "commonLabels": labels, "commonAnnotations": alert["annotations"],
         "externalURL": "http://alertmanager.example.org", "version": "4", "truncatedAlerts": 0,
         "groupKey": '{}:{alertname="' + alertname + '", instance="worker-' + number + ':9100"}',
     }  # fmt: skip
@@ -314,6 +317,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0, help="bodies a second")
     parser.add_argument("--burst", action="store_true")
     parser.add_argument("--alerts", type=int, default=1, help="alerts in a body")
+    parser.add_argument("--name", default="QueueLagHigh", help="of the alerts")
+    parser.add_argument("--kind", type=int, default=0, help="where fingerprints begin")
+    parser.add_argument("--spread", action="store_true", help="a name of its own for each alert of a body")
     parser.add_argument("--first", type=int, default=0, help="the number of the first body")
     parser.add_argument("--repeat", type=int, default=0, help="so many different bodies, again and again")
     asked = parser.parse_args()
@@ -321,7 +327,7 @@ def main() -> None:
 
 
 async def _asked_for(asked: argparse.Namespace) -> dict[str, Any]:
-    pieces = template(asked.alerts)
+    pieces = template(asked.alerts, asked.name, asked.kind, spread=asked.spread)
     if asked.burst:
         return await burst(asked.port, asked.connections, pieces, asked.first)
     load = Load(asked.port, pieces, first=asked.first, repeat=asked.repeat)

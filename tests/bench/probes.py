@@ -29,7 +29,7 @@ from tests.bench.load import due_times, percentile, template
 
 SLOWLY = 2.0
 """Seconds that the slow sink takes to answer."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after the last probe in which a notification may still come."""
 _CONNECTIONS = 16
 _NAME = re.compile(rb"Probe(\d{12})")

@@ -144,7 +144,7 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
     raise RuntimeError(f"a server is not ready; its last words:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def load(port: int, connections: int, **asked: float | bool) -> Seen:
+def load(port: int, connections: int, **asked: float | str | bool) -> Seen:
     """Post to a server from a process of its own; `asked` are the options of `tests.bench.load`."""
     command = [sys.executable, "-m", "tests.bench.load", str(port), str(connections)]
     for name, value in asked.items():
