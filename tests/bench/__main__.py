@@ -14,7 +14,7 @@ import platform
 import time
 from dataclasses import replace
 
-from tests.bench import accept, latency, postgres, profile, size, slow_disk, storm, sustain
+from tests.bench import accept, latency, postgres, profile, size, rules, slow_disk, storm, sustain
 from tests.bench.figures import FULL, QUICK, Figure, Section, Size
 from tests.programs import find, package_of
 
@@ -26,6 +26,7 @@ SECTIONS: dict[str, Section] = {
     "storm": storm.SECTION,
     "size": size.SECTION,
     "postgres": postgres.SECTION,
+    "rules": rules.SECTION,
     "profile": profile.SECTION,
 }
 PROCESSORS = 2

@@ -54,9 +54,12 @@ class _Patterns:
 
     def _ask(self, value: str) -> tuple[int, ...]:
         if not self._compiled:
-            self._set.Compile()
             self._compiled = True
-        matched = self._set.Match(value.encode(errors="replace")) or ()
+            try:
+                self._set.Compile()
+            except re2.error:  # too large to be matched at once
+                self._set = None
+        matched = self._set.Match(value.encode(errors="replace")) or () if self._set is not None else ()
         if self._witness not in matched:
             return tuple(self._rules.values())
         return tuple(self._rules[number] for number in matched if number != self._witness)
