@@ -1,8 +1,8 @@
 """Decisions a second by 100 and by 1,000 rules, reasons built, on one core.
 
 Of the rules 30 % have patterns only, 10 % match almost every alert but for one condition on a label that few alerts
-have, and the others name an alert or a service. They stand in three orders: mixed; those that match almost everything at
-the end, where most alerts get past all the others; and by alerts that no rule but the last one knows. Each alert has
+have, and the others name an alert or a service. They stand in three orders: mixed; those that match almost everything
+at the end, where most alerts get past all the others; and by alerts that no rule but the last one knows. Each alert has
 label values that were never seen before (an instance, a pod), and its service is one of 500.
 """
 
@@ -35,7 +35,7 @@ def report(rounds: int, seconds: float) -> Iterator[str]:
 
 def _rate(count: int, order: str, rounds: int, seconds: float) -> float:
     """Give the median of decisions per second of processor time; no alert is decided twice."""
-    source = random.Random(count)
+    source = random.Random(count)  # noqa: S311 - nothing secret
     book = book_of(Settings(rules=(*rules(count, source, mixed=order != "broad last"), CATCH_ALL)), NOW)
     rates = []
     for _ in range(rounds):
