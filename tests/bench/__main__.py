@@ -14,7 +14,7 @@ import platform
 import time
 from dataclasses import replace
 
-from tests.bench import accept, latency, postgres, profile, size, rules, slow_disk, storm, sustain
+from tests.bench import accept, latency, postgres, profile, rules, size, slow_disk, storm, sustain
 from tests.bench.figures import FULL, QUICK, Figure, Section, Size
 from tests.programs import find, package_of
 
