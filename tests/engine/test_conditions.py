@@ -89,6 +89,32 @@ async def test_an_answer_is_used_again_for_a_while_and_nothing_is_asked_about_wh
     assert w.numbers.asked == [LOST, LOST]
 
 
+async def test_a_prometheus_that_answers_nothing_is_left_alone_for_a_moment(world: Making) -> None:
+    w = await world(SETTINGS)
+    services = ("shop", "mail", "feed", "late", "later")
+    for service in services:
+        w.numbers.answers[LOST.replace("shop", service)] = TemporaryError("Prometheus is down")
+    await w.send(*(w.firing("Down", service=service) for service in services[:3]))
+    await w.send(w.firing("Down", service="late"))
+    assert len(w.numbers.asked) == 3
+    assert "lost unknown because Prometheus is down" in (await w.incident(4)).reason
+
+    w.clock[0] += facts.FAILED
+    await w.send(w.firing("Down", service="later"))
+    assert len(w.numbers.asked) == 4
+
+
+async def test_a_fault_while_finding_out_leaves_it_unknown_and_the_alert_is_decided(world: Making) -> None:
+    async def fails(promql: str, *, timeout: timedelta = facts.DEADLINE) -> Answer:  # noqa: ASYNC109
+        raise ZeroDivisionError
+
+    w = await world(SETTINGS)
+    w.numbers.query = fails  # type: ignore[method-assign]
+    await w.send(w.firing("Odd", service="shop"))
+
+    assert "lost unknown because nobody asked Prometheus, which counts as met" in (await w.incident()).reason
+
+
 async def test_an_alert_that_waits_for_prometheus_does_not_delay_another(world: Making) -> None:
     w = await world(SETTINGS)
     answer = asyncio.Event()

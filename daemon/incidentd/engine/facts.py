@@ -34,6 +34,8 @@ MOST_QUERIES = 1000
 MOST_FIRING = 20_000
 """Firing alerts of a source that are looked at; the newest are."""
 _REMEMBERED = 10_000
+_MANY = 3
+"""When so many queries were asked together and none was answered, it is Prometheus and not the query."""
 
 
 class Prometheus(Protocol):
@@ -55,6 +57,7 @@ class FactFinder:
         self._now = now
         self._metrics = metrics
         self._known: dict[tuple[str, str], tuple[datetime, Measured]] = {}
+        self._down: dict[str, tuple[datetime, Measured]] = {}
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
     async def find(self, source: str, needs: Collection[Needs], meaning: LabelMap) -> Facts:
@@ -62,7 +65,9 @@ class FactFinder:
         queries = list(dict.fromkeys(query for need in needs for query in sorted(need.queries)))
         asked = queries[:MOST_QUERIES]
         answers = await asyncio.gather(*(self._ask(source, query) for query in asked))
-        measured = dict(zip(asked, answers, strict=True))
+        measured = dict(zip(asked, (one for one, _ in answers), strict=True))
+        if len(asked) >= _MANY and all(result == "failed" for _, result in answers):
+            self._down[source] = (self._now(), answers[0][0])
         left_out = Measured(None, f"more than {MOST_QUERIES} queries were wanted at once")
         measured |= dict.fromkeys(queries[MOST_QUERIES:], left_out)
         neighbours = None
@@ -70,18 +75,17 @@ class FactFinder:
             neighbours = Neighbours(await self._store.read(firing.firing, source, MOST_FIRING), meaning)
         return Facts(now=self._now(), measured=measured, neighbours=neighbours)
 
-    async def _ask(self, source: str, query: str) -> Measured:
-        known = self._known.get((source, query))
-        if known is not None:
-            at, measured = known
+    async def _ask(self, source: str, query: str) -> tuple[Measured, str]:
+        """Give an answer, and what came of asking; '' when nobody was asked."""
+        for at, measured in filter(None, (self._known.get((source, query)), self._down.get(source))):
             if self._now() - at < (FAILED if measured.value is None else FRESH):
-                return measured
+                return measured, ""
         measured, result = await self._question(source, query)
         self._metrics.condition_queries_total.labels(source=source, result=result).inc()
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[source, query] = (self._now(), measured)
-        return measured
+        return measured, result
 
     async def _question(self, source: str, query: str) -> tuple[Measured, str]:
         door = self._prometheus().get(source)

@@ -115,7 +115,7 @@ class Engine:
                 for it, needs in wanted:
                     by_source.setdefault(it.source, []).append(needs)
                 found = await asyncio.gather(
-                    *(self._facts.find(source, needs, settings.labels) for source, needs in by_source.items())
+                    *(self._found(source, needs, settings) for source, needs in by_source.items())
                 )
                 await self._settle(settings, [it for it, _ in wanted], dict(zip(by_source, found, strict=True)))
             except StoreUnavailable as error:
@@ -126,6 +126,15 @@ class Engine:
         task = asyncio.create_task(decided(), name="decide")
         self._acting.add(task)
         task.add_done_callback(self._acted)
+
+    async def _found(self, source: str, needs: Sequence[Needs], settings: Settings) -> Facts:
+        try:
+            return await self._facts.find(source, needs, settings.labels)
+        except StoreUnavailable:
+            raise
+        except Exception:  # the step boundary: what cannot be found out is unknown, and the alerts are decided
+            log.exception("what the rules want to know could not be found out")
+            return Facts(now=self._now())
 
     async def _settle(self, settings: Settings, changed: Sequence[Changed], facts: Mapping[str, Facts]) -> None:
         bundles = decide.bundles(changed, settings, now=self._now(), facts=facts)
