@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from incidentd.rules.conditions import (
     BurnRate,
     Condition,
@@ -23,10 +21,5 @@ from incidentd.rules.words import SEVERITIES, URGENCIES, Decide, LabelMap, Sever
 __all__ = [
     "CATCH_ALL", "SEVERITIES", "URGENCIES", "BurnRate", "Condition", "CustomerReport", "Decide", "Facts", "FromLabel",
     "Grade", "LabelMap", "Maintenance", "Measured", "MoneyLost", "Neighbours", "OpenAlert", "Pair", "Query", "Related",
-    "RuleIndex", "Severity", "SeverityRule", "Spread", "Urgency", "first_match",
+    "RuleIndex", "Severity", "SeverityRule", "Spread", "Urgency"
 ]  # fmt: skip
-
-
-def first_match(rules: Iterable[SeverityRule], labels: Mapping[str, str]) -> SeverityRule | None:
-    """Find the first rule whose matchers all match, whatever it asks of live data."""
-    return next((rule for rule in rules if rule.matches(labels)), None)

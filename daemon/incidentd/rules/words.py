@@ -84,7 +84,7 @@ class LabelMap:
             "environment": ("environment", "env"),
             "severity": ("severity",),
             "tier": ("tier",),
-            "customer_visible": ("customer_visible", "customer_impact"),
+            "customer_visible": ("customer_visible", "customer_facing", "customer_impact"),
             "drill": ("drill",),
         }
     )
