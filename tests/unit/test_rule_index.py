@@ -61,3 +61,16 @@ def test_rules_that_share_a_label_are_filed_under_what_tells_them_apart() -> Non
 
     assert matching(index, {"env": "prod", "svc": "svc-7-x"}) == ["r7"]
     assert len(index._candidates({"env": "prod", "svc": "svc-7-x"})) == 1
+
+
+def test_an_answer_that_cannot_be_whole_makes_every_rule_be_looked_at() -> None:
+    class Exhausted:
+        def Match(self, text: bytes) -> None:
+            return None
+
+    patterns = index_of_rules._Patterns()
+    patterns.add("a+", 7)
+    patterns.add("b+", 9)
+    patterns._compiled, patterns._set = True, Exhausted()
+
+    assert patterns.rules_for("zzz") == (7, 9)

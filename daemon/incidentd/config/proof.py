@@ -38,6 +38,12 @@ def check_rules(rules: Sequence[SeverityRule], names: Names, around: Surrounding
         if source.group_interval is not None:
             for at, message, hint in slow_news(rules, source.group_interval, f"the source `{source.name}`"):
                 names.report.doubt(at.at, message, hint)
+    if not any(source.prometheus for source in around.sources.values()):
+        for rule in (rule for rule in rules if any(condition.asks_prometheus for condition in rule.when)):
+            names.report.doubt(
+                rule.at, f"the rule `{rule.name}` asks Prometheus, and no source has one, so it never knows",
+                "write `prometheus: {url: ...}` in the source",
+            )  # fmt: skip
     _hurts(rules, names, around.labels)
 
 

@@ -56,6 +56,10 @@ class Condition(Protocol):
     def asks_neighbours(self) -> bool:
         """Whether it needs to know what else fires."""
 
+    @property
+    def asks_prometheus(self) -> bool:
+        """Whether it needs a number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Measuring:
@@ -64,6 +68,10 @@ class _Measuring:
     @property
     def asks_neighbours(self) -> bool:
         return False
+
+    @property
+    def asks_prometheus(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,10 @@ class _Counting:
     @property
     def asks_neighbours(self) -> bool:
         return True
+
+    @property
+    def asks_prometheus(self) -> bool:
+        return False
 
     def queries(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         return ()
@@ -116,6 +128,11 @@ class MoneyLost(_Measuring):
     promql: Template | None = None
     currency: str = ""
     is_: Is
+
+    @property
+    def asks_prometheus(self) -> bool:
+        """Whether there is a query beside the annotation."""
+        return self.promql is not None
 
     def queries(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Give its query for an alert."""
