@@ -91,7 +91,7 @@ async def decided_by_both(first: World, second: World, *alerts: dict[str, object
     await first.store.append("default", json.dumps({"alerts": alerts}).encode())
     await first.engine.unpack()
     changed = await first.store.read(inbox.undecided, 100)
-    alone = [decide.bundles([it], first.settings)[0] for it in changed]
+    alone = [decide.bundles([it], first.settings, now=first.now)[0] for it in changed]
     await asyncio.gather(
         *(w.store.write(decide.settle, w.settings, one) for one, w in zip(alone, [first, second] * 50, strict=False))
     )

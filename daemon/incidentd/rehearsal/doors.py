@@ -11,6 +11,7 @@ from incidentd.actionitems import ActionItem
 from incidentd.errors import IncidentdError
 from incidentd.pages import Notification
 from incidentd.playbooks import Step, StepResult
+from incidentd.prometheus import Answer
 from incidentd.reconciliation import ApiAlert, Snapshot
 
 
@@ -43,6 +44,22 @@ class Hands:
         """Say what came of a step: fine, unless told otherwise."""
         self.done.append(step.name)
         return self.answers.get(step.name, StepResult(ok=True, summary="fine"))
+
+
+@dataclass
+class Numbers:
+    """Stands for the door to Prometheus: knows the numbers that it is told, and nothing else."""
+
+    answers: dict[str, float | IncidentdError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def query(self, promql: str, *, timeout: timedelta = timedelta(seconds=5)) -> Answer:  # noqa: ASYNC109
+        """Give the number of a query, or fail as it was told."""
+        self.asked.append(promql)
+        known = self.answers.get(promql)
+        if isinstance(known, IncidentdError):
+            raise known
+        return Answer(value=known, reason="" if known is not None else "the query gives no data")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from incidentd.holds import Hold
 from incidentd.incidents import Incident
 from incidentd.metrics import Metrics
 from incidentd.pages import Page
-from incidentd.rehearsal.doors import Backlog, Hands, Peer, Post
+from incidentd.rehearsal.doors import Backlog, Hands, Numbers, Peer, Post
 from incidentd.settings import Settings
 from incidentd.store import Store, Tx, chain, jobs, subjects, things
 from incidentd.timeline import Entry
@@ -39,12 +39,14 @@ class World:
         self.hands = Hands()
         self.backlog = Backlog()
         self.peer = Peer(clock)
+        self.numbers = Numbers()
+        measured = [name for name, source in settings.sources.items() if source.prometheus is not None]
         asked = [name for name, source in settings.sources.items() if source.alertmanager is not None]
         self.engine = Engine(
             store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me,
             doors=Doors(
                 notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
-                alertmanagers=dict.fromkeys(asked, self.peer),
+                alertmanagers=dict.fromkeys(asked, self.peer), prometheus=dict.fromkeys(measured, self.numbers),
             ),
         )  # fmt: skip
 
