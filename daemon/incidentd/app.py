@@ -246,7 +246,7 @@ class House:
         runner = Runner(session, query, self.redactor, os.environ)
         doors = Doors(
             notifier=notifier, runner=runner, tickets=self._tickets(self._settings), link_key=key,
-            alertmanagers=self._alertmanagers(self._settings, session),
+            alertmanagers=self._alertmanagers(self._settings, session), query=query,
         )  # fmt: skip
 
         async def close_tickets() -> None:

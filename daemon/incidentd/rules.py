@@ -83,6 +83,7 @@ class LabelMap:
             "service": ("service", "job"),
             "environment": ("environment", "env"),
             "severity": ("severity",),
+            "customer_visible": ("customer_visible", "customer_facing"),
         }
     )
 

@@ -172,7 +172,7 @@ class World:
         """Do everything that is due now."""
         while True:
             found = [await self.engine.unpack(), await self.engine.decide_one(), await self.engine.watch_one()]
-            for queue in (jobs.NOTIFY, jobs.JIRA, jobs.PLAYBOOK, jobs.RECONCILE):
+            for queue in (jobs.NOTIFY, jobs.JIRA, jobs.PLAYBOOK, jobs.RECONCILE, jobs.SAMPLE):
                 found.append(await self.engine.act_one(queue))
             await self.engine.acted()
             if not any(found):

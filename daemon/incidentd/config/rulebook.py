@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
 
-from incidentd.config.core import not_acted_on
+from incidentd.config.holding import hold_policy
 from incidentd.config.matching import matchers
 from incidentd.config.names import DEFAULT_POLICY, Names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report
 from incidentd.config.tree import Tree
-from incidentd.config.values import percentage
-from incidentd.durations import format_duration, parse_duration
-from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
+from incidentd.holds import usual_wait
 from incidentd.matchers import Matcher
 from incidentd.pages import EscalationPolicy
 from incidentd.rules import CATCH_ALL, Decide, Severity, SeverityRule
-
-_DURATIONS = ("no_progress_after", "hard_cap", "quiet")
 
 
 def rules(
@@ -63,22 +59,28 @@ class _Book:
         self._names.refer_all("urgency", defaults, "urgency")
         severity = part.value["severity"]
         by_severity = self._severities[severity].urgency if severity in self._severities else ""
+        urgency = part.get("urgency") or defaults.get("urgency") or by_severity
         rule = SeverityRule(
             name=part.value["name"],
             match=matchers(part, self._report),
             decide=Decide(part.value["decide"]),
             severity=severity,
-            urgency=part.get("urgency") or defaults.get("urgency") or by_severity,
+            urgency=urgency,
             page=part.get("page", ""),
             teams=tuple(part.get("teams", ())),
             because=part.get("because", ""),
             correlate_by=tuple(part.get("correlate_by", CATCH_ALL.correlate_by)),
             playbook=part.get("playbook", ""),
-            hold=self._hold(part, defaults),
+            hold=hold_policy(part, defaults, self._report, usual=self._usual_wait(severity, urgency)),
             at=part.at,
         )
         self._paging(rule, part)
         return rule
+
+    def _usual_wait(self, severity: str, urgency: str) -> timedelta:
+        """Say how long a rule waits for progress that does not say it."""
+        known = self._severities.get(severity)
+        return usual_wait(rank=known.rank if known else 0, urgency=urgency)
 
     def _paging(self, rule: SeverityRule, part: Part) -> None:
         pages = rule.decide in (Decide.DECLARE, Decide.HOLD)
@@ -95,45 +97,6 @@ class _Book:
                 part["page"].at, f"the escalation `{rule.page}` has no chain for this rule's urgency `{rule.urgency}`",
                 f"add one, or give the rule an urgency of {', '.join(policy.chains)}",
             )  # fmt: skip
-
-    def _hold(self, part: Part, defaults: Part) -> HoldPolicy:
-        own = part["hold"] if "hold" in part else Part({}, part.at, part.at)
-        shared = defaults["hold"] if "hold" in defaults else Part({}, part.at, part.at)
-        written: dict[str, Any] = {}
-        for source in (shared, own):
-            self._what_waits(source)
-            written |= {key: parse_duration(source.value[key]) for key in _DURATIONS if key in source}
-            written |= _signals(source)
-        policy = HoldPolicy(**written)
-        if policy.no_progress_after > policy.hard_cap:
-            key = "no_progress_after" if "no_progress_after" in own or "hard_cap" not in own else "hard_cap"
-            at = own[key].at if key in own else shared[key].at if key in shared else part.at
-            after, cap = format_duration(policy.no_progress_after), format_duration(policy.hard_cap)
-            self._report.wrong(
-                at, f"`no_progress_after` ({after}) is longer than `hard_cap` ({cap}), which would always come first",
-                "make it shorter, or the cap longer",
-            )  # fmt: skip
-        return policy
-
-    def _what_waits(self, hold: Part) -> None:
-        """Warn of what is accepted and not watched yet."""
-        for signal in hold.entries("declare_on"):
-            if DeclareOn(signal.value) not in IN_FORCE:
-                not_acted_on(self._report, signal.at, f"`{signal.value}`")
-        if "query" in hold.get("progress", {}):
-            not_acted_on(self._report, hold["progress"].at_key("query"), "`progress.query`")
-
-
-def _signals(hold: Part) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    progress = hold.get("progress", {})
-    if "alerts_down" in progress:
-        found["alerts_down"] = percentage(progress["alerts_down"])
-    if "human_notes" in progress:
-        found["human_notes"] = int(progress["human_notes"])
-    if "declare_on" in hold:
-        found["declare_on"] = frozenset(DeclareOn(signal) for signal in hold.value["declare_on"])
-    return found
 
 
 def _reachable(rules: list[SeverityRule], report: Report) -> None:

@@ -24,10 +24,10 @@ POLL = 1.0
 AFTER_TROUBLE = 1.0
 DECIDE = 500
 TIMERS = 64
-CONCURRENCY = {jobs.NOTIFY: 20, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64}
+CONCURRENCY = {jobs.NOTIFY: 20, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64, jobs.SAMPLE: 16}
 LEASE = {
     jobs.NOTIFY: timedelta(seconds=30), jobs.JIRA: timedelta(seconds=60), jobs.PLAYBOOK: timedelta(seconds=60),
-    jobs.RECONCILE: timedelta(seconds=30),
+    jobs.RECONCILE: timedelta(seconds=30), jobs.SAMPLE: timedelta(seconds=30),
 }  # fmt: skip
 
 
