@@ -82,7 +82,7 @@ def time_passed(hold: Hold, now: datetime, *, unverified: str = "") -> Turn:
 
 
 def _asked(hold: Hold, now: datetime) -> Turn:
-    hold = replace(hold, asked_at=now)
+    hold = replace(hold, asked_at=max(now, hold.progress_at))
     return Turn(hold, (Draft("hold.asked", f"{asked_text(hold, now)} Whoever was paged is asked.", {}),))
 
 
