@@ -156,12 +156,12 @@ class World:
         self.backlog = Backlog()
         self.peer = Peer(clock)
         asked = [name for name, source in settings.sources.items() if source.alertmanager is not None]
+        self.doors = Doors(
+            notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
+            alertmanagers=dict.fromkeys(asked, self.peer),
+        )  # fmt: skip
         self.engine = Engine(
-            store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me,
-            doors=Doors(
-                notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
-                alertmanagers=dict.fromkeys(asked, self.peer),
-            ),
+            store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me, doors=self.doors,
         )  # fmt: skip
 
     @property
@@ -194,8 +194,12 @@ class World:
         self.clock[0] = until
         await self.settle()
 
-    async def send(self, *alerts: dict[str, Any], source: str = "default", group: str = "{}:{}") -> None:
-        body = {"version": "4", "receiver": "incidentd", "groupKey": group, "alerts": list(alerts)}
+    async def send(
+        self, *alerts: dict[str, Any], source: str = "default", group: str = "{}:{}", truncated: int = 0
+    ) -> None:  # fmt: skip
+        body: dict[str, Any] = {"version": "4", "receiver": "incidentd", "groupKey": group, "alerts": list(alerts)}
+        if truncated:
+            body["truncatedAlerts"] = truncated
         await self.store.append(source, json.dumps(body).encode())
         await self.settle()
 

@@ -38,10 +38,11 @@ def step_at_work(tx: Tx, subject: str) -> AtWork | None:
 
 
 def _of(tx: Tx, run: Run) -> AtWork | None:
-    if run.state is RunState.VERIFYING:
-        ends = run.ends_at
-        return None if ends is None else AtWork(what=f"the verification of {run.key}", until=ends)
-    step = walk.current_step(run, definition_of(run))
+    book = definition_of(run)
+    if run.state is RunState.VERIFYING and run.ends_at is not None and book.verify is not None:
+        last = walk.longest(book.verify.step)  # the last look begins when its time is over
+        return AtWork(what=f"the verification of {run.key}", until=run.ends_at + last)
+    step = walk.current_step(run, book)
     if step is None:
         return None
     began = things.step_began(tx, run, run.cursor) or tx.now
