@@ -51,6 +51,7 @@ bench: $(STAMP) ## bodies a second beside the floors of this machine
 
 docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python -m tests.docs.metrics_page
+	$(BIN)/python -m tests.docs.hold_story
 
 lock: $(STAMP) ## choose the newest dependencies that fit, with their hashes (needs uv)
 	@command -v uv >/dev/null || { echo "There is no uv on the PATH; any way of installing it will do." >&2; exit 1; }
