@@ -3,6 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
+# tests at a time; most of them wait for a disk or a process
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
@@ -35,18 +37,18 @@ format: $(STAMP) ## put every file into shape, and mend what can be mended
 	$(BIN)/ruff format .
 
 test: $(STAMP) ## every test (15 minutes at most)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 test-fast: $(STAMP) ## the tests that take no time (2 minutes at most)
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" $(ARGS)
 
 test-long: $(STAMP) ## the same tests at full counts, seeded
-	INCIDENTD_TEST_LONG=1 $(BIN)/pytest $(ARGS)
+	INCIDENTD_TEST_LONG=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 demo: $(STAMP) ## see it work; ARGS=--exit ends it after the stories
 	$(BIN)/python deploy/demo/demo.py $(ARGS)
 
-bench: $(STAMP) ## bodies a second beside the floors of this machine
+bench: $(STAMP) ## every figure of speed and memory beside its target; ARGS=SECTION for one, ARGS=--list for their names
 	$(BIN)/python -m tests.bench $(ARGS)
 
 docs: $(STAMP) ## write the pages that are made from the code

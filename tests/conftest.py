@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,7 +18,8 @@ from hypothesis import HealthCheck, settings
 from tests.postgres import Server
 from tests.programs import find, package_of
 
-LACKING = pytest.StashKey[list[tuple[pytest.Item, list[str]]]]()
+LACKING = pytest.StashKey[dict[str, tuple[str, list[str]]]]()
+"""By the id of a test: what it would have shown, and the programs that are missing."""
 
 # Seeded (derandomized) at both sizes: a failure of yesterday fails today as well.
 settings.register_profile(
@@ -90,29 +92,37 @@ def no_lost_errors_of_tasks() -> Iterator[None]:
 @pytest.hookimpl(trylast=True)  # after -k and -m: a test that nobody asked for lacks nothing
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out the tests whose program is not installed; the summary says what they would have shown."""
-    lacking = [(item, missing) for item in items if (missing := [name for name in needed(item) if find(name) is None])]
-    config.stash[LACKING] = lacking
+    lacking = {item: missing for item in items if (missing := [name for name in needed(item) if find(name) is None])}
+    config.stash[LACKING] = {item.nodeid: (sentence(item), missing) for item, missing in lacking.items()}
     if lacking:
-        out = [item for item, _ in lacking]
-        items[:] = [item for item in items if item not in out]
-        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in lacking]
+        config.hook.pytest_deselected(items=list(lacking))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that was to show everything and could not."""
-    if session.config.stash.get(LACKING, []) and requires_all() and session.exitstatus in (0, 5):
+    """Fail a run that was to show everything and could not; a worker only tells the one who runs it."""
+    lacking = session.config.stash.get(LACKING, {})
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["lacking"] = lacking
+    elif lacking and requires_all() and session.exitstatus in (0, 5):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker could not show; each of them collected all tests."""
+    node.config.stash.setdefault(LACKING, {}).update(getattr(node, "workeroutput", {}).get("lacking", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """List what was not shown, and what to install for it."""
-    lacking = config.stash.get(LACKING, [])
+    lacking = config.stash.get(LACKING, {})
     if not lacking:
         return
     terminalreporter.section("not shown here, for want of a program")
-    for item, missing in lacking:
-        terminalreporter.line(f"{sentence(item)}\n    {item.nodeid} needs {', '.join(missing)}")
-    packages = sorted({package_of(name) for _, missing in lacking for name in missing})
+    for nodeid, (shows, missing) in lacking.items():
+        terminalreporter.line(f"{shows}\n    {nodeid} needs {', '.join(missing)}")
+    packages = sorted({package_of(name) for _, missing in lacking.values() for name in missing})
     terminalreporter.line(f"To see them: apt-get install {' '.join(packages)}")
     if requires_all():
         terminalreporter.line("INCIDENTD_REQUIRE_ALL=1: that fails the run.", red=True)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ _QUICK = (
 class Server:
     """A server that tests start, stop, kill and freeze as they like."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = _QUICK) -> None:
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="incidentd-pg-"))
         self.data = self.folder / "data"
-        self.bin = Path(path_of("postgres")).parent
+        self.bin = Path(path_of("postgres")).resolve().parent
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -37,6 +39,9 @@ class Server:
         if self._as:
             shutil.chown(self.folder, *self._as)
         self._databases = 0
+        self._fill()
+
+    def _fill(self) -> None:
         self._run("initdb", "-D", self.data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     def _run(self, program: str, *words: str | Path) -> None:
@@ -51,7 +56,7 @@ class Server:
         assert done.returncode == 0, log.read_text()
 
     def start(self) -> None:
-        options = " ".join(f"-c {setting}" for setting in _QUICK)
+        options = " ".join(f"-c {setting}" for setting in self._settings)
         where = f"-h 127.0.0.1 -p {self.port} -k {self.folder} {options}"
         self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "server.log", "-o", where, "start")
 
@@ -61,6 +66,22 @@ class Server:
     def restart(self, mode: str = "immediate") -> None:
         self.stop(mode)
         self.start()
+
+    def standby(self) -> Standby:
+        """Start a server that follows this one, which from here answers a commit when that is there, too."""
+        made = Standby(self)
+        made.start()
+        self._configure("synchronous_standby_names", "*")
+        return made
+
+    def fence(self) -> None:
+        """Have nobody write here any more, whoever is connected; nobody is told."""
+        self._configure("default_transaction_read_only", "on")
+
+    def _configure(self, name: str, value: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
+            conn.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            conn.execute("SELECT pg_reload_conf()")
 
     def freeze(self, number: signal.Signals = signal.SIGSTOP) -> None:
         """Stop the server and all that it has started, so that it neither answers nor says that it is gone."""
@@ -96,6 +117,21 @@ class Server:
     def remove(self) -> None:
         self.stop("immediate")
         shutil.rmtree(self.folder)
+
+
+class Standby(Server):
+    """A copy of another server that follows it until it is promoted."""
+
+    def __init__(self, of: Server) -> None:
+        self._of = of
+        super().__init__()
+
+    def _fill(self) -> None:
+        self._run("pg_basebackup", "-D", self.data, "-d", self._of.url(""), "-R", "-X", "stream", "-c", "fast", "-N")
+
+    def promote(self) -> None:
+        """Make it the primary, which waits for nobody."""
+        self._run("pg_ctl", "-D", self.data, "-w", "promote")
 
 
 def _unprivileged() -> tuple[str, str] | None:

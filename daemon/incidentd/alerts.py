@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -84,14 +85,25 @@ class _Body(msgspec.Struct):
 
 
 class _Alert(msgspec.Struct):
-    status: str | None = None
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-    startsAt: str | None = None
-    endsAt: str | None = None
-    generatorURL: object = ""
-    fingerprint: object = ""
+    status: str | msgspec.UnsetType | None = msgspec.UNSET
+    labels: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
+    annotations: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
+    startsAt: str | msgspec.UnsetType | None = msgspec.UNSET
+    endsAt: str | msgspec.UnsetType | None = msgspec.UNSET
+    generatorURL: object = msgspec.UNSET
+    fingerprint: object = msgspec.UNSET
     loneSurrogate: bool = False
+
+    def strings(self) -> list[str]:
+        """List every string that was read, the names of what was given among them."""
+        texts = (self.status, self.startsAt, self.endsAt, self.generatorURL, self.fingerprint)
+        strings = [text for text in texts if isinstance(text, str)]
+        strings += ["" for text in (*texts, self.labels, self.annotations) if text is not msgspec.UNSET]
+        for pairs in (self.labels, self.annotations):
+            if pairs:
+                strings += pairs
+                strings += pairs.values()
+        return strings
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
@@ -147,7 +159,7 @@ def _is_odd(body: bytes) -> bool:
     """
     half = _LONGEST_NUMBER // 2
     return (
-        _ESCAPED_SURROGATE.search(body) is not None
+        (b"\\" in body and _ESCAPED_SURROGATE.search(body) is not None)
         or body.count(b'"alerts"') > 1
         or any(body[at : at + half].isdigit() for at in range(0, len(body) - half, half))
     )
@@ -182,7 +194,9 @@ def _no_constant(name: str) -> object:
 
 def _alert(raw: bytes) -> Alert:
     given = _decode_alert(raw)
-    json.loads(raw, object_pairs_hook=_unique)  # which of two values would count is nobody's guess
+    strings = given.strings()
+    if not _is_all(raw, strings):
+        json.loads(raw, object_pairs_hook=_unique)  # which of two values would count is nobody's guess
     if given.loneSurrogate:
         raise ValueError("a lone surrogate in a string")
     if given.status is None and not given.labels:
@@ -192,18 +206,31 @@ def _alert(raw: bytes) -> Alert:
     status = given.status or ("resolved" if ends else "firing")
     if status not in ("firing", "resolved"):
         raise ValueError(f"unknown status {status[:40]!r}")
-    labels = {clean(name): clean(value) for name, value in (given.labels or {}).items() if value}
-    annotations = {clean(name): clean(value) for name, value in (given.annotations or {}).items()}
+    mend: Callable[[str], str] = str if _is_clean("".join(strings)) else clean
+    labels = {mend(name): mend(value) for name, value in (given.labels or {}).items() if value}
+    annotations = {mend(name): mend(value) for name, value in (given.annotations or {}).items()}
     fingerprint = given.fingerprint if isinstance(given.fingerprint, str) and given.fingerprint else ""
     return Alert(
-        fingerprint=clean(fingerprint)[:128] or fingerprint_of(labels),
+        fingerprint=mend(fingerprint)[:128] or fingerprint_of(labels),
         status=AlertStatus(status),
         labels=labels,
         annotations=annotations,
         starts_at=parse_time(given.startsAt or ""),
         ends_at=ends if status == AlertStatus.RESOLVED else None,
-        generator_url=clean(given.generatorURL) if isinstance(given.generatorURL, str) else "",
+        generator_url=mend(given.generatorURL) if isinstance(given.generatorURL, str) else "",
     )
+
+
+def _is_all(raw: bytes, strings: list[str]) -> bool:
+    """Say, at little cost and for nearly every alert, that nothing that it holds was left out: no key stood twice.
+
+    Where no quote is escaped, each string has two.
+    """
+    return b"\\\\" not in raw and b'\\"' not in raw and raw.count(b'"') == 2 * len(strings)
+
+
+def _is_clean(value: str) -> bool:
+    return value.isascii() and value.isprintable() and len(value) <= LONGEST_VALUE
 
 
 def clean(value: str) -> str:
@@ -211,7 +238,7 @@ def clean(value: str) -> str:
 
     Raises ValueError for a lone surrogate: such a string has no UTF-8 form.
     """
-    if value.isascii() and value.isprintable() and len(value) <= LONGEST_VALUE:
+    if _is_clean(value):
         return value
     if _SURROGATE.search(value):
         raise ValueError("a lone surrogate in a string")
@@ -219,6 +246,7 @@ def clean(value: str) -> str:
     return value if len(value) <= LONGEST_VALUE else value[:LONGEST_VALUE] + _MARK
 
 
+@lru_cache(1024)  # the alerts of a group began together, and each is told of again and again
 def parse_time(text: str) -> datetime | None:
     """Read an RFC 3339 time with up to nine digits (cut to microseconds) and any offset.
 

@@ -119,6 +119,7 @@ class House:
         self.address = ("", 0)
         self._adopt = _nothing_to_adopt
         self._store: Store | None = None
+        self._engine: Engine | None = None
         self._took(settings)
 
     @property
@@ -140,6 +141,10 @@ class House:
     def not_ready(self) -> str:
         """Say why nothing should be sent here now; '' when all is well."""
         return self._not_ready
+
+    def overloaded(self) -> str:
+        """Say why no more deliveries can be taken for now; '' when they can."""
+        return self._engine.overloaded() if self._engine else ""
 
     async def reload(self) -> None:
         """Read the files anew: all of them or none. Raises ConfigError, and then everything stays as it was."""
@@ -186,7 +191,7 @@ class House:
             key = await link_key(self._settings, store)
             self.link_keys = {links.kid_of(key): key}
             doors = await self._open_doors(stack, key)
-            engine = Engine(
+            engine = self._engine = Engine(
                 store, settings=lambda: self._settings, doors=doors, now=self._clock, metrics=self.metrics, me=me,
             )  # fmt: skip
             engine.start()

@@ -1,10 +1,9 @@
-"""What the daemon does a second, beside floors of this very machine, in ratios of one run.
+"""What the daemon does, beside floors of this very machine, in ratios of one run; docs/performance.md reads it.
 
-    python -m tests.bench [SECTION ...] [--rounds 3] [--seconds 1.2]
+    python -m tests.bench [SECTION ...] [--quick] [--list] [--rounds 3] [--seconds 1.5]
 
-Sections: `accept` (answered after the commit), `sustain` (accepted, unpacked and decided), `latency` (from a webhook to
-its notification), `size` (memory and start with many alerts stored). Without a name all of them are run. Each figure is
-the median over the rounds; within a round the servers take turns, and each is started anew on an empty database.
+Without a name all sections are run. Each ratio is the median over the rounds; within a round the servers take turns,
+and each is started anew on an empty store. `--quick` takes seconds, and shows only that all of it works.
 """
 
 from __future__ import annotations
@@ -13,26 +12,79 @@ import argparse
 import os
 import platform
 import time
+from dataclasses import replace
 
-from tests.bench import accept, latency, size, sustain
+from tests.bench import accept, latency, postgres, profile, size, slow_disk, storm, sustain
+from tests.bench.figures import FULL, QUICK, Figure, Section, Size
+from tests.programs import find, package_of
 
-SECTIONS = {"accept": accept, "sustain": sustain, "latency": latency, "size": size}
+SECTIONS: dict[str, Section] = {
+    "accept": accept.SECTION,
+    "slow-disk": slow_disk.SECTION,
+    "sustain": sustain.SECTION,
+    "latency": latency.SECTION,
+    "storm": storm.SECTION,
+    "size": size.SECTION,
+    "postgres": postgres.SECTION,
+    "profile": profile.SECTION,
+}
+PROCESSORS = 2
+"""On which everything runs, load and servers: what the targets were set for."""
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], metavar="SECTION")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.2)
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the figures mean nothing")
+    parser.add_argument("--list", action="store_true", help="say only what would be run, and how long it takes")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="of each load that is compared")
     asked = parser.parse_args()
-    print(f"{os.cpu_count()} processors shared by server and load, Python {platform.python_version()}.")
-    for name in asked.sections or SECTIONS:
-        began = time.monotonic()
-        print(f"\n{name}")
-        for line in SECTIONS[name].report(asked.rounds, asked.seconds):
-            print(f"  {line}", flush=True)
-        print(f"  Took {time.monotonic() - began:.0f} s.")
+    given = {name: value for name in ("rounds", "seconds") if (value := getattr(asked, name)) is not None}
+    names, size = asked.sections or list(SECTIONS), replace(QUICK if asked.quick else FULL, **given)
+    announce(names, size)
+    if not asked.list:
+        run(names, size)
+
+
+def announce(names: list[str], size: Size) -> None:
+    """Say on what it runs, and for how long."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
+    processors = len(os.sched_getaffinity(0))
+    print(f"{processors} processors for servers and load together, Python {platform.python_version()}.")
+    print(f"This takes about {_about(sum(SECTIONS[name].takes(size) for name in names))}:", flush=True)
+    for name in names:
+        print(f"  {name:9s} {SECTIONS[name].about} ({_about(SECTIONS[name].takes(size))})", flush=True)
+
+
+def run(names: list[str], size: Size) -> None:
+    """Run these sections, and sum up which targets are met."""
+    figures = [figure for name in names for figure in _section(name, size)]
+    missed = [figure for figure in figures if not figure.met]
+    print(f"\n{len(figures) - len(missed)} of {len(figures)} targets are met.", "Not met:" if missed else "")
+    for figure in missed:
+        print(f"  {figure}")
+
+
+def _section(name: str, size: Size) -> list[Figure]:
+    section = SECTIONS[name]
+    print(f"\n{name}: {section.about}")
+    if lacking := [program for program in section.needs if find(program) is None]:
+        print(f"  Not measured, for want of: {' '.join(package_of(program) for program in lacking)}")
+        return []
+    began = time.monotonic()
+    figures = []
+    for line in section.report(size):
+        print(f"  {line}", flush=True)
+        if isinstance(line, Figure):
+            figures.append(line)
+    print(f"  Took {time.monotonic() - began:.0f} s.", flush=True)
+    return figures
+
+
+def _about(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 100 else f"{seconds:.0f} seconds"
 
 
 if __name__ == "__main__":

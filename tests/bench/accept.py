@@ -2,62 +2,73 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from tests.bench.servers import ROOT, empty_folder, running
+from tests.bench.figures import Figure, Line, Section, Size, in_turn, ratio
+from tests.bench.load import Seen
+from tests.bench.servers import empty_folder, load, running
 
-CASES = ((1, 1), (16, 1), (64, 1), (64, 10), (64, 100))
-"""Connections, and alerts in a body."""
 SERVERS = ("daemon", "parse", "journal", "commit")
+WARM = 0.5
+LEAST = 0.6
+"""Of the journal floor, at 64 connections: what a receiver must do besides is half of what it can do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """One measurement."""
-
-    rate: float
-    otherwise: int
-    p50: float
-    p99: float
-
-
-def load(port: int, connections: int, seconds: float, *, alerts: int = 1, warm: float = 0.5) -> Figures:
-    """Post to a server from a process of its own."""
-    command = [
-        sys.executable, "-m", "tests.bench.load", str(port), str(connections), "--seconds", str(seconds),
-        "--alerts", str(alerts), "--warm", str(warm),
-    ]  # fmt: skip
-    said = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
-    return Figures(
-        rate=said["answered"] / said["seconds"], otherwise=said["otherwise"], p50=said["p50"], p99=said["p99"]
-    )
-
-
-def report(rounds: int, seconds: float) -> Iterator[str]:
+def report(size: Size) -> Iterator[Line]:
     """Measure every server in every case."""
     yield "Bodies a second answered after the commit (parse: no commit; journal: no parsing; commit: both)."
     yield "connections  alerts | daemon/s   p50 ms   p99 ms | parse only      journal        parse and commit"
-    refused = 0
-    for connections, alerts in CASES:
-        found: dict[str, list[Figures]] = {server: [] for server in SERVERS}
-        for turn in range(rounds):
-            for server in SERVERS[turn % 4 :] + SERVERS[: turn % 4]:
-                with empty_folder() as folder, running(server, folder) as it:
-                    found[server].append(load(it.port, connections, seconds, alerts=alerts))
-        rates = {server: median(found[server], "rate") for server in SERVERS}
-        floors = "  ".join(f"{rates[floor]:6.0f} {rates['daemon'] / rates[floor]:5.2f}x" for floor in SERVERS[1:])
-        p50, p99 = (median(found["daemon"], of) * 1000 for of in ("p50", "p99"))
-        refused += sum(figures.otherwise for figures in found["daemon"])
-        yield f"{connections:11d} {alerts:7d} | {rates['daemon']:8.0f} {p50:8.2f} {p99:8.2f} | {floors}"
-    yield f"Answers other than 2xx, counted in no rate: {refused}."
+    ratios = []
+    unexpected, busiest = 0, 0.0
+    for connections, alerts in _cases(size):
+        found = _measure(size, connections, alerts)
+        daemon = found["daemon"]
+        floors = "  ".join(f"{rate(found[it]):6.0f} {_beside(found, it):5.2f}x" for it in SERVERS[1:])
+        p50, p99 = (statistics.median(getattr(seen, of) * 1000 for seen in daemon) for of in ("p50", "p99"))
+        yield f"{connections:11d} {alerts:7d} | {rate(daemon):8.0f} {p50:8.2f} {p99:8.2f} | {floors}"
+        unexpected += sum(seen.refused + seen.otherwise + seen.broken for seen in daemon)
+        busiest = max(busiest, *(seen.cpu for seen in daemon + found["journal"]))
+        if connections == max(size.connections):
+            ratios.append((alerts, _beside(found, "journal")))
+    for alerts, value in ratios:
+        words = f"Of the journal floor with 64 connections, alerts in a body {alerts}"
+        yield Figure(what=words, value=value, unit="x", digits=2, least=LEAST)
+    yield Figure(what="Answers other than 2xx, counted in no rate", value=unexpected, most=0)
+    yield f"The load's own process took {busiest:.0%} of one processor at most."
 
 
-def median(figures: Sequence[Figures], of: str) -> float:
-    """Give the median of one figure over the rounds."""
-    middle: float = statistics.median(getattr(one, of) for one in figures)
-    return middle
+def _cases(size: Size) -> list[tuple[int, int]]:
+    """Give connections, and alerts in a body."""
+    *few, most = size.connections
+    return [(connections, 1) for connections in few] + [(most, alerts) for alerts in size.bodies]
+
+
+def _measure(size: Size, connections: int, alerts: int) -> dict[str, list[Seen]]:
+    found: dict[str, list[Seen]] = {server: [] for server in SERVERS}
+    for server in in_turn(SERVERS, size.rounds):
+        with empty_folder() as folder, running(server, folder) as it:
+            found[server].append(load(it.port, connections, seconds=size.seconds, alerts=alerts, warm=WARM))
+    return found
+
+
+def _beside(found: dict[str, list[Seen]], floor: str) -> float:
+    return ratio((per_second(it) for it in found["daemon"]), (per_second(it) for it in found[floor]))
+
+
+def per_second(seen: Seen) -> float:
+    """Give the bodies answered 2xx a second."""
+    return seen.answered / seen.seconds
+
+
+def rate(found: Sequence[Seen]) -> float:
+    """Give the median rate."""
+    return statistics.median(per_second(seen) for seen in found)
+
+
+def takes(size: Size) -> float:
+    """Give about how many seconds it takes."""
+    return len(_cases(size)) * len(SERVERS) * size.rounds * (size.seconds + WARM + 1.3)
+
+
+SECTION = Section(about="answered after the commit", report=report, takes=takes)

@@ -5,6 +5,8 @@ python -m tests.bench.floor PORT journal    read the body, and answer after it i
                                             one writer thread takes everything that waits into one commit
 python -m tests.bench.floor PORT commit     both: decode, and answer after the commit
 python -m tests.bench.floor PORT group      decode, and upsert a row an alert in the same way
+python -m tests.bench.floor PORT pg         read the body, and answer after it is in PostgreSQL: a transaction a body,
+                                            over eight connections; --db is the database's URL
 
 All of them run on uvloop, the fastest loop that there is.
 """
@@ -19,12 +21,14 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import msgspec
+import psycopg
 import uvloop
 from aiohttp import web
 
 PATH = "/api/v1/alertmanager"
 _MOST = 256
 """Bodies in one commit."""
+_CONNECTIONS = 8
 
 
 class Alert(msgspec.Struct):
@@ -50,6 +54,7 @@ decode = msgspec.json.Decoder(Body).decode
 Keep = Callable[[bytes], Awaitable[None]]
 
 
+PG = "INSERT INTO journal(body) VALUES(%b)"
 JOURNAL = "INSERT INTO journal(body) VALUES(?)"
 GROUP = "INSERT INTO alert VALUES(?, ?, ?) ON CONFLICT(fingerprint) DO UPDATE SET body = excluded.body, seen = seen + 1"
 
@@ -90,6 +95,28 @@ class Journal:
             self._loop.call_soon_threadsafe(_answer, [future for _, future in batch])
 
 
+class Pool:
+    """Connections to PostgreSQL, each with one body on its way."""
+
+    def __init__(self) -> None:
+        self._idle: asyncio.LifoQueue[psycopg.AsyncConnection] = asyncio.LifoQueue()
+
+    async def open(self, url: str) -> None:
+        """Connect."""
+        for _ in range(_CONNECTIONS):
+            conn = await psycopg.AsyncConnection.connect(url, autocommit=True, prepare_threshold=0)
+            await conn.execute("CREATE TABLE IF NOT EXISTS journal(id bigserial PRIMARY KEY, body bytea NOT NULL)")
+            self._idle.put_nowait(conn)
+
+    async def keep(self, body: bytes) -> None:
+        """Return when the body is committed."""
+        conn = await self._idle.get()
+        try:
+            await conn.execute(PG, (body,), binary=True)
+        finally:
+            self._idle.put_nowait(conn)
+
+
 def _answer(futures: list[asyncio.Future[None]]) -> None:
     for future in futures:
         if not future.done():
@@ -119,9 +146,21 @@ def application(keep: Keep, *, parse: bool) -> web.Application:
     return app
 
 
+async def _keeper(mode: str, db: str) -> Keep:
+    match mode:
+        case "parse":
+            return _forget
+        case "pg":
+            pool = Pool()
+            await pool.open(db)
+            return pool.keep
+        case _:
+            return Journal(db, by_alert=mode == "group").keep
+
+
 async def serve(port: int, mode: str, db: str) -> None:
     """Answer until the process is ended."""
-    keep = _forget if mode == "parse" else Journal(db, by_alert=mode == "group").keep
+    keep = await _keeper(mode, db)
     runner = web.AppRunner(application(keep, parse=mode in ("parse", "commit")), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
@@ -132,7 +171,7 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
-    parser.add_argument("mode", choices=["parse", "journal", "commit", "group"])
+    parser.add_argument("mode", choices=["parse", "journal", "commit", "group", "pg"])
     parser.add_argument("--db", default="floor.db")
     asked = parser.parse_args()
     uvloop.run(serve(asked.port, asked.mode, asked.db))

@@ -62,9 +62,11 @@ def test_what_a_missing_program_would_have_shown_is_listed(tmp_path: Path) -> No
     assert "nobody_asked_for" not in done.stdout
 
 
-def test_a_run_that_must_show_everything_fails_for_want_of_a_program(tmp_path: Path) -> None:
-    done = run(tmp_path, LACKING, require_all=True)
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_that_must_show_everything_fails_for_want_of_a_program(tmp_path: Path, workers: str) -> None:
+    done = run(tmp_path, LACKING, "--numprocesses", workers, require_all=True)
     assert done.returncode == 1
+    assert done.stdout.count("A page arrives\n") == 1
     assert "INCIDENTD_REQUIRE_ALL=1: that fails the run." in done.stdout
 
 

@@ -6,13 +6,14 @@ import pytest
 from incidentd.settings import Settings
 from tests.conftest import ENGINES
 from tests.engine.world import Making, World, make_world
+from tests.stores import sqlite_url
 
 
 @pytest.fixture(params=ENGINES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give a store of each engine; what is left out where PostgreSQL is not installed is said at the end."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/incidentd.db"
+        return sqlite_url(tmp_path / "incidentd.db")
     url: str = request.getfixturevalue("postgres_store")
     return url
 

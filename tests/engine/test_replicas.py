@@ -25,7 +25,7 @@ from tests.engine.test_automation import settings as with_playbook
 from tests.engine.test_holds_and_incidents import SETTINGS
 from tests.engine.world import START, World, make_world, minutes
 
-pytestmark = pytest.mark.needs("postgres")
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.slow]
 
 Pair = Callable[[Settings], Awaitable[tuple[World, World]]]
 

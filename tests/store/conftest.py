@@ -8,6 +8,7 @@ import pytest
 from incidentd.metrics import Metrics
 from incidentd.store import Store, open_store
 from tests.conftest import ENGINES
+from tests.stores import sqlite_url
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ class Opened:
 
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> Opened:
-    return Opened(f"sqlite:///{tmp_path}/incidentd.db")
+    return Opened(sqlite_url(tmp_path / "incidentd.db"))
 
 
 @pytest.fixture

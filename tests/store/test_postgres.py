@@ -1,12 +1,14 @@
 """PostgreSQL's own: races, connections that are lost or hang, and the time that replicas agree on."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -285,6 +287,83 @@ async def test_a_database_that_hangs_is_unavailable_within_the_deadline_and_heal
     await until_it_works(lambda: store.append("prod", b"{}"))
     assert await store.read(bodies) >= 9
     await store.close()
+
+
+async def make_read_only(store: Store) -> None:
+    """Leave each of the writers' connections as a failover may: alive, on a server where nobody may write."""
+    all_at_once = threading.Barrier(engine.WRITERS)
+
+    def demote(tx: Tx) -> None:
+        tx.conn.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+        all_at_once.wait(5)
+
+    await asyncio.gather(*(store.write(demote) for _ in range(engine.WRITERS)))
+
+
+async def test_f17_connections_on_which_nobody_may_write_any_more_are_replaced_without_anybody_noticing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.read(bodies)
+    await make_read_only(store)
+
+    await asyncio.gather(*(store.append("prod", b"{}") for _ in range(8)), *(store.write(use_link, n) for n in "abcd"))
+    assert await store.read(bodies) == 8
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("attributes", ["read-write", "any"])
+async def test_f17_a_database_that_nobody_may_write_to_is_said_once_and_heals(
+    on_postgres: Opened, caplog: pytest.LogCaptureFixture, attributes: str
+) -> None:
+    store = await Opened(f"{on_postgres.url}?target_session_attrs={attributes}").open()
+    await store.append("prod", b"{}")
+    await make_read_only(store)
+    let_write(on_postgres.url, allowed=False)
+
+    results: list[BaseException | None] = []
+    for _ in range(20):
+        writing = [store.append("prod", b"{}") for _ in range(8)]
+        results += await asyncio.gather(*writing, return_exceptions=True)
+        await asyncio.sleep(0.05)
+    assert {type(result) for result in results} == {StoreUnavailable}
+    assert "read-only" in str(results[-1])
+    assert 1 <= len(warnings(caplog)) <= 2
+    assert warnings(caplog)[0].startswith("the database cannot be used: ")
+
+    let_write(on_postgres.url, allowed=True)
+    await until_it_works(lambda: store.append("prod", b"{}"))
+    assert await store.read(bodies) == 2
+    await store.close()
+
+
+def let_write(url: str, *, allowed: bool) -> None:
+    """Have the sessions that begin from here write to this database, or not."""
+    with psycopg.connect(url, options="-c default_transaction_read_only=off", autocommit=True) as conn:
+        name = url.rpartition("/")[2]
+        conn.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {not allowed}'.encode())
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.slow
+async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_was_answered(server: Server) -> None:
+    standby = server.standby()
+    name = server.database().rpartition("/")[2]
+    both = f"postgresql://incidentd@/{name}?host=127.0.0.1:{server.port}&host=127.0.0.1:{standby.port}"
+    store = await Opened(both).open()
+    await asyncio.gather(*(store.append("prod", b"{}") for _ in range(8)))
+    await store.read(bodies)
+
+    server.fence()
+    standby.promote()
+    await until_it_works(lambda: store.append("prod", b"{}"), 30)
+    found = await store.read(bodies)
+    await store.close()
+    await asyncio.to_thread(standby.remove)
+
+    assert found == 9
 
 
 # -- what it refuses to open -----------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 # Classes that nobody read before, again and again: in a process of its own, which a crash ends.
 MANY_FIRST_TIMES = """
 import dataclasses, datetime, sys, threading
@@ -28,6 +30,7 @@ print("read")
 """
 
 
+@pytest.mark.slow
 def test_threads_that_read_a_noun_for_the_first_time_at_once_do_not_crash() -> None:
     done = subprocess.run([sys.executable, "-c", MANY_FIRST_TIMES], capture_output=True, text=True, check=False)
 

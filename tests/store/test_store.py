@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Select, event, func, select, text
 
 from incidentd.errors import StoreUnavailable
-from incidentd.store import Store, Tx, jobs, migrate, postgres, sqlite, subjects
+from incidentd.store import Store, Tx, jobs, migrate, postgres, sqlite, subjects, writer
 from incidentd.store import inbox as store_inbox
 from incidentd.store.tables import inbox, link_use, metadata
 from incidentd.store.things import use_link
@@ -89,6 +90,39 @@ async def test_a_locked_database_is_unavailable_and_heals_by_itself(on_sqlite: O
 
     await store.append("prod", b"{}")
     assert await store.read(bodies) == 1
+
+
+async def test_a_body_that_comes_while_others_wait_too_long_is_refused_at_once(
+    in_file: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LATE", 0.0)
+    released = threading.Event()
+    busy = asyncio.create_task(in_file.write(lambda tx: released.wait() or None))
+    waiting = asyncio.create_task(in_file.append("prod", b"{}"))
+    await asyncio.sleep(0)
+
+    with pytest.raises(StoreUnavailable, match="did not take a delivery for"):
+        await in_file.append("prod", b"{}")
+    released.set()
+    await asyncio.gather(busy, waiting)
+    assert await in_file.read(bodies) == 1
+
+
+async def test_units_leave_the_database_to_bodies_that_wait_and_go_on_in_their_order(
+    in_file: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "TURN", 0.0)
+    released = threading.Event()
+    seen: list[int] = []
+    first = asyncio.create_task(in_file.write(lambda tx: released.wait() or None))
+    await asyncio.sleep(0)
+    units = [asyncio.create_task(in_file.write(lambda tx: seen.append(bodies(tx)))) for _ in range(3)]
+    body = asyncio.create_task(in_file.append("prod", b"{}"))
+    await asyncio.sleep(0)
+    released.set()
+    await asyncio.gather(first, *units, body)
+
+    assert seen == [1, 1, 1]
 
 
 async def test_one_process_owns_the_file(on_sqlite: Opened, in_file: Store) -> None:

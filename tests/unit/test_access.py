@@ -13,6 +13,7 @@ from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.metrics import Metrics
 from incidentd.store import Store, access, chain, open_store
 from incidentd.timeline import SYSTEM, Actor, first_broken
+from tests.stores import sqlite_url
 
 NOW = datetime(2026, 11, 24, 14, 7, tzinfo=UTC)
 ANA = Actor(name="ana", via="cli")
@@ -29,7 +30,7 @@ BRINGS = {
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_store(f"sqlite:///{tmp_path}/test.db", lambda: NOW, Metrics())
+    opened = await open_store(sqlite_url(tmp_path / "test.db"), lambda: NOW, Metrics())
     yield opened
     await opened.close()
 

@@ -174,3 +174,50 @@ def test_control_characters_are_replaced_and_a_too_long_value_is_cut_with_a_mark
 
     assert group.alerts[0].labels["alertname"] == "A\N{REPLACEMENT CHARACTER}B\N{REPLACEMENT CHARACTER}[31m"
     assert len(group.alerts[0].labels["long"]) == 65_537
+
+
+ODD = st.sampled_from(
+    ["a", "", 'b"c', "d\\", '\\"', "é", "e\nf", "\x07", "firing", "2026-11-24T14:07:00Z", "x" * 70_000]
+)
+PAIRS = st.lists(st.tuples(ODD, ODD), max_size=4)
+FIELDS = st.lists(
+    st.tuples(
+        st.sampled_from(["status", "labels", "annotations", "startsAt", "generatorURL", "fingerprint", "values"]),
+        st.one_of(ODD, PAIRS, st.none(), st.just({"a": "b"}), st.integers()),
+    ),
+    max_size=6,
+)
+
+
+def as_json(value: object) -> str:
+    if isinstance(value, list):
+        return "{" + ",".join(f"{json.dumps(name)}:{as_json(it)}" for name, it in value) + "}"
+    return json.dumps(value)
+
+
+@given(fields=FIELDS)
+def test_the_quick_way_of_reading_an_alert_gives_what_the_thorough_one_gives(fields: list[tuple[str, object]]) -> None:
+    body = f'{{"alerts":[{as_json([("status", "firing"), ("labels", [("alertname", "A")]), *fields])}]}}'.encode()
+    quick = parse_group(body)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("incidentd.alerts._is_all", lambda raw, strings: False)
+        patched.setattr("incidentd.alerts._is_clean", lambda value: False)
+        assert parse_group(body) == quick
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        '{"status":"firing","labels":{"alertname":"A","alertname":"B"}}',
+        '{"status":"firing","labels":{"alertname":"A"},"labels":{"alertname":"B"}}',
+        '{"status":"firing","status":"resolved","labels":{"alertname":"A"}}',
+        '{"status":"firing","labels":{"alertname":"A","x":"\\"","x":"\\\\"}}',
+        '{"status":"firing","labels":{"alertname":"A"},"extra":1,"extra":2}',
+    ],
+)
+def test_an_alert_in_which_a_key_stands_twice_is_rejected_alone(alert: str) -> None:
+    group = parse_group(f'{{"alerts":[{alert},{{"status":"firing","labels":{{"alertname":"C"}}}}]}}'.encode())
+
+    assert [rejected.reason.endswith("stands twice in one object") for rejected in group.rejected] == [True]
+    assert len(group.alerts) == 1

@@ -10,6 +10,7 @@ import pytest
 from incidentd.metrics import Metrics
 from incidentd.store import open_store
 from incidentd.web import make_app
+from tests.stores import sqlite_url
 from tests.web.asking import Ask, asking, served
 from tests.web.small_house import NOW, SmallHouse
 
@@ -17,7 +18,7 @@ from tests.web.small_house import NOW, SmallHouse
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[SmallHouse]:
     metrics = Metrics()
-    store = await open_store(f"sqlite:///{tmp_path}/test.db", lambda: NOW, metrics)
+    store = await open_store(sqlite_url(tmp_path / "test.db"), lambda: NOW, metrics)
     yield SmallHouse(store=store, metrics=metrics)
     await store.close()
 

@@ -30,6 +30,7 @@ class SmallHouse:
     settings: Settings = field(default_factory=Settings)
     link_keys: Mapping[str, bytes] = field(default_factory=lambda: {links.kid_of(KEY): KEY})
     why: str = ""
+    overload: str = ""
     at: datetime = NOW
     reloads: int = 0
     trouble: Exception | None = None
@@ -39,6 +40,9 @@ class SmallHouse:
 
     def not_ready(self) -> str:
         return self.why
+
+    def overloaded(self) -> str:
+        return self.overload
 
     async def reload(self) -> None:
         self.reloads += 1

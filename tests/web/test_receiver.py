@@ -129,6 +129,14 @@ async def test_a_house_that_is_not_ready_asks_to_come_again(house: SmallHouse, a
     assert why in answer.error
 
 
+async def test_an_overloaded_house_takes_no_more_and_is_ready_all_the_same(house: SmallHouse, ask: Ask) -> None:
+    house.overload = "the oldest delivery waits for 12s to be looked at"
+    answer = await ask("POST", HOOK, data=body("Up"))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert house.overload in answer.error
+    assert (await ask("GET", "/-/ready")).status == 200
+
+
 async def test_a_store_that_cannot_write_is_our_trouble_and_not_the_senders(
     house: SmallHouse, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,7 @@ def settle(tx: Tx, settings: Settings, bundle: Bundle) -> str:
     Whatever another replica decided first, or whatever changed meanwhile, is left alone.
     """
     locks.key(tx, bundle.source, bundle.decision.correlation_key)
-    mine = inbox.claim_changes(tx, bundle.alerts)
+    mine = inbox.claim_changes(tx, bundle.source, bundle.alerts)
     mine = _not_to_be_asked_first(tx, settings, bundle.source, watchdog.undoubted(tx, settings, bundle.source, mine))
     if not mine:
         return ""
@@ -104,10 +104,10 @@ def _not_to_be_asked_first(
 
 def _keep(tx: Tx, bundle: Bundle, mine: Sequence[Changed], subject: str) -> None:
     decision = bundle.decision
-    for it in mine:
-        inbox.note_decision(
-            tx, it, decision=decision.decide.value, rule=decision.rule, reason=decision.reason, subject=subject
-        )
+    inbox.note_decision(
+        tx, bundle.source, [it.fingerprint for it in mine], decision=decision.decide.value, rule=decision.rule,
+        reason=decision.reason, subject=subject,
+    )  # fmt: skip
 
 
 def _count(tx: Tx, decision: Decision) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from incidentd.durations import about
 from incidentd.engine import decide, reconcile, timers
 from incidentd.engine.act import Actors, Doors
 from incidentd.errors import IncidentdError, StoreUnavailable
@@ -22,7 +23,10 @@ log = logging.getLogger(__name__)
 POLL = 1.0
 """Seconds after which a queue is looked at even when nothing woke it: waking is a kindness, looking is the truth."""
 AFTER_TROUBLE = 1.0
-DECIDE = 500
+OLDEST = timedelta(seconds=10)
+"""How long a body may wait to be unpacked before no more are taken. Alertmanager's patience with a receiver is ten
+seconds or more, and what it is told to send again is not lost; what nobody decides about in time might as well be."""
+DECIDE = 200
 TIMERS = 64
 CONCURRENCY = {jobs.NOTIFY: 20, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64, jobs.SAMPLE: 16}
 LEASE = {
@@ -44,6 +48,8 @@ class Engine:
         self._now = now
         self._me = me
         self._actors = Actors(store, settings=settings, doors=doors, metrics=metrics, now=now)
+        self._waits_since: datetime | None = None
+        self._started_at = now()
         self._begun_with: Settings | None = None
         self._begun = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -60,11 +66,22 @@ class Engine:
         self._begun.set()
         return True
 
+    def overloaded(self) -> str:
+        """Say why no more bodies should be taken: those that wait are too old. '' when they are not.
+
+        What a start finds waiting counts from the start on.
+        """
+        if self._waits_since is None:
+            return ""
+        waits = self._now() - max(self._waits_since, self._started_at)
+        return f"the oldest delivery waits for {about(waits)} to be looked at" if waits > OLDEST else ""
+
     # -- the four steps ----------------------------------------------------------------------------------------------
 
     async def unpack(self) -> bool:
         """Bring the known state up to date with the oldest bodies of the inbox."""
         deliveries = await self._store.read(inbox.next_deliveries)
+        self._waits_since = deliveries[0].at if deliveries else None
         if not deliveries:
             return False
         return await self._store.write_bulk(_unpacked, self._settings(), deliveries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,8 +15,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from incidentd.metrics import Metrics
 
 T = TypeVar("T")
-_AT_ONCE = 500
-"""Rows of one statement: a deadline is for one, and even a slow database does so many in a fraction of it."""
 _first_time = threading.Lock()
 _read_before: set[type] = set()
 
@@ -63,6 +61,14 @@ def dump(value: object) -> Any:
     return msgspec.to_builtins(value)
 
 
+def _to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+HOW_JSON: Mapping[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
+"""What an engine is made with, so that JSON columns cost little."""
+
+
 def load(body: Any, kind: type[T]) -> T:
     """Read a noun back from a JSON column; fields that it lacks take their defaults."""
     if kind in _read_before:
@@ -91,12 +97,6 @@ class Read:
     def of(self, tx: Tx) -> Select[Any]:
         """Give the query for this transaction."""
         return self._locking if tx.writes else self._plain
-
-
-def many(tx: Tx, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Execute a statement for each of these rows, which may be none; a part at a time, so that none takes long."""
-    for start in range(0, len(rows), _AT_ONCE):
-        tx.conn.execute(statement, rows[start : start + _AT_ONCE])
 
 
 def new_id(tx: Tx, table: Table, row: Mapping[str, Any]) -> int:

@@ -14,13 +14,15 @@ from incidentd.alerts import DECIDABLE, Alert, AlertGroup, AlertStatus, Change, 
 from incidentd.errors import BodyRefused
 from incidentd.metrics import Metrics
 from incidentd.store import locks
-from incidentd.store.base import Tx, both, many
+from incidentd.store.base import Tx, both
+from incidentd.store.bulk import AT_ONCE, many
 from incidentd.store.tables import alert, alert_event, alert_group, group_member, inbox, quarantine
 
 T = TypeVar("T")
 
-BODIES = 200
-BYTES = 4 * 1024 * 1024
+BODIES = 64
+ALERTS = 100
+"""In a batch of bodies, so that its transaction takes about ten milliseconds: receipts wait for no longer than that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +39,20 @@ class Delivery:
 
 _NEW = select(inbox.c.id, inbox.c.source, inbox.c.at, inbox.c.body).where(inbox.c.done.is_(False))
 # a few at a time, since what exceeds a batch is not to be fetched
-_NEXT = _NEW.order_by(inbox.c.id).limit(bindparam("most")).execution_options(stream_results=True, max_row_buffer=100)
-_DONE = update(inbox).where(inbox.c.id == bindparam("b_id")).values(done=True)
+_NEXT = _NEW.order_by(inbox.c.id).limit(bindparam("most")).execution_options(stream_results=True, max_row_buffer=16)
+_DONE = (
+    update(inbox)
+    .where(inbox.c.id.in_(bindparam("deliveries", expanding=True)), inbox.c.done.is_(False))
+    .values(done=True)
+)
+_EVENT = alert_event.insert()
+_QUARANTINE = quarantine.insert()
 _STILL_NEW = select(inbox.c.id).where(inbox.c.id.in_(bindparam("deliveries", expanding=True)), inbox.c.done.is_(False))
+_THESE = (alert.c.source == bindparam("of_source"), alert.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
 # locked, where others write too, and in one order everywhere, so that nobody waits for another in a circle
 _KNOWN = (
     select(alert.c.fingerprint, alert.c.status, alert.c.starts_at, alert.c.ends_at, alert.c.version)
-    .where(alert.c.source == bindparam("of_source"))
-    .where(alert.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
+    .where(*_THESE)
     .order_by(alert.c.fingerprint)
     .with_for_update()
 )
@@ -87,12 +95,12 @@ _IN_GROUP = both(
 def next_deliveries(tx: Tx) -> list[Delivery]:
     """Read the oldest bodies that were not unpacked yet, a batch's worth of them."""
     deliveries: list[Delivery] = []
-    size = 0
+    alerts = 0
     for row in tx.conn.execute(_NEXT, {"most": BODIES}):
-        size += len(row.body)
-        if deliveries and size > BYTES:
-            break
         deliveries.append(_read(row))
+        alerts += 0 if (group := deliveries[-1].group) is None else len(group.alerts)
+        if alerts >= ALERTS:
+            break
     return deliveries
 
 
@@ -179,7 +187,7 @@ def unpack(tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[s
     _store_alerts(tx, batch)
     _store_groups(tx, deliveries)
     _store_rejected(tx, deliveries)
-    many(tx, _DONE, [{"b_id": delivery.id} for delivery in deliveries])
+    tx.conn.execute(_DONE, {"deliveries": [delivery.id for delivery in deliveries]})
     _count(tx, batch, deliveries, severity)
     undecided = sum(bool(row["undecided"]) for row in batch.changed.values())
     if undecided:
@@ -198,7 +206,7 @@ def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
         if delivery.group is not None:
             wanted.setdefault(delivery.source, set()).update(it.fingerprint for it in delivery.group.alerts)
     for source, fingerprints in sorted(wanted.items()):
-        for part in _parts(sorted(fingerprints), 500):
+        for part in _parts(sorted(fingerprints), AT_ONCE):
             for row in tx.conn.execute(_KNOWN, {"of_source": source, "fingerprints": part}):
                 key = (source, row.fingerprint)
                 batch.versions[key] = row.version
@@ -208,7 +216,7 @@ def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
 def _store_alerts(tx: Tx, batch: _Batch) -> None:
     many(tx, _PUT[tx.conn.dialect.name], list(batch.changed.values()))
     many(tx, _SEEN, list(batch.seen.values()))
-    many(tx, alert_event.insert(), batch.events)
+    many(tx, _EVENT, batch.events)
 
 
 def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
@@ -233,7 +241,7 @@ def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
 def _group_ids(tx: Tx, digests: list[str]) -> dict[tuple[str, str, str], int]:
     return {
         (row.source, row.receiver, row.group_key_hash): row.id
-        for part in _parts(digests, 500)
+        for part in _parts(digests, AT_ONCE)
         for row in tx.conn.execute(_GROUP_IDS, {"digests": part})
     }
 
@@ -241,7 +249,7 @@ def _group_ids(tx: Tx, digests: list[str]) -> dict[tuple[str, str, str], int]:
 def _store_members(tx: Tx, groups: Mapping[int, AlertGroup]) -> None:
     """Note who is in each group, and who is no longer; a group that is as it was costs nothing."""
     before: dict[int, dict[str, bool]] = {group_id: {} for group_id in groups}
-    for part in _parts(sorted(groups), 500):
+    for part in _parts(sorted(groups), AT_ONCE):
         for row in tx.conn.execute(_MEMBERS, {"groups": part}):
             before[row.group_id][row.fingerprint] = row.present
     changed = []
@@ -268,7 +276,7 @@ def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
         if d.group is None
     ]
     if rows:
-        many(tx, quarantine.insert(), rows)
+        many(tx, _QUARANTINE, rows)
         tx.count(lambda m: m.quarantined_alerts_total.inc(len(rows)))
 
 
@@ -293,17 +301,17 @@ def _parts(items: list[T], size: int) -> Iterable[list[T]]:
 # -- what the engine takes next --------------------------------------------------------------------------------------
 
 _UNDECIDED = select(alert).where(alert.c.undecided.is_(True)).order_by(alert.c.changed_at).limit(bindparam("most"))
-_CLAIM = (
-    update(alert)
-    .where(
-        alert.c.source == bindparam("b_source"), alert.c.fingerprint == bindparam("b_fingerprint"),
-        alert.c.version == bindparam("b_version"), alert.c.undecided.is_(True),
-    )
-    .values(undecided=False)
-)  # fmt: skip
+# locked, where others write too, and in one order everywhere, so that nobody waits for another in a circle
+_STILL_UNDECIDED = (
+    select(alert.c.fingerprint, alert.c.version)
+    .where(*_THESE, alert.c.undecided.is_(True))
+    .order_by(alert.c.fingerprint)
+    .with_for_update()
+)
+_TAKEN = update(alert).where(*_THESE).values(undecided=False)
 _NOTE = (
     update(alert)
-    .where(alert.c.source == bindparam("b_source"), alert.c.fingerprint == bindparam("b_fingerprint"))
+    .where(*_THESE)
     .values(
         decision=bindparam("b_decision"), rule=bindparam("b_rule"), reason=bindparam("b_reason"),
         subject=bindparam("b_subject"),
@@ -344,27 +352,28 @@ def undecided(tx: Tx, most: int) -> list[Changed]:
     ]  # fmt: skip
 
 
-def claim_changes(tx: Tx, its: Sequence[Changed]) -> list[Changed]:
-    """Take changes for this transaction; left out are those for which another replica, or a newer change, was faster.
+def claim_changes(tx: Tx, source: str, its: Sequence[Changed]) -> list[Changed]:
+    """Take changes of a source for this transaction.
 
-    They are taken in one order everywhere, so that nobody waits for another in a circle, and given in their own.
+    Left out are those for which another replica, or a newer change, was faster.
     """
-    mine = {it.fingerprint for it in sorted(its, key=lambda it: it.fingerprint) if _claim_change(tx, it)}
+    mine: set[str] = set()
+    versions = {it.fingerprint: it.version for it in its}
+    for part in _parts(sorted(versions), AT_ONCE):
+        found = tx.conn.execute(_STILL_UNDECIDED, {"of_source": source, "fingerprints": part}).all()
+        mine.update(row.fingerprint for row in found if row.version == versions[row.fingerprint])
+    for part in _parts(sorted(mine), AT_ONCE):
+        tx.conn.execute(_TAKEN, {"of_source": source, "fingerprints": part})
     return [it for it in its if it.fingerprint in mine]
 
 
-def _claim_change(tx: Tx, it: Changed) -> bool:
-    key = {"b_source": it.source, "b_fingerprint": it.fingerprint, "b_version": it.version}
-    return tx.conn.execute(_CLAIM, key).rowcount == 1
-
-
-def note_decision(tx: Tx, it: Changed, *, decision: str, rule: str, reason: str, subject: str) -> None:
-    """Keep with the alert what was decided about it, and why."""
-    row = {
-        "b_source": it.source, "b_fingerprint": it.fingerprint, "b_decision": decision, "b_rule": rule,
-        "b_reason": reason, "b_subject": subject,
-    }  # fmt: skip
-    tx.conn.execute(_NOTE, row)
+def note_decision(
+    tx: Tx, source: str, fingerprints: Sequence[str], *, decision: str, rule: str, reason: str, subject: str
+) -> None:
+    """Keep with these alerts what was decided about them, and why."""
+    row = {"of_source": source, "b_decision": decision, "b_rule": rule, "b_reason": reason, "b_subject": subject}
+    for part in _parts(sorted(fingerprints), AT_ONCE):
+        tx.conn.execute(_NOTE, {**row, "fingerprints": part})
 
 
 def alerts_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Any]:

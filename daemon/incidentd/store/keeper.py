@@ -42,24 +42,31 @@ _WORTH_SAYING = timedelta(seconds=1)
 
 
 class Gate:
-    """Whether the database can be reached, as far as anybody knows; '' says that it can."""
+    """Whether the database can be used, as far as anybody knows: reached, and written to; '' says that it can."""
 
     def __init__(self) -> None:
         self.why = ""
+        self.era = 0
+        """Grows when another server is to be looked for: connections of an era before are given up, readers' too."""
         self.doubt: Callable[[], None] = lambda: None
         """Have the keeper look whether the database is there."""
 
     def shut(self, why: str) -> None:
-        """Say that the database cannot be reached."""
+        """Say that the database cannot be used."""
         if not self.why:
-            log.warning("the database cannot be reached: %s", why)
-        self.why = f"the database cannot be reached: {why}"
+            log.warning("the database cannot be used: %s", why)
+        self.why = f"the database cannot be used: {why}"
         self.doubt()
+
+    def next_era(self, after: int) -> None:
+        """Begin another era after this one, unless somebody did."""
+        if self.era == after:
+            self.era += 1
 
     def open(self) -> None:
         """Say that it can."""
         if self.why:
-            log.info("the database can be reached again")
+            log.info("the database can be used again")
         self.why = ""
 
 
@@ -179,10 +186,10 @@ class Keeper(threading.Thread):
             self._run(replicas.beat, self._me, self._version)
             if may_judge:
                 self._run(replicas.take_over, self._me)
+        else:
+            self._run(replicas.want_to_write)
         if self._adjust is not None:
             self._run(follow, self._clock, self._adjust)
-        elif not self._me:
-            self._run(replicas.time_of_database)
 
     def _run(self, unit: Callable[..., object], *args: object) -> None:
         with self._session.transaction() as conn:

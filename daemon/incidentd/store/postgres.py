@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -28,10 +29,12 @@ from incidentd.errors import StoreUnavailable
 from incidentd.metrics import Metrics
 from incidentd.redaction import Secret
 from incidentd.store import keeper, migrate, replicas
-from incidentd.store.base import After, Tx
+from incidentd.store.base import HOW_JSON, After, Tx
 from incidentd.store.keeper import Gate, Keeper
 from incidentd.store.session import Session, told
 from incidentd.store.threaded import ThreadedStore
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of, it raises as well
 
 WRITERS = 4
 OLDEST = 150000
@@ -54,6 +57,7 @@ RERUNS = 8
 """So often a unit is run at most that others came in between of."""
 _RACES = frozenset({"40001", "40P01", "23505"})  # serialization failure, deadlock, unique violation
 _LOST = ("08", "57P", "25P03", "53")  # connection trouble, shutdown, thrown out while idle, out of something
+_READ_ONLY = "25006"  # another server is the primary now, or nobody may write
 _SESSION = (
     f"-c statement_timeout={STATEMENT}s -c lock_timeout={LOCK}s "
     f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION}s "
@@ -82,7 +86,9 @@ def make_engine(url: str, password: Secret | None, *, session: str = _SESSION, r
     arguments = {name: value for name, value in _CONNECTING.items() if name not in parsed.query}
     arguments["options"] = f"{session} {_text(parsed.query.get('options', ''))}".strip()
     reading: dict[str, Any] = {"execution_options": {"postgresql_readonly": True}, "isolation_level": "REPEATABLE READ"}
-    engine = create_engine(parsed, connect_args=arguments, poolclass=NullPool, **(reading if read_only else {}))
+    engine = create_engine(
+        parsed, connect_args=arguments, poolclass=NullPool, **HOW_JSON, **(reading if read_only else {})
+    )
     event.listen(engine, "before_cursor_execute", _statement_begins)
     event.listen(engine, "after_cursor_execute", _statement_ended)
     return engine
@@ -113,6 +119,8 @@ class PostgresSession(Session):
         self._now = now
         self._whole = whole  # a reader's time is limited as a whole, since it fetches between statements
         self._keeps = keeps  # the keeper's own connection is how one finds out that the database is there again
+        self._era = 0
+        self._is_new = False
         self._lock = threading.Lock()
         self._waits_since: float | None = None
         self._was_cut = False
@@ -149,12 +157,18 @@ class PostgresSession(Session):
     def _connected(self) -> Connection:
         if self._gate.why and not self._keeps:
             raise StoreUnavailable(self._gate.why)
+        if self._era != self._gate.era:
+            self.close()
+        self._is_new = self._conn is None
         if self._conn is None:
+            self._era = self._gate.era
             try:
                 conn = self._engine.connect()
             except DBAPIError as error:
                 self._gate.shut(told(error))
-                raise
+                if self._keeps:
+                    raise
+                raise StoreUnavailable(self._gate.why) from error  # said once, and not by everybody who waited
             conn.info["session"] = self
             self._conn = conn
             with conn.begin():
@@ -196,15 +210,25 @@ class PostgresSession(Session):
     def failed(self, error: Exception) -> None:
         """Take in that a transaction failed. A connection that was lost is forgotten, and another one is good."""
         state = _state(error)
+        demoted = state == _READ_ONLY and not self._whole  # what a reader asks for is read-only by itself
         self._lost = isinstance(error, DBAPIError) and (
-            error.connection_invalidated or not state or state.startswith(_LOST)
+            demoted or error.connection_invalidated or not state or state.startswith(_LOST)
         )
+        if demoted:
+            self._demoted()
         if self._lost:
             self.close()
             if self._was_cut:
                 self._gate.shut(f"no answer within {CUT:.0f} seconds")
             else:
                 self._gate.doubt()
+
+    def _demoted(self) -> None:
+        """Take in that the server lets nobody write: whoever is connected to it is to look for its successor."""
+        if self._is_new:
+            self._gate.shut("the server lets nobody write (read-only)")
+        else:
+            self._gate.next_era(self._era)
 
     def may_rerun(self, error: Exception, tries: int) -> bool:
         """Say whether to run it again: after a race, and once after a connection was lost before the commit began."""

@@ -32,6 +32,7 @@ _GONE = delete(replica).where(replica.c.id == bindparam("b_id"))
 _GONE_IF_SILENT = _GONE.where(replica.c.seen_at < bindparam("before"))
 _AGREE = both(lambda insert: insert(shared).on_conflict_do_nothing(index_elements=["name"]))
 _AGREED = select(shared.c.value).where(shared.c.name == bindparam("of"))
+_WANT = select(shared.c.name).limit(1).with_for_update(skip_locked=True)
 _TIME = select(cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger))
 
 
@@ -63,6 +64,11 @@ def agree(tx: Tx, name: str, proposal: str) -> str:
     """Give what replicas agreed on under this name: what the first of them proposed."""
     tx.conn.execute(_AGREE[tx.conn.dialect.name], {"name": name, "value": proposal})
     return str(tx.conn.execute(_AGREED, {"of": name}).scalar_one())
+
+
+def want_to_write(tx: Tx) -> None:
+    """Change nothing, and fail as whoever does change something fails where nobody may write."""
+    tx.conn.execute(_WANT)
 
 
 def time_of_database(tx: Tx) -> datetime:

@@ -25,12 +25,14 @@ from sqlalchemy.pool import NullPool
 from incidentd.errors import StoreUnavailable
 from incidentd.metrics import Metrics
 from incidentd.store import jobs, migrate, sound
+from incidentd.store.base import HOW_JSON
 from incidentd.store.session import Session
 from incidentd.store.threaded import ThreadedStore
 from incidentd.store.writer import BATCH
 
 VERSION = sqlite3.sqlite_version
-BUSY_TIMEOUT_MS = 2000
+BUSY_TIMEOUT_MS = 900
+"""Nobody else should ever lock the file; who waits for a receipt is told within a second that somebody does."""
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -69,14 +71,14 @@ def create_file(path: Path) -> None:
 
 def write_engine(path: Path) -> Engine:
     """Make the engine of the one write connection."""
-    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=False), poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=False), poolclass=NullPool, **HOW_JSON)
     event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
 
 def read_engine(path: Path) -> Engine:
     """Make the engine of the readers; what they open cannot write."""
-    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=True), poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=True), poolclass=NullPool, **HOW_JSON)
     event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN"))
     return engine
 

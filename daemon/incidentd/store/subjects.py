@@ -13,6 +13,7 @@ from incidentd.holds import OPEN, Hold
 from incidentd.incidents import ACTIVE, Incident
 from incidentd.store import locks
 from incidentd.store.base import Read, Tx, both, dump, load, new_id
+from incidentd.store.bulk import many
 from incidentd.store.tables import alert, hold, incident, member
 
 
@@ -214,8 +215,7 @@ def join(tx: Tx, subject: str, alerts: Iterable[tuple[str, str, bool]]) -> None:
         {"subject": subject, "source": s, "fingerprint": f, "firing": on, "open": True, "joined_at": tx.now}
         for s, f, on in alerts
     ]
-    if rows:
-        tx.conn.execute(_JOIN[tx.conn.dialect.name], rows)
+    many(tx, _JOIN[tx.conn.dialect.name], rows)
 
 
 def memberships(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Membership]:

@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 BATCH = 128
 APPENDS = 2000
 QUEUE = 4000
+LATE = 1.0
+"""Seconds that a body may wait for its commit before no more are taken: who comes then is told so at once."""
+TURN = 0.01
+"""Seconds after which units leave the database to bodies that wait for their receipt."""
 
 _APPEND = inbox.insert()
 
@@ -47,6 +51,7 @@ class Append:
 
     row: dict[str, Any]
     future: asyncio.Future[Any]
+    since: float
 
 
 @dataclass(slots=True)
@@ -103,9 +108,12 @@ class Waiting:
     def append(self, row: dict[str, Any]) -> asyncio.Future[Any]:
         """Queue a webhook body; the future is done once it is durable. Raises StoreUnavailable when too many wait."""
         future: asyncio.Future[Any] = self._loop.create_future()
+        now = self._loop.time()
         with self._ready:
             self._refuse_when_full(len(self._appends))
-            self._appends.append(Append(row, future))
+            if self._appends and now - self._appends[0].since > LATE:
+                raise StoreUnavailable(f"the store did not take a delivery for {now - self._appends[0].since:.1f} s")
+            self._appends.append(Append(row, future, now))
             self._ready.notify()
         return future
 
@@ -145,6 +153,15 @@ class Waiting:
                 work.bulk = self._in_bulk = bool(work.units)
         return work
 
+    def bodies_wait(self) -> bool:
+        """Say whether somebody waits for a receipt."""
+        return bool(self._appends)
+
+    def give_back(self, units: list[Unit]) -> None:
+        """Take back units that were not run, to be the next."""
+        with self._ready:
+            self._urgent.extendleft(reversed(units))
+
     def done(self, work: Work) -> None:
         """Let others append, or do bulk work, when that is what was done."""
         with self._ready:
@@ -181,11 +198,12 @@ class Writer(threading.Thread):
             if work.appends:
                 self._run_batch(work.appends, [])
             if work.units:
-                self._run_batch([], work.units)
+                self._waiting.give_back(self._run_batch([], work.units))
             self._waiting.done(work)
         self._session.close()
 
-    def _run_batch(self, appends: list[Append], units: list[Unit]) -> None:
+    def _run_batch(self, appends: list[Append], units: list[Unit]) -> list[Unit]:
+        """Run what a commit has room for; gives the units that were not run."""
         tries = 0
         while True:
             tries += 1
@@ -196,9 +214,9 @@ class Writer(threading.Thread):
                 if self._session.may_rerun(error, tries):
                     continue
                 self._fail(appends, units, error)
-            else:
-                self._answer(answers, after)
-            return
+                return []
+            self._answer(answers, after)
+            return units[len(answers) - len(appends) :]
 
     def _fail(self, appends: list[Append], units: list[Unit], error: Exception) -> None:
         """Run those who failed together each alone, so that only the culprit fails; tell one who was alone."""
@@ -219,7 +237,10 @@ class Writer(threading.Thread):
             if appends:
                 conn.execute(_APPEND, [append.row for append in appends])
                 tx.wake("unpack")
-            answers += [Answer(unit.future, unit.fn(tx, *unit.args)) for unit in units]
+            for unit in units:
+                answers.append(Answer(unit.future, unit.fn(tx, *unit.args)))
+                if self._waiting.bodies_wait() and self._loop.time() - began > TURN:
+                    break
         took = self._loop.time() - began
         tx.count(lambda m: m.store_operation_duration_seconds.labels(operation="commit").observe(took))
         if tries > 1:

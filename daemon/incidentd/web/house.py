@@ -45,6 +45,9 @@ class House(Protocol):
     def not_ready(self) -> str:
         """Say why nothing should be sent here now; '' when all is well."""
 
+    def overloaded(self) -> str:
+        """Say why no more deliveries can be taken for now, though all is well; '' when they can."""
+
     async def reload(self) -> None:
         """Read the operator's files anew. Raises ConfigError, and then the old set stays."""
 

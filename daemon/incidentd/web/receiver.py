@@ -48,6 +48,8 @@ async def receive(request: web.Request) -> web.Response:
     try:
         if why := house.not_ready():
             raise StoreUnavailable(f"not ready: {why}")
+        if why := house.overloaded():
+            raise StoreUnavailable(f"overloaded: {why}")
         body = await _read(request)
         # a large body is checked beside the loop, which must go on answering
         await asyncio.to_thread(check_body, body) if len(body) > _LARGE else check_body(body)

@@ -1,0 +1,113 @@
+"""The doors of a rehearsal: they keep what goes out, answer as they are told, and nothing leaves the process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from incidentd.actionitems import ActionItem
+from incidentd.errors import IncidentdError
+from incidentd.pages import Notification
+from incidentd.playbooks import Step, StepResult
+from incidentd.reconciliation import ApiAlert, Snapshot
+
+
+@dataclass
+class Post:
+    """Stands for the door to people: keeps what was sent, and fails as it is told."""
+
+    sent: list[Notification] = field(default_factory=list)
+    failures: dict[str, IncidentdError] = field(default_factory=dict)
+
+    async def send(self, n: Notification) -> None:
+        """Keep a message."""
+        if n.channel in self.failures:
+            raise self.failures[n.channel]
+        self.sent.append(n)
+
+    def to(self, channel: str) -> list[str]:
+        """Give the titles of what was sent to a channel."""
+        return [n.title for n in self.sent if n.channel == channel]
+
+
+@dataclass
+class Hands:
+    """Stands for the door of playbook steps: carries nothing out, and answers by the step's name."""
+
+    answers: dict[str, StepResult] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+
+    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str) -> StepResult:
+        """Say what came of a step: fine, unless told otherwise."""
+        self.done.append(step.name)
+        return self.answers.get(step.name, StepResult(ok=True, summary="fine"))
+
+
+@dataclass(frozen=True)
+class FiledAs:
+    """Where an action item is."""
+
+    key: str
+    url: str
+
+
+@dataclass
+class Backlog:
+    """Stands for the door to Jira."""
+
+    issues: dict[str, ActionItem] = field(default_factory=dict)
+    comments: list[str] = field(default_factory=list)
+    failure: IncidentdError | None = None
+
+    async def file(self, item: ActionItem, *, context: str, assignee: str, tried_before: bool) -> FiledAs:
+        """Keep an item, once."""
+        if self.failure is not None:
+            raise self.failure
+        self.issues.setdefault(item.uuid, item)
+        key = f"OPS-{list(self.issues).index(item.uuid) + 1}"
+        return FiledAs(key, f"http://jira/browse/{key}")
+
+    async def comment(self, jira_key: str, text: str, *, idem: str) -> None:
+        """Keep a comment."""
+        self.comments.append(text)
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+
+@dataclass
+class Peer:
+    """Stands for the door to Alertmanager: has what it is told, and fails as it is told."""
+
+    clock: list[datetime]
+    has: dict[str, ApiAlert] = field(default_factory=dict)
+    up_for: timedelta = timedelta(days=1)
+    receivers: frozenset[str] = frozenset()
+    hides_muting: bool = False
+    failure: IncidentdError | None = None
+    asked: int = 0
+
+    async def alerts(self) -> Snapshot:
+        """List the alerts."""
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return Snapshot(
+            asked_at=self.clock[0], alerts=dict(self.has), up_for=self.up_for, receivers=self.receivers,
+            hides_muting=self.hides_muting,
+        )  # fmt: skip
+
+    def knows(self, *alerts: dict[str, Any], muted_by: tuple[str, ...] = (), receiver: str = "incidentd") -> None:
+        """Have it list alerts, given as a body has them."""
+        for it in alerts:
+            self.has[it["fingerprint"]] = ApiAlert(
+                fingerprint=it["fingerprint"], labels=it["labels"], starts_at=datetime.fromisoformat(it["startsAt"]),
+                receivers=frozenset({receiver}), muted_by=muted_by,
+            )  # fmt: skip
+
+    def forgets(self, *alerts: dict[str, Any]) -> None:
+        """Have it list these alerts no more."""
+        for it in alerts:
+            self.has.pop(it["fingerprint"], None)
