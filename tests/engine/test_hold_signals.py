@@ -269,6 +269,20 @@ async def test_what_was_no_progress_stands_in_the_sentence_that_declares(world: 
     assert await figure(w, "ack") == 1
 
 
+async def test_repeats_are_counted_each_time_and_said_once(world: Making) -> None:
+    w = await world(SETTINGS)
+    lag = w.firing()
+    await w.send(lag)
+    for minute in (5, 10, 15):
+        await w.at(minute)
+        await w.send(lag)
+    await w.at(30)
+
+    assert await figure(w, "repeat") == 3
+    assert (await w.kinds("HOLD-1")).count("hold.repeated") == 1
+    assert "a repeat at 14:05:00 UTC is not progress." in (await w.story("HOLD-1"))[-1]
+
+
 # -- flapping, truncated groups, steps at work, clocks -----------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from incidentd.durations import about
-from incidentd.engine import decide, reconcile, timers
+from incidentd.engine import course, decide, reconcile, timers
 from incidentd.engine.act import Actors, Doors
 from incidentd.errors import IncidentdError, StoreUnavailable
 from incidentd.metrics import Metrics
@@ -248,6 +248,7 @@ def _unpacked(tx: Tx, settings: Settings, deliveries: Sequence[inbox.Delivery]) 
     new = inbox.take(tx, deliveries)
     if new is None:
         return False
-    inbox.unpack(tx, new, lambda labels: settings.labels.value("severity", labels))
+    repeats = inbox.unpack(tx, new, lambda labels: settings.labels.value("severity", labels))
+    course.repeated(tx, repeats)
     reconcile.received(tx, settings, new)
     return True

@@ -41,7 +41,7 @@ def repeated(hold: Hold, now: datetime) -> Turn:
     if hold.state is not HoldState.HOLDING or any("repeat" in words for words in hold.ignored):
         return Turn(hold)
     text = "Alertmanager tells the same again. A repeat is not progress; more of them are only counted."
-    return ignored(hold, text, signal="repeat", words=f"a repeat at {clock(now)}")
+    return ignored(hold, text, signal="repeat", words=f"a repeat at {clock(now)}", kind="hold.repeated")
 
 
 def note_progress(hold: Hold, *, by: str, text: str, now: datetime) -> Turn:

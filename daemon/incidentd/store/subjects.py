@@ -30,6 +30,7 @@ class Membership:
 # -- holds -----------------------------------------------------------------------------------------------------------
 
 _HOLD = Read(select(hold.c.body).where(hold.c.id == bindparam("b_id")))
+_PLAIN_HOLD = select(hold.c.body).where(hold.c.id == bindparam("b_id"), hold.c.state == "holding")
 _OPEN_HOLD = select(hold.c.body).where(
     hold.c.source == bindparam("of_source"), hold.c.correlation_key == bindparam("key"), hold.c.open.is_(True)
 )
@@ -234,6 +235,19 @@ def firing(tx: Tx, subject: str) -> int:
     """Count the alerts of a hold or incident that fire."""
     locks.subject(tx, subject)
     return int(tx.conn.execute(_FIRING, {"of": subject}).scalar_one())
+
+
+def holds_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Hold]:
+    """Read the open holds that these alerts are members of; nothing is locked by that."""
+    found: set[int] = set()
+    for first in range(0, len(fingerprints), _KEYS):
+        rows = tx.conn.execute(
+            _MEMBERSHIPS, {"of_source": source, "fingerprints": list(fingerprints[first : first + _KEYS])}
+        )
+        found |= {int(row.subject[5:]) for row in rows if row.subject.startswith("HOLD-") and row.firing}
+    return [
+        load(body, Hold) for body in (tx.conn.execute(_PLAIN_HOLD, {"b_id": one}).scalar() for one in found) if body
+    ]
 
 
 def firing_rules(tx: Tx, subject: str) -> list[str]:

@@ -110,7 +110,10 @@ def test_repeats_more_alerts_returns_and_small_improvements_are_no_progress() ->
     course = Course(10).at(3).do(holds.repeated).at(4).fires(11).at(5).fires(9).at(6).fires(9, refired=1).at(30)
 
     assert (course.ended, course.hold.outcome) == (30, Outcome.DECLARED_NO_PROGRESS)
-    assert course.signals() == ["repeat", "new_member", "alerts_down"]
+    assert course.signals() == ["new_member", "alerts_down"]
+    assert course.words("hold.repeated") == [
+        "Alertmanager tells the same again. A repeat is not progress; more of them are only counted."
+    ]
     assert course.signals("hold.refired") == ["refire"]
     assert (
         "1 more alert at 14:04:00 UTC, 2 alerts fewer at 14:05:00 UTC, a return at 14:06:00 UTC are not progress"

@@ -9,8 +9,10 @@ from incidentd.engine.course.held import (
 )
 from incidentd.engine.course.incident import declare, engaged, mitigated, quiet_passed, relapsed, resolve, tell
 from incidentd.engine.course.joining import joining, same_thing
+from incidentd.engine.course.repeats import REPEAT, repeated, say_repeated
 
 __all__ = [
-    "carry_out", "clocks_looked_at", "declare", "engaged", "joining", "members_changed", "mitigated", "open_hold",
-    "quiet_passed", "relapsed", "resolve", "same_thing", "tell", "time_came_for_hold",
+    "REPEAT", "carry_out", "clocks_looked_at", "declare", "engaged", "joining", "members_changed", "mitigated",
+    "open_hold", "quiet_passed", "relapsed", "repeated", "resolve", "same_thing", "say_repeated", "tell",
+    "time_came_for_hold",
 ]  # fmt: skip
