@@ -1,15 +1,18 @@
 """Tickets on their way to the backlog, and messages that do not get through."""
 
+import asyncio
 from dataclasses import replace
 
 from incidentd.actionitems import ItemState, JiraSettings
-from incidentd.engine import commands
+from incidentd.engine import commands, paging
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.matchers import parse_matcher
+from incidentd.pages import Notification
 from incidentd.redaction import Secret
+from incidentd.rehearsal.doors import Post
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Settings
-from incidentd.store import things
+from incidentd.store import Tx, jobs, things
 from incidentd.timeline import Actor
 from tests.engine.world import Making, policy, roster
 
@@ -132,3 +135,32 @@ async def test_an_incident_declared_by_hand_pages_and_is_commanded_by_who_declar
 
     assert incident.commander == "ana"
     assert len(w.post.to("ana/mail")) == 1
+
+
+async def test_a_channel_that_hangs_keeps_only_its_own_messages_waiting(world: Making) -> None:
+    w = await world(SETTINGS)
+    hangs = asyncio.Event()
+
+    class HalfDead(Post):
+        async def send(self, n: Notification) -> None:
+            if n.channel == "ben/mail":
+                await hangs.wait()
+            await super().send(n)
+
+    w.post = w.engine._actors._doors.notifier = HalfDead()
+
+    def tell(tx: Tx) -> None:
+        for number in range(300):
+            channel = "ana/mail" if number == 299 else "ben/mail"
+            paging.tell(
+                tx, subject="INC-1", channel=channel, purpose="update", title=f"{number}", body="", key=f"k{number}"
+            )
+
+    await w.store.write(tell)
+    while not w.post.to("ana/mail"):
+        await w.engine.act_one(jobs.NOTIFY)
+        await asyncio.sleep(0)
+    assert w.post.to("ben/mail") == []
+    hangs.set()
+    await w.engine.acted()
+    assert w.post.to("ben/mail") == ["0", "1"]

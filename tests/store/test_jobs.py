@@ -109,3 +109,26 @@ async def test_the_queues_do_not_see_each_other(store: Store) -> None:
 
     assert await claim(store) == []
     assert await store.read(jobs.next_due, jobs.JIRA) == NOW
+
+
+async def test_a_lane_gets_no_more_than_its_share_however_much_waits_before_the_others(store: Store) -> None:
+    def fill(tx: Tx) -> None:
+        for number in range(50):
+            lane = "quick" if number == 49 else "slow"
+            payload = {"channel": lane}
+            jobs.schedule(
+                tx, queue=jobs.NOTIFY, kind="page", subject="INC-1", ukey=f"{lane}{number:02d}", payload=payload,
+                due_at=NOW - timedelta(seconds=60 - number),
+            )  # fmt: skip
+
+    async def claim_in_lanes(busy: dict[str, int], most: int = 20) -> list[str]:
+        claimed = await store.write(
+            jobs.claim_in_lanes, jobs.NOTIFY, me="me", lease=LEASE, most=most, each=2, busy=busy
+        )
+        return [job.ukey for job in claimed]
+
+    await store.write(fill)
+    assert await claim_in_lanes({"slow": 1}) == ["slow00", "quick49"]
+    assert await claim_in_lanes({"slow": 2, "quick": 1}) == []
+    assert await store.read(jobs.next_due, jobs.NOTIFY, ["slow"]) == NOW + LEASE
+    assert await claim_in_lanes({}, most=1) == ["slow01"]

@@ -19,6 +19,7 @@ from incidentd.store import Store, Tx, jobs, migrate, postgres, sqlite, subjects
 from incidentd.store import inbox as store_inbox
 from incidentd.store.tables import inbox, link_use, metadata
 from incidentd.store.things import use_link
+from incidentd.store.views import counts
 from tests.conftest import ENGINES
 from tests.store.conftest import NOW, Opened
 
@@ -187,6 +188,7 @@ async def test_an_equal_schema_is_left_alone_at_start(opened: Opened, store: Sto
 
 VALUES: dict[str, Any] = {
     "most": 5, "of_source": "a", "key": "b", "fingerprints": ["c"], "in_queue": "timer", "at": NOW,
+    "full": ["ana/mail"],
 }  # fmt: skip
 
 
@@ -196,6 +198,8 @@ VALUES: dict[str, Any] = {
         ("ix_inbox_new", store_inbox._NEXT), ("ix_alert_undecided", store_inbox._UNDECIDED),
         ("uq_hold_open", subjects._OPEN_HOLD), ("uq_incident_open", subjects._OPEN_INCIDENT),
         ("ix_member_open", subjects._MEMBERSHIPS), ("ix_job_due", jobs._DUE), ("uq_job_live", jobs._LIVE_KEY),
+        ("ix_inbox_new", counts._INBOX), ("uq_hold_open", counts._HOLDS),
+        ("ix_job_due", jobs._DUE_IN_LANES),
     ],
 )  # fmt: skip
 async def test_what_is_asked_all_the_time_is_found_by_its_index(store: Store, index: str, query: Select[Any]) -> None:

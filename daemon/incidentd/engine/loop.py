@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from incidentd.durations import about
 from incidentd.engine import course, decide, reconcile, timers
@@ -28,11 +30,19 @@ OLDEST = timedelta(seconds=10)
 seconds or more, and what it is told to send again is not lost; what nobody decides about in time might as well be."""
 DECIDE = 200
 TIMERS = 64
-CONCURRENCY = {jobs.NOTIFY: 20, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64, jobs.SAMPLE: 16}
+CONCURRENCY = {jobs.NOTIFY: 64, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64, jobs.SAMPLE: 16}
+PER_CHANNEL = 2
+"""Messages that are under way to one channel: one is sent, and the next is ready."""
 LEASE = {
     jobs.NOTIFY: timedelta(seconds=30), jobs.JIRA: timedelta(seconds=60), jobs.PLAYBOOK: timedelta(seconds=60),
     jobs.RECONCILE: timedelta(seconds=30), jobs.SAMPLE: timedelta(seconds=30),
 }  # fmt: skip
+
+
+class _Claiming(TypedDict):
+    me: str
+    lease: timedelta
+    most: int
 
 
 class Engine:
@@ -55,6 +65,8 @@ class Engine:
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._acting: set[asyncio.Task[None]] = set()
+        self._lanes: Counter[str] = Counter()
+        """How many messages are under way to each channel."""
 
     async def begin(self) -> bool:
         """Set the clocks that the sources need: at start, and when a reload brought other sources."""
@@ -121,14 +133,29 @@ class Engine:
         room = CONCURRENCY[queue] - sum(task.get_name() == queue for task in self._acting)
         if room <= 0:
             return False
-        claimed = await self._store.write(jobs.claim, queue, me=self._me, lease=LEASE[queue], most=room)
+        claimed = await self._claim(queue, room)
         for job in claimed:
             task = asyncio.create_task(self._act(job), name=queue)
             self._acting.add(task)
             task.add_done_callback(self._acted)
         return bool(claimed)
 
+    async def _claim(self, queue: str, room: int) -> list[Job]:
+        how: _Claiming = {"me": self._me, "lease": LEASE[queue], "most": room}
+        if queue != jobs.NOTIFY:
+            return await self._store.write(jobs.claim, queue, **how)
+        claimed = await self._store.write(jobs.claim_in_lanes, queue, **how, each=PER_CHANNEL, busy=dict(self._lanes))
+        self._lanes.update(map(jobs.lane_of, claimed))
+        return claimed
+
     async def _act(self, job: Job) -> None:
+        try:
+            await self._do(job)
+        finally:
+            if job.queue == jobs.NOTIFY:
+                self._lanes[jobs.lane_of(job)] -= 1
+
+    async def _do(self, job: Job) -> None:
         renewing = asyncio.create_task(self._renew(job, asyncio.current_task()))
         try:
             await self._actors.act(job)
@@ -212,7 +239,7 @@ class Engine:
         timeout = POLL
         if name in jobs.QUEUES:
             try:
-                due_at = await self._store.read(jobs.next_due, name)
+                due_at = await self._store.read(jobs.next_due, name, self._full(name))
             except StoreUnavailable:
                 due_at = None
             if due_at is not None:
@@ -222,6 +249,9 @@ class Engine:
                 await news.wait()
         except TimeoutError:
             return
+
+    def _full(self, queue: str) -> list[str]:
+        return jobs.full_lanes(self._lanes, PER_CHANNEL) if queue == jobs.NOTIFY else []
 
     async def _pause(self, seconds: float) -> None:
         try:

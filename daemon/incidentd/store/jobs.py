@@ -7,6 +7,7 @@ finishing is fenced by attempt and owner, so a worker that lost its lease writes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -77,13 +78,17 @@ _OF_PAGE = (
     .where(job.c.subject == bindparam("of"), _LIVE)
     .where(job.c.payload["page"].as_integer() == bindparam("of_page"))
 )
+_LANE = func.coalesce(job.c.payload["channel"].as_string(), "").label("lane")
+_NOT_IN_FULL_LANES = _LANE.not_in(bindparam("full", expanding=True))
 _DUE = (
     select(job.c.id)
     .where(job.c.queue == bindparam("in_queue"), _LIVE, job.c.due_at <= bindparam("at"))
     .order_by(job.c.due_at, job.c.id)
     .limit(bindparam("most"))
 )
+_DUE_IN_LANES = _DUE.add_columns(_LANE).where(_NOT_IN_FULL_LANES).with_for_update(skip_locked=True)
 _CLAIMING = update(job).values(attempt=job.c.attempt + 1, leased_by=bindparam("me"), due_at=bindparam("until"))
+_CLAIM_THESE = _CLAIMING.where(job.c.id.in_(bindparam("ids", expanding=True)), _LIVE).returning(job)
 # materialized, so that the limit is looked at once, and what another replica has in hand is left to it
 _FREE = _DUE.with_for_update(skip_locked=True).cte("free").prefix_with("MATERIALIZED")
 _CLAIM = {
@@ -111,6 +116,7 @@ _RENEW = update(job).where(_MINE).values(due_at=bindparam("at"))
 _MOVE = update(job).where(job.c.id == bindparam("b_id")).values(subject=bindparam("to"))
 _PUT_OFF = update(job).where(job.c.id == bindparam("b_id"), _LIVE).values(due_at=bindparam("at"))
 _NEXT = select(func.min(job.c.due_at)).where(job.c.queue == bindparam("in_queue"), _LIVE)
+_NEXT_IN_LANES = _NEXT.where(_NOT_IN_FULL_LANES)
 _RELEASING = update(job).values(due_at=bindparam("at"), leased_by=None).returning(job.c.queue)
 _RELEASE = _RELEASING.where(_LIVE, job.c.leased_by.is_not(None))
 _OF_OWNER = (
@@ -174,6 +180,37 @@ def claim(tx: Tx, queue: str, *, me: str, lease: timedelta, most: int) -> list[J
     return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
 
 
+def claim_in_lanes(
+    tx: Tx, queue: str, *, me: str, lease: timedelta, most: int, each: int, busy: Mapping[str, int]
+) -> list[Job]:
+    """Claim as `claim` does, but at most `each` of a lane, counting those that are `busy`.
+
+    The lane of a job is the channel that it goes to: one that is slow keeps nobody else's messages waiting.
+    """
+    full = full_lanes(busy, each)
+    found = tx.conn.execute(_DUE_IN_LANES, {"in_queue": queue, "at": tx.now, "most": 4 * most, "full": full}).all()
+    taken = Counter(busy)
+    ids: list[int] = []
+    for row in found:
+        if taken[row.lane] < each and len(ids) < most:
+            taken[row.lane] += 1
+            ids.append(row.id)
+    if not ids:
+        return []
+    rows = tx.conn.execute(_CLAIM_THESE, {"ids": ids, "me": me, "until": tx.now + lease})
+    return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
+
+
+def full_lanes(busy: Mapping[str, int], each: int) -> list[str]:
+    """Name the lanes that have no room."""
+    return sorted(lane for lane, number in busy.items() if number >= each)
+
+
+def lane_of(job: Job) -> str:
+    """Name the lane of a job."""
+    return str(job.payload.get("channel", ""))
+
+
 def due_ids(tx: Tx, queue: str, most: int) -> list[int]:
     """Name the jobs that are due, the longest waiting first."""
     return list(tx.conn.execute(_DUE, {"in_queue": queue, "at": tx.now, "most": most}).scalars())
@@ -222,9 +259,10 @@ def renew(tx: Tx, held: Job, lease: timedelta) -> bool:
     return tx.conn.execute(_RENEW, {**_mine(held), "at": tx.now + lease}).rowcount == 1
 
 
-def next_due(tx: Tx, queue: str) -> datetime | None:
-    """Say when the next job of a queue is due."""
-    found: datetime | None = tx.conn.execute(_NEXT, {"in_queue": queue}).scalar()
+def next_due(tx: Tx, queue: str, full: Sequence[str] = ()) -> datetime | None:
+    """Say when the next job of a queue is due, those in full lanes left out."""
+    statement = _NEXT_IN_LANES if full else _NEXT
+    found: datetime | None = tx.conn.execute(statement, {"in_queue": queue, "full": list(full)}).scalar()
     return found
 
 

@@ -19,14 +19,14 @@ def _by(table: Table, *columns: str, where: ColumnElement[bool] | None = None) -
     return statement if where is None else statement.where(where)
 
 
-_HOLDS = _by(t.hold, "state", "severity", where=t.hold.c.open)
-_OLDEST_HOLD = select(func.min(t.hold.c.opened_at)).where(t.hold.c.open)
-_INCIDENTS = _by(t.incident, "status", "severity", where=t.incident.c.open)
+_HOLDS = _by(t.hold, "state", "severity", where=t.hold.c.open.is_(True))
+_OLDEST_HOLD = select(func.min(t.hold.c.opened_at)).where(t.hold.c.open.is_(True))
+_INCIDENTS = _by(t.incident, "status", "severity", where=t.incident.c.open.is_(True))
 _ITEMS = _by(t.action_item, "state", "priority")
 _POSTMORTEMS = _by(t.postmortem, "state")
 _RUNS = select(func.count()).where(t.playbook_run.c.state.in_([RunState.RUNNING, RunState.VERIFYING]))
 _JOBS = _by(t.job, "queue", where=t.job.c.state == "live")
-_INBOX = select(func.count(), func.min(t.inbox.c.at)).where(~t.inbox.c.done)
+_INBOX = select(func.count(), func.min(t.inbox.c.at)).where(t.inbox.c.done.is_(False))
 
 
 def state_counts(tx: Tx) -> StateCounts:
