@@ -130,6 +130,19 @@ async def test_the_same_thing_under_a_rule_that_declares_raises_its_hold_to_an_i
     assert {entry for entry in await w.kinds("INC-1")} >= {"incident.declared", "alert.fired"}
 
 
+async def test_what_is_raised_is_paged_anew_with_the_clock_of_its_new_urgency(world: Making) -> None:
+    bleeding = replace(
+        CRITICAL, decide=Decide.DECLARE, severity="sev1", urgency="business_critical", page="platform"
+    )  # fmt: skip
+    w = await world(replace(SETTINGS, rules=(replace(RULE, page="platform"), bleeding, CATCH_ALL)))
+    await w.send(w.firing(severity="warning"))
+    await w.at(2)
+    await w.send(w.firing(severity="critical"))
+
+    pages = [await w.page(number) for number in (1, 2)]
+    assert [(page.subject, page.urgency) for page in pages] == [("INC-1", "urgent"), ("INC-1", "business_critical")]
+
+
 async def test_a_second_service_is_spread_and_what_a_customer_sees_is_visible(world: Making) -> None:
     w = await world(replace(SETTINGS, rules=(replace(RULE, correlate_by=("alertname", "env")), CATCH_ALL)))
     await w.send(w.firing(service="mail", env="prod"), w.firing(service="mail", env="dev"))

@@ -11,10 +11,10 @@ from incidentd.engine.course.common import cut_text, is_serious, number_of, unhe
 from incidentd.holds import Hold
 from incidentd.incidents import Incident, Status
 from incidentd.metrics import Metrics
-from incidentd.pages import Occasion
+from incidentd.pages import Occasion, PageState
 from incidentd.roles import Assignment, Role
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, subjects
+from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.text import count, plain
 from incidentd.timeline import ALERTMANAGER, INCIDENTD, Actor, Draft
 
@@ -53,11 +53,18 @@ def _first_commander(settings: Settings, new: Incident, now: datetime) -> tuple[
 
 
 def _call(tx: Tx, settings: Settings, incident: Incident, hold: Hold | None) -> None:
-    """Page for an incident. An unanswered page of its hold goes on as its own; an answered one proves nothing."""
+    """Page for an incident. An unanswered page of its hold goes on as its own; an answered one proves nothing.
+
+    One that is for another urgency, or for other people, is not enough: its severity was raised meanwhile.
+    """
     if hold is not None and paging.move(tx, settings, of=hold.key, to=incident.key):
         text = "The page that nobody answered while it was held goes on."
         chain.append(tx, incident.key, INCIDENTD, [Draft("page.moved", text)])
-    else:
+    wanted = (incident.page_policy, incident.urgency)
+    if not any(
+        page.state is PageState.OPEN and (page.policy, page.urgency) == wanted
+        for page in things.pages_of(tx, incident.key)
+    ):
         paging.start(
             tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency,
             title=incident.title,
