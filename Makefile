@@ -53,6 +53,7 @@ bench: $(STAMP) ## every figure of speed and memory beside its target; ARGS=SECT
 
 docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python -m tests.docs.metrics_page
+	$(BIN)/python -m tests.docs.hold_story
 
 lock: $(STAMP) ## choose the newest dependencies that fit, with their hashes (needs uv)
 	@command -v uv >/dev/null || { echo "There is no uv on the PATH; any way of installing it will do." >&2; exit 1; }

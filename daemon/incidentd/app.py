@@ -249,7 +249,7 @@ class House:
         runner = Runner(session, query, self.redactor, os.environ)
         doors = Doors(
             notifier=notifier, runner=runner, tickets=self._tickets(self._settings), link_key=key,
-            alertmanagers=self._alertmanagers(self._settings, session),
+            alertmanagers=self._alertmanagers(self._settings, session), query=query,
             prometheus=self._prometheus(self._settings, session),
         )  # fmt: skip
 

@@ -144,6 +144,8 @@ class Facts:
     """What the severity means, in words."""
     since: datetime
     """When it began to hurt."""
+    declares_at: datetime | None = None
+    """When what is held becomes an incident, unless there is progress."""
     because: str = ""
     """Why anybody is paged: the decision's reason."""
     tried: tuple[str, ...] = ()
@@ -200,7 +202,8 @@ def page_text(
     lines = [
         *_lines("What", page.title),
         *_lines("How bad", facts.severity + (f": {facts.means}" if facts.means else "")),
-        f"Since: {_for_reader(facts.since, person)}, {about(max(now - facts.since, timedelta(0)))} ago",
+        f"Since: {for_reader(facts.since, person)}, {about(max(now - facts.since, timedelta(0)))} ago",
+        *_declares(facts, person),
         *(_why(facts, target) if occasion in _PURPOSES else ()),
         *_asked(page, occasion, person, now),
         *_lines("Said", said),
@@ -263,14 +266,20 @@ def _asked(page: Page, occasion: Occasion, person: Person | None, now: datetime)
         return [f"Asked of you: note how it goes; nothing was heard since {_time(page.acked_at, now)}", *before]
     until = page.started_at + page.respond_within
     late = f"; that was {about(now - until)} ago, please answer now" if now > until else ""
-    return [f"Answer by: {_for_reader(until, person)}{late}", *before]
+    return [f"Answer by: {for_reader(until, person)}{late}", *before]
+
+
+def _declares(facts: Facts, person: Person | None) -> list[str]:
+    if facts.declares_at is None:
+        return []
+    return [f"Held: declares at {for_reader(facts.declares_at, person)} unless there is progress"]
 
 
 def _lines(name: str, value: str) -> list[str]:
     return [f"{name}: {plain(value)}"] if value else []
 
 
-def _for_reader(at: datetime, person: Person | None) -> str:
+def for_reader(at: datetime, person: Person | None) -> str:
     """Write an instant in UTC, and in the reader's zone beside it."""
     if person is None or person.time_zone == "UTC":
         return instant(at)

@@ -272,7 +272,7 @@ def _decision(rule: SeverityRule, grade: Grade, subject: Subject, book: Book, re
         page=rule.page,
         teams=rule.teams or ((team,) if (team := book.labels.value("team", labels)) else ()),
         playbook=rule.playbook or _playbook_for(labels, book.playbooks.values()),
-        hold=rule.hold,
+        hold=grade.holds(rule.hold),
     )
 
 

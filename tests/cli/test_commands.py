@@ -53,7 +53,8 @@ async def test_an_unknown_source_is_one_short_sentence(typed: Type) -> None:
     [
         ("send",), ("send", "body.json", "-l", "a=b"), ("send", "-l", "ab"), ("send", "no-such-file"), ("declare",),
         ("declare", "--title", "x"), ("declare", "HOLD-1", "--title", "x"), ("ack",), ("note", "INC-1"), ("nonsense",),
-        ("holds", "--limit", "0"), ("stand-down", "HOLD-1"), ("token", "create", "x"), ("token", "revoke", "x"),
+        ("holds", "--limit", "0"), ("stand-down", "HOLD-1"), ("extend", "HOLD-1"), ("progress", "HOLD-1"),
+        ("token", "create", "x"), ("token", "revoke", "x"),
         ("incidents", "--url", "ftp://x"), ("incidents", "--url", "http://"), ("incidents", "--token-file", "/none"),
     ],
 )  # fmt: skip
@@ -94,6 +95,17 @@ async def test_json_is_for_scripts_and_all_shows_what_is_over(house: SmallHouse,
     await typed("stand-down", "HOLD-1", "--reason", "a test")
     assert json.loads((await typed("holds", "--json")).output)["holds"] == []
     assert json.loads((await typed("holds", "--json", "--all")).output)["holds"][0]["outcome"] == "stood_down"
+
+
+async def test_progress_and_more_time_are_given_to_a_hold(house: SmallHouse, typed: Type) -> None:
+    await house.store.write(insert_hold)
+    noted = (await typed("progress", "HOLD-1", "found the slow consumer", "--by", "ana")).output
+    assert noted.startswith("noted on HOLD-1; it declares at 2")
+    more = ("extend", "HOLD-1", "--for", "10m", "--reason", "copying", "--approved-by", "ben", "--by", "ana")
+    assert (await typed(*more)).output.startswith("HOLD-1 declares at 2")
+    assert "was extended once, by ana" in (await typed(*more)).stderr
+    assert "a customer" not in (await typed("note", "HOLD-1", "x", "--customer", "--by", "ana")).stderr
+    assert (await typed("note", "INC-1", "x", "--customer")).exit_code == 2
 
 
 async def test_a_person_declares_acknowledges_notes_and_resolves(house: SmallHouse, typed: Type) -> None:

@@ -51,7 +51,7 @@ async def test_a_held_alert_is_declared_when_nobody_makes_progress(world: Making
     hold, incident = await w.hold(), await w.incident()
     assert (hold.state, hold.outcome) == (HoldState.DECLARED, Outcome.DECLARED_NO_PROGRESS)
     assert (incident.trigger, incident.severity, incident.hold_id) == (Trigger.HOLD, "sev3", 1)
-    assert "Declared: no progress for 20m; 1 firing at the best, 1 firing now." in await w.story("HOLD-1")
+    assert "Declared: no progress for 20m; 1 firing at 14:00:00 UTC, 1 firing now." in await w.story("HOLD-1")
 
 
 async def test_an_acknowledgement_is_not_progress(world: Making) -> None:

@@ -139,7 +139,7 @@ async def test_t05_a_silenced_alert_that_resolves_recovers_its_hold(asked: Calla
     await w.at(3)
     assert (await w.hold()).state is HoldState.RECOVERING
     await w.at(9)
-    assert (await w.hold()).outcome is Outcome.SELF_RESOLVED
+    assert (await w.hold()).outcome is Outcome.SNOOZED_OUT
 
 
 async def test_an_alertmanager_that_just_started_proves_nothing_about_alerts_from_before(

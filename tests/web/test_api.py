@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -70,6 +70,24 @@ async def test_a_hold_is_stood_down_only_with_a_reason(house: SmallHouse, ask: A
     refused = await ask("POST", "/api/v1/holds/1/stand-down")
     assert (refused.status, "reason" in refused.error) == (400, True)
     assert (await ask("POST", "/api/v1/holds/1/stand-down", json={"reason": "a test"})).json["outcome"] == "stood_down"
+
+
+async def test_a_hold_is_extended_once_with_a_reason_and_somebodys_approval(house: SmallHouse, ask: Ask) -> None:
+    await house.store.write(insert_hold)
+    asked = {"length": "10m", "approver": "ben", "reason": "the disk is being copied", "by": "ana"}
+    for wrong in ({"length": "soon"}, {"length": "5h"}, {"approver": "ana"}, {"approver": ""}, {"reason": ""}):
+        assert (await ask("POST", "/api/v1/holds/1/extend", json={**asked, **wrong})).status == 400
+    before = (await ask("GET", "/api/v1/holds/1")).json
+    extended = await ask("POST", "/api/v1/holds/1/extend", json=asked)
+    moved = [datetime.fromisoformat(one["cap_at"]) for one in (before, extended.json)]
+    assert (moved[1] - moved[0], extended.json["extended_by"]) == (timedelta(minutes=10), "ana")
+    assert (await ask("POST", "/api/v1/holds/1/extend", json=asked)).status == 409
+
+
+async def test_a_customers_word_declares_a_hold(house: SmallHouse, ask: Ask) -> None:
+    await house.store.write(insert_hold)
+    await ask("POST", "/api/v1/holds/1/note", json={"text": "three tickets", "customer": True, "by": "ana"})
+    assert (await ask("GET", "/api/v1/holds/1")).json["outcome"] == "declared_customer_visible"
 
 
 async def test_the_document_is_markdown_or_json_as_asked(ask: Ask) -> None:
@@ -154,6 +172,7 @@ async def test_what_is_not_there_is_not_found(ask: Ask, path: str, prefix: str, 
     [
         ("POST", "pages/7/ack"), ("POST", "incidents/7/note"), ("POST", "incidents/7/resolve"),
         ("POST", "incidents/7/action-items"), ("POST", "holds/7/note"), ("POST", "holds/7/declare"),
+        ("POST", "holds/7/extend"),
         ("POST", "holds/7/stand-down"), ("POST", "runs/7/approve"), ("GET", "incidents/7/timeline"),
         ("GET", "holds/7/timeline"), ("GET", "incidents/7/document"), ("DELETE", "tokens/7"), ("DELETE", "tokens/x"),
     ],
@@ -161,6 +180,7 @@ async def test_what_is_not_there_is_not_found(ask: Ask, path: str, prefix: str, 
 async def test_what_is_not_there_cannot_be_changed(ask: Ask, method: str, path: str) -> None:
     fields = {"text": "x"} if path.endswith("note") else {"title": "x"} if path.endswith("items") else {}
     fields |= {"reason": "x"} if path.endswith("stand-down") else {}
+    fields |= {"reason": "x", "length": "5m", "approver": "ben"} if path.endswith("extend") else {}
     assert (await ask(method, f"/api/v1/{path}", json=fields)).status == 404
 
 

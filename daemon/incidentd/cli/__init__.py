@@ -23,7 +23,7 @@ def main() -> None:
 
 for _command in (
     daemon.run, daemon.check, store.store, sending.send, tokens.token, looking.incidents, looking.holds, looking.pages,
-    looking.runs, looking.oncall, people.ack, people.declare, people.note, people.resolve, people.stand_down,
-    people.approve,
+    looking.runs, looking.oncall, people.ack, people.declare, people.note, people.progress, people.resolve,
+    people.extend, people.stand_down, people.approve,
 ):  # fmt: skip
     main.add_command(_command)

@@ -50,12 +50,40 @@ def declare(
 @click.command()
 @click.argument("subject", metavar="SUBJECT")
 @click.argument("text")
+@click.option("--customer", is_flag=True, help="A customer noticed it; that declares a hold.")
 @asks(acts=True)
-def note(daemon: Daemon, subject: str, text: str) -> None:
+def note(daemon: Daemon, subject: str, text: str, *, customer: bool) -> None:
     """Write TEXT on the timeline of SUBJECT, a hold (HOLD-7) or an incident (INC-12)."""
+    if customer and not _is_hold(subject):
+        raise click.UsageError("--customer goes with a hold; an incident is declared already")
     kind = "holds" if _is_hold(subject) else "incidents"
-    done = daemon.post(f"/api/v1/{kind}/{segment(subject)}/note", text=text)
+    done = daemon.post(f"/api/v1/{kind}/{segment(subject)}/note", text=text, **({"customer": True} if customer else {}))
     printed(daemon, done, f"noted on {done['subject']}")
+
+
+@click.command()
+@click.argument("hold", metavar="HOLD-7")
+@click.argument("text")
+@asks(acts=True)
+def progress(daemon: Daemon, hold: str, text: str) -> None:
+    """Note progress on a hold: what was found, what is done, what comes next. A few notes in a row restart its wait."""
+    done = daemon.post(f"/api/v1/holds/{segment(hold)}/note", text=text)
+    now = daemon.get(f"/api/v1/holds/{segment(hold)}")
+    at = f"; it declares at {now['deadline_at']} unless there is more" if now["state"] == "holding" else ""
+    printed(daemon, now, f"noted on {done['subject']}{at}")
+
+
+@click.command()
+@click.argument("hold", metavar="HOLD-7")
+@click.option("--for", "length", required=True, help="How much more time: 30m. At most the rule's hard_cap, and once.")
+@click.option("--reason", required=True, help="Why it needs more time.")
+@click.option("--approved-by", "approver", required=True, help="Who approved it; not the one who asks.")
+@asks(acts=True)
+def extend(daemon: Daemon, hold: str, *, length: str, reason: str, approver: str) -> None:
+    """Give a hold more time, once, with somebody's approval."""
+    path = f"/api/v1/holds/{segment(hold)}/extend"
+    done = daemon.post(path, length=length, reason=reason, approver=approver)
+    printed(daemon, done, f"{done['id']} declares at {done['deadline_at']}, at the latest at {done['cap_at']}")
 
 
 @click.command()

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 from incidentd.config.conditions import conditions
-from incidentd.config.core import not_acted_on
+from incidentd.config.holding import hold_policy, says_how_long
 from incidentd.config.matching import matchers
 from incidentd.config.names import DEFAULT_POLICY, Names
 from incidentd.config.parts import Part
-from incidentd.config.promql import check_promql
 from incidentd.config.proof import Surroundings, check_rules
 from incidentd.config.tree import Tree
-from incidentd.config.values import percentage
-from incidentd.durations import format_duration, parse_duration
-from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
+from incidentd.holds import usual_wait
 from incidentd.pages import EscalationPolicy
 from incidentd.rules import CATCH_ALL, Decide, FromLabel, Grade, Severity, SeverityRule
 
 _TAKEN = ("drill", "maintenance", "watchdog")
 """What stands for a rule on an alert that no rule was asked about."""
-_DURATIONS = ("no_progress_after", "hard_cap", "quiet")
 
 
 def rules(
@@ -76,7 +73,7 @@ class _Book:
             because=part.get("because", ""),
             correlate_by=correlate_by,
             playbook=part.get("playbook", ""),
-            hold=self._hold(part, defaults),
+            hold=hold_policy(part, defaults, self._report, grade=grade, usual=self._usual_wait(grade)),
             at=part.at,
         )
         self._paging(rule, part)
@@ -92,6 +89,11 @@ class _Book:
             decide=Decide(part.get("decide") or (known.decide if known else Decide.HOLD)),
         )
 
+    def _usual_wait(self, grade: Grade) -> timedelta:
+        """Say how long alerts wait for progress when no file says it."""
+        known = self._severities.get(grade.severity)
+        return usual_wait(rank=known.rank if known else 0, urgency=grade.urgency)
+
     def _from_label(self, part: Part, defaults: Part) -> FromLabel | None:
         """Read a severity that a label says."""
         if isinstance(part.value["severity"], str):
@@ -101,6 +103,8 @@ class _Book:
         if not written:
             written = {name: Part(name, severity.at, severity.at) for name in self._severities}
         grades = {value.strip().casefold(): self._grade(one, part, defaults) for value, one in written.items()}
+        if not says_how_long(part, defaults):
+            grades = {value: replace(grade, waits=self._usual_wait(grade)) for value, grade in grades.items()}
         return FromLabel(label=severity.value["label"], grades=grades)
 
     def _worst(self, from_label: FromLabel) -> Grade:
@@ -125,43 +129,3 @@ class _Book:
                     part["page"].at, f"the escalation `{rule.page}` has no chain for this rule's urgency `{urgency}`",
                     f"add one, or give the rule an urgency of {', '.join(policy.chains)}",
                 )  # fmt: skip
-
-    def _hold(self, part: Part, defaults: Part) -> HoldPolicy:
-        own = part["hold"] if "hold" in part else Part({}, part.at, part.at)
-        shared = defaults["hold"] if "hold" in defaults else Part({}, part.at, part.at)
-        written: dict[str, Any] = {}
-        for source in (shared, own):
-            self._what_waits(source)
-            written |= {key: parse_duration(source.value[key]) for key in _DURATIONS if key in source}
-            written |= _signals(source)
-        policy = HoldPolicy(**written)
-        if policy.no_progress_after > policy.hard_cap:
-            key = "no_progress_after" if "no_progress_after" in own or "hard_cap" not in own else "hard_cap"
-            at = own[key].at if key in own else shared[key].at if key in shared else part.at
-            after, cap = format_duration(policy.no_progress_after), format_duration(policy.hard_cap)
-            self._report.wrong(
-                at, f"`no_progress_after` ({after}) is longer than `hard_cap` ({cap}), which would always come first",
-                "make it shorter, or the cap longer",
-            )  # fmt: skip
-        return policy
-
-    def _what_waits(self, hold: Part) -> None:
-        """Warn of what is accepted and not watched yet."""
-        for signal in hold.entries("declare_on"):
-            if DeclareOn(signal.value) not in IN_FORCE:
-                not_acted_on(self._report, signal.at, f"`{signal.value}`")
-        if "query" in hold.get("progress", {}):
-            check_promql(hold["progress"]["query"]["promql"], self._report)
-            not_acted_on(self._report, hold["progress"].at_key("query"), "`progress.query`")
-
-
-def _signals(hold: Part) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    progress = hold.get("progress", {})
-    if "alerts_down" in progress:
-        found["alerts_down"] = percentage(progress["alerts_down"])
-    if "human_notes" in progress:
-        found["human_notes"] = int(progress["human_notes"])
-    if "declare_on" in hold:
-        found["declare_on"] = frozenset(DeclareOn(signal) for signal in hold.value["declare_on"])
-    return found

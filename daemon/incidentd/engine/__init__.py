@@ -10,7 +10,7 @@
    what came of it: done, again later, or given up aloud.
 
 Each step is a method that says whether it found work; the loop around them has no logic of its own. What a step does
-to the database is a plain function in this package: decide.py, course.py (holds and incidents), paging.py,
+to the database is a plain function in this package: decide.py, course (holds and incidents), paging.py,
 automation.py (playbooks), learning.py, and commands.py (what people ask for).
 """
 

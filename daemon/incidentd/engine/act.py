@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from incidentd import links, pages
+from incidentd import holds, links, pages
 from incidentd.actionitems import ActionItem, ItemState
 from incidentd.engine import automation, learning, outbox
 from incidentd.engine.asking import Alertmanager, Asking
 from incidentd.engine.facts import Prometheus
+from incidentd.engine.sampling import Query, Sampling, no_query
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.pages import Notification
@@ -81,6 +82,8 @@ class Doors:
     """By source; those that can be asked."""
     prometheus: Mapping[str, Prometheus] = field(default_factory=dict)
     """By source; those that rules may ask for facts."""
+    query: Query = no_query
+    """Asks the Prometheus of a source for one number."""
 
 
 class Actors:
@@ -98,6 +101,7 @@ class Actors:
         self._asking = Asking(
             store, settings=settings, alertmanagers=lambda: doors.alertmanagers, now=now, metrics=metrics
         )
+        self._sampling = Sampling(store, settings=settings, query=lambda: doors.query)
 
     async def act(self, job: Job) -> None:
         """Do one claimed job."""
@@ -108,6 +112,8 @@ class Actors:
                 await self._jira(job)
             case jobs.RECONCILE:
                 await self._asking.act(job)
+            case jobs.SAMPLE:
+                await self._sampling.act(job)
             case _:
                 await self._step(job)
 
@@ -159,6 +165,8 @@ class Actors:
         """Write the words of a message from what is true now; None when nobody needs it any more."""
         late = max(self._now() - job.created_at, timedelta(0))
         repeat = job.attempt - 1 > int(job.payload.get("known_undone", 0))
+        if job.kind == "ask":
+            return await self._ask(job, repeat=repeat, late_by=late)
         if job.kind != "page":
             return Notification(
                 key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"],
@@ -176,6 +184,19 @@ class Actors:
         return Notification(
             key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=title, body=body,
             page=known.page.key, repeat=repeat, late_by=late,
+        )  # fmt: skip
+
+    async def _ask(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
+        """Write the words that ask somebody before a hold declares."""
+        settings = self._settings()
+        hold = await self._store.read(outbox.held, job)
+        person = settings.roster.people.get(job.payload["person"])
+        words = holds.ask_message(hold, person=person, url=settings.external_url, now=self._now())
+        if words is None:
+            return None
+        return Notification(
+            key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=words[0],
+            body=words[1], repeat=repeat, late_by=late_by,
         )  # fmt: skip
 
     def _links(self, job: Job, known: outbox.PageMessage) -> list[tuple[str, str]]:

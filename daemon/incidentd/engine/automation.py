@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from incidentd import config, guards, holds
+from incidentd import guards, holds
 from incidentd.engine import course, paging
-from incidentd.errors import Conflict, Location, NotFound
+from incidentd.engine.course.busy import definition_of
+from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import ACTIVE
 from incidentd.metrics import Metrics
@@ -156,11 +157,6 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
     return run
 
 
-def definition_of(run: Run) -> Playbook:
-    """Read the playbook as it was when the run was made, whatever the files say by now."""
-    return config.playbook_from(run.definition, Location(f"(frozen in {run.key})", 1))
-
-
 # -- step by step ----------------------------------------------------------------------------------------------------
 
 
@@ -268,10 +264,12 @@ def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> Non
         return
     verified = run.state is RunState.VERIFIED
     declares = playbook.on_failure is OnFailure.DECLARE and run.state is not RunState.DONE
-    if verified or declares or run.state is RunState.INTERRUPTED:
-        turn = holds.playbook_finished(hold, playbook=run.playbook, verified=verified, why=run.reason, now=tx.now)
-        course.carry_out(tx, settings, hold, turn, _actor(playbook))
-        hold = turn.hold
+    turn = holds.playbook_finished(
+        hold, playbook=run.playbook, verified=verified, why=run.reason, now=tx.now,
+        blamed=declares or run.state is RunState.INTERRUPTED,
+    )  # fmt: skip
+    course.carry_out(tx, settings, hold, turn, _actor(playbook))
+    hold = turn.hold
     if not verified and hold.state in holds.OPEN:
         page_for_hold(tx, settings, hold)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from incidentd import holds, pages
 from incidentd.actionitems import ActionItem, ItemState, ItemType
+from incidentd.durations import format_duration
 from incidentd.engine import automation, course, learning, paging
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.holds import Hold
@@ -42,29 +42,29 @@ def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor,
         incident = subjects.get_incident(tx, _number(page.subject))
         course.engaged(tx, incident, by=by, actor=actor)
     else:
-        _hold_acked(tx, page, by, actor)
+        _hold_acked(tx, settings, page, by, actor)
     return acked
 
 
-def _hold_acked(tx: Tx, page: Page, by: str, actor: Actor) -> None:
+def _hold_acked(tx: Tx, settings: Settings, page: Page, by: str, actor: Actor) -> None:
     hold = subjects.get_hold(tx, _number(page.subject))
-    if hold.state in holds.OPEN:
-        subjects.save_hold(tx, replace(hold, touched=True))
-        text = f"The acknowledgement by {by} is not progress; the wait goes on."
-        chain.append(tx, hold.key, actor, [Draft("hold.ignored", text, {"signal": "ack"})])
-        tx.count(lambda m: m.hold_ignored_signals_total.labels(signal="ack").inc())
+    course.carry_out(tx, settings, hold, holds.acknowledged(hold, by=by, now=tx.now), actor)
 
 
-def add_note(tx: Tx, settings: Settings, subject: str, *, actor: Actor, text: str) -> None:
+def add_note(
+    tx: Tx, settings: Settings, subject: str, *, actor: Actor, text: str, customer: bool = False
+) -> None:  # fmt: skip
     """Write a note on the timeline of a hold or incident; on a hold it may count as progress.
 
+    `customer` says that a customer noticed it: a hold is declared then, unless its rule leaves that out.
     Raises NotFound, and BadRequest for an empty note or one that is too long.
     """
     text = _checked(text, "the note", LONGEST_TEXT)
     if subject.startswith("HOLD-"):
         hold = subjects.get_hold(tx, _number(subject))
-        turn = holds.note_progress(hold, by=actor.name, text=text, now=tx.now)
-        course.carry_out(tx, settings, hold, turn, actor)
+        take = holds.customer_reported if customer else holds.note_progress
+        turn = take(hold, by=actor.name, text=text, now=tx.now)
+        course.carry_out(tx, settings, hold, turn, actor, asked=customer)  # a person's word needs no other
         return
     if not subject.startswith("INC-"):
         raise NotFound(f"there is no {plain(subject, 40)}; a note goes to a hold (HOLD-7) or an incident (INC-12)")
@@ -118,6 +118,31 @@ def stand_down_hold(tx: Tx, settings: Settings, hold_id: int, *, actor: Actor, r
     reason = _checked(reason, "the reason", LONGEST_TEXT)
     hold = _open_hold(tx, hold_id)
     turn = holds.stand_down(hold, by=actor.name, reason=reason, now=tx.now)
+    course.carry_out(tx, settings, hold, turn, actor)
+    return turn.hold
+
+
+def extend_hold(
+    tx: Tx, settings: Settings, hold_id: int, *, actor: Actor, length: timedelta, approver: str, reason: str
+) -> Hold:  # fmt: skip
+    """Give a hold more time, once: at most as long as its cap, with a reason, and approved by somebody else.
+
+    Raises NotFound, BadRequest for what is missing or too long, and Conflict when it is over or was extended before.
+    """
+    hold = _open_hold(tx, hold_id)
+    reason = _checked(reason, "the reason", LONGEST_TEXT)
+    approver = _checked(approver, "the approver", LONGEST_TITLE)
+    people = settings.roster.people
+    if people and approver not in people:
+        raise BadRequest(f"there is nobody called {plain(approver, 40)!r} who could approve it")
+    if approver == actor.name:
+        raise BadRequest(f"somebody else than {plain(approver, 40)}, who asks for it, has to approve it")
+    most = hold.policy.hard_cap
+    if not timedelta(0) < length <= most:
+        raise BadRequest(f"a hold is extended by more than nothing and at most {format_duration(most)}, its hard cap")
+    if hold.extended_by:
+        raise Conflict(f"{hold.key} was extended once, by {hold.extended_by}; declare it or stand it down")
+    turn = holds.extend(hold, by=actor.name, approver=approver, reason=reason, length=length, now=tx.now)
     course.carry_out(tx, settings, hold, turn, actor)
     return turn.hold
 

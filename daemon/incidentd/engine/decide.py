@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from incidentd.actionitems import ActionItem, ItemState, ItemType
 from incidentd.alerts import FIRED_ANEW, AlertStatus, Change
 from incidentd.engine import automation, course, learning, maintenance, watchdog
-from incidentd.holds import Hold, HoldState
+from incidentd.holds import Hold, HoldState, Joining, watches_for
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.playbooks import RunState
 from incidentd.rules import Decide, Facts
@@ -146,10 +146,12 @@ def _count(tx: Tx, decision: Decision) -> None:
             tx.count(lambda m: m.rule_evaluation_errors_total.labels(reason=reason.value).inc())
 
 
-def _members_changed(tx: Tx, settings: Settings, subject: str, its: Sequence[Changed], *, joined: int) -> None:
+def _members_changed(
+    tx: Tx, settings: Settings, subject: str, its: Sequence[Changed], *, joined: int, like: Joining | None = None
+) -> None:  # fmt: skip
     subjects.join(tx, subject, [(it.source, it.fingerprint, it.fires) for it in its])
     refired = sum(it.fires and it.change in FIRED_ANEW for it in its) if not joined else 0
-    course.members_changed(tx, settings, subject, refired=refired, joined=joined)
+    course.members_changed(tx, settings, subject, refired=refired, joined=joined, like=like)
 
 
 def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) -> str:
@@ -163,8 +165,10 @@ def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed])
         return _ticket(tx, settings, bundle, fresh)
     home: Incident | Hold | None = subjects.open_incident(tx, bundle.source, decision.correlation_key)
     home = home or subjects.open_hold(tx, bundle.source, decision.correlation_key)
+    home = home or course.same_thing(tx, settings, bundle.source, decision, fresh[0].labels)
     if home is not None:
-        _members_changed(tx, settings, home.key, fresh, joined=len(fresh))
+        like = course.joining(settings, decision, fresh)
+        _members_changed(tx, settings, home.key, fresh, joined=len(fresh), like=like)
         return home.key
     if decision.decide is Decide.HOLD:
         return _hold(tx, settings, bundle, fresh)
@@ -178,7 +182,11 @@ def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed])
 
 def _hold(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) -> str:
     """Hold alerts. While a playbook tries to heal them people are left asleep, unless money is bleeding."""
-    hold = course.open_hold(tx, _new_hold(tx, bundle, fresh), [(it.source, it.fingerprint) for it in fresh])
+    hold = course.open_hold(
+        tx, _new_hold(tx, bundle, fresh), [(it.source, it.fingerprint) for it in fresh],
+        like=course.joining(settings, bundle.decision, fresh),
+        watches=watches_for(bundle.decision.hold, fresh[0].labels, fresh[0].annotations),
+    )  # fmt: skip
     _list_alerts(tx, hold.key, fresh)
     run = automation.begin(tx, settings, subject=hold.key, name=bundle.decision.playbook, alert=fresh[0])
     if run is None or run.state is not RunState.RUNNING or hold.urgency == "business_critical":

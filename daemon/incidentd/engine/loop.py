@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from incidentd.durations import about
-from incidentd.engine import decide, reconcile, timers
+from incidentd.engine import course, decide, reconcile, timers
 from incidentd.engine.act import Actors, Doors
 from incidentd.engine.facts import FactFinder
 from incidentd.errors import IncidentdError, StoreUnavailable
@@ -34,12 +34,12 @@ OLDEST = timedelta(seconds=10)
 seconds or more, and what it is told to send again is not lost; what nobody decides about in time might as well be."""
 DECIDE = 200
 TIMERS = 64
-CONCURRENCY = {jobs.NOTIFY: 64, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64}
+CONCURRENCY = {jobs.NOTIFY: 64, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64, jobs.SAMPLE: 16}
 PER_CHANNEL = 2
 """Messages that are under way to one channel: one is sent, and the next is ready."""
 LEASE = {
     jobs.NOTIFY: timedelta(seconds=30), jobs.JIRA: timedelta(seconds=60), jobs.PLAYBOOK: timedelta(seconds=60),
-    jobs.RECONCILE: timedelta(seconds=30),
+    jobs.RECONCILE: timedelta(seconds=30), jobs.SAMPLE: timedelta(seconds=30),
 }  # fmt: skip
 
 
@@ -329,6 +329,7 @@ def _unpacked(tx: Tx, settings: Settings, deliveries: Sequence[inbox.Delivery]) 
     new = inbox.take(tx, deliveries)
     if new is None:
         return False
-    inbox.unpack(tx, new, lambda labels: settings.labels.value("severity", labels))
+    repeats = inbox.unpack(tx, new, lambda labels: settings.labels.value("severity", labels))
+    course.repeated(tx, repeats)
     reconcile.received(tx, settings, new)
     return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from incidentd import escalation
+from incidentd import escalation, holds
 from incidentd.engine import paging
 from incidentd.errors import NotFound
-from incidentd.holds import Hold
+from incidentd.holds import Hold, HoldState
 from incidentd.incidents import Incident
 from incidentd.oncall import Target
 from incidentd.pages import Facts, Occasion, Page, PageState
@@ -47,11 +48,22 @@ def page_message(tx: Tx, settings: Settings, job: Job) -> PageMessage | None:
     known = settings.severities.get(about.severity)
     facts = Facts(
         severity=about.severity, means=known.means if known else "", since=about.impact_started_at,
-        because=about.reason, tried=_tried(tx, page.subject),
+        because=about.reason, tried=_tried(tx, page.subject), declares_at=_declares_at(about),
     )  # fmt: skip
     step = escalation.step_at(page.chain, page.respond_within, int(job.payload["step"]))
     target = step.target if occasion in _NEEDS_AN_ANSWER else None
     return PageMessage(page=page, occasion=occasion, facts=facts, target=target, links=_links(tx, about))
+
+
+def _declares_at(about: Hold | Incident) -> datetime | None:
+    if isinstance(about, Hold) and about.state is HoldState.HOLDING:
+        return holds.declares_at(about)
+    return None
+
+
+def held(tx: Tx, job: Job) -> Hold:
+    """Read the hold that people are asked about."""
+    return subjects.get_hold(tx, int(job.subject.removeprefix("HOLD-")))
 
 
 def _subject(tx: Tx, subject: str) -> Hold | Incident:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,6 +122,28 @@ def _put(tx: Tx, *, subject: str, kind: str, key: str, payload: Mapping[str, Any
         tx, queue=jobs.NOTIFY, kind=kind, subject=subject, ukey=key, due_at=tx.now, payload=payload,
         give_up_at=tx.now + UNDELIVERABLE_AFTER,
     )  # fmt: skip
+
+
+def ask(tx: Tx, settings: Settings, *, subject: str, teams: Sequence[str], round_of: datetime) -> None:
+    """Ask whoever was paged for a hold before it declares: whoever answered, else all; if nobody was, the teams' rooms.
+
+    `round_of` names the wait that is about to end: it is asked about once. The words are written when it is sent.
+    """
+    pages = things.pages_of(tx, subject)
+    answered = [page.acked_by for page in pages if page.state is PageState.ACKED]
+    people = list(dict.fromkeys(answered or [handle for page in pages for handle in page.paged]))
+    whom = [
+        (handle, channel.name)
+        for handle in people
+        if (person := settings.roster.people.get(handle))
+        for channel in person.channels
+    ]
+    if not pages:
+        rooms = (team.channel for name in teams if (team := settings.roster.teams.get(name)))
+        whom = [("", room) for room in rooms if room in settings.channels]
+    for handle, channel in whom:
+        payload = {"person": handle, "channel": channel, "purpose": "page"}
+        _put(tx, subject=subject, kind="ask", key=f"{subject}/ask/{round_of.isoformat()}/{channel}", payload=payload)
 
 
 def acknowledged(tx: Tx, page: Page, *, late: bool) -> None:

@@ -29,8 +29,10 @@ _SHOWN = 20
 
 
 def begin(tx: Tx, settings: Settings, *, started: bool) -> None:
-    """Set the clocks of every source; at start each Alertmanager is asked at once."""
+    """Set the clocks of every source; at start each Alertmanager is asked at once, and a clock that went back seen."""
     maintenance.changed(tx)
+    if started:
+        course.clocks_looked_at(tx, settings)
     for source in settings.sources.values():
         if source.alertmanager is not None:
             job = jobs.live(tx, _key(source.name))

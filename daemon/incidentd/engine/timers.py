@@ -27,8 +27,9 @@ def fire(tx: Tx, settings: Settings, job_id: int) -> bool:
 
 def _handle(tx: Tx, settings: Settings, job: Job) -> None:
     match job.kind:
-        case "hold":
-            course.time_came_for_hold(tx, settings, job.subject)
+        case "hold" | course.REPEAT:
+            look = course.say_repeated if job.kind == course.REPEAT else course.time_came_for_hold
+            look(tx, settings, job.subject)
         case "page":
             paging.time_came(tx, settings, int(job.payload["page"]))
         case "breach":

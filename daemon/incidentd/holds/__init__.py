@@ -7,14 +7,38 @@ and silence are not progress.
 """
 
 from incidentd.holds.alerts import alerts_changed, resolves_doubted
-from incidentd.holds.clock import carry_over, next_due, open_hold, time_passed
-from incidentd.holds.ending import declare_by_hand, merged, stand_down
+from incidentd.holds.asking import ask_message
+from incidentd.holds.clock import (
+    asked_text,
+    carry_over,
+    clock_looked_at,
+    declares_at,
+    extend,
+    next_due,
+    open_hold,
+    step_runs,
+    time_passed,
+)  # fmt: skip
+from incidentd.holds.ending import ASKED_FIRST, answered, asks_first, declare_by_hand, merged, stand_down
 from incidentd.holds.hold import OPEN, Hold, HoldState, Outcome, Turn
-from incidentd.holds.policy import IN_FORCE, DeclareOn, HoldPolicy
-from incidentd.holds.signals import ack_missed, note_progress, playbook_finished
+from incidentd.holds.joining import Joining, joined, source_severity
+from incidentd.holds.policy import IN_FORCE, DeclareOn, HoldPolicy, OnFlap, ProgressQuery, ShortWindow, usual_wait
+from incidentd.holds.signals import (
+    ack_missed,
+    acknowledged,
+    customer_reported,
+    note_progress,
+    playbook_finished,
+    repeated,
+    sampled,
+)  # fmt: skip
+from incidentd.holds.watch import Signal, Watch, watches_for
 
 __all__ = [
-    "IN_FORCE", "OPEN", "DeclareOn", "Hold", "HoldPolicy", "HoldState", "Outcome", "Turn", "ack_missed",
-    "alerts_changed", "carry_over", "declare_by_hand", "merged", "next_due", "note_progress", "open_hold",
-    "playbook_finished", "resolves_doubted", "stand_down", "time_passed",
+    "ASKED_FIRST", "IN_FORCE", "OPEN", "DeclareOn", "Hold", "HoldPolicy", "HoldState", "Joining", "OnFlap",
+    "Outcome", "ProgressQuery", "ShortWindow", "Signal", "Turn", "Watch", "ack_missed", "acknowledged",
+    "alerts_changed", "answered", "ask_message", "asked_text", "asks_first", "carry_over", "clock_looked_at",
+    "customer_reported", "declare_by_hand", "declares_at", "extend", "joined", "merged", "next_due",
+    "note_progress", "open_hold", "playbook_finished", "repeated", "resolves_doubted", "sampled", "source_severity",
+    "stand_down", "step_runs", "time_passed", "usual_wait", "watches_for",
 ]  # fmt: skip

@@ -27,8 +27,9 @@ __all__ = ["Known", "LabelBounds", "Metrics", "StateCounts", "families"]
 DECISIONS = ("declare", "hold", "ticket", "record")
 HOLD_STATES = ("holding", "recovering", "snoozed")
 HOLD_OUTCOMES = (
-    "declared_no_progress", "declared_hard_cap", "declared_flapping", "declared_growing", "declared_playbook_failed",
-    "declared_ack_missed", "declared_manual", "self_resolved", "auto_remediated", "human_resolved", "stood_down",
+    "declared_no_progress", "declared_hard_cap", "declared_flapping", "declared_growing", "declared_spread",
+    "declared_severity_raised", "declared_customer_visible", "declared_playbook_failed", "declared_ack_missed",
+    "declared_manual", "self_resolved", "auto_remediated", "human_resolved", "snoozed_out", "ticketed", "stood_down",
     "merged",
 )  # fmt: skip
 INCIDENT_STATES = ("declared", "investigating", "identified", "mitigated")
@@ -122,11 +123,28 @@ class Metrics:
     hold_duration_seconds = histogram("Time from hold opened to finished.", _COURSE, outcome=HOLD_OUTCOMES)
     hold_oldest_start_timestamp_seconds = gauge("Unix time the oldest unfinished hold was opened (0 when none).")
     hold_progress_events_total = counter(
-        "Signals that were counted as progress.", signal=("alerts_down", "human_note", "playbook_verified")
+        "Signals that were counted as progress.",
+        signal=("alerts_down", "query", "slo_short_window", "playbook_verified", "severity_lowered", "human_note"),
     )
     hold_ignored_signals_total = counter(
         "Signals seen while holding that were not progress.",
-        signal=("ack", "repeat", "refire", "new_member", "comment"),
+        signal=(
+            "ack",
+            "repeat",
+            "refire",
+            "new_member",
+            "comment",
+            "alerts_down",
+            "query",
+            "slo_short_window",
+            "playbook",
+            "silence",
+            "truncated",
+            "severity",
+            "spread",
+            "customer",
+            "ack_missed",
+        ),
     )
     hold_refires_total = counter("Alerts that re-fired inside the recovery window.", rule="hold rules")
 

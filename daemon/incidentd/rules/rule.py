@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from incidentd.errors import Location
@@ -20,6 +20,12 @@ class Grade:
     severity: str
     urgency: str
     decide: Decide
+    waits: timedelta | None = None
+    """How long it is held without progress, where that is another matter for each severity of a rule."""
+
+    def holds(self, policy: HoldPolicy) -> HoldPolicy:
+        """Give the parameters of a hold by a rule's."""
+        return policy if self.waits is None else replace(policy, no_progress_after=min(self.waits, policy.hard_cap))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

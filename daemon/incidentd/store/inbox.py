@@ -172,8 +172,10 @@ def take(tx: Tx, deliveries: Sequence[Delivery]) -> Sequence[Delivery] | None:
     return [delivery for delivery in deliveries if delivery.id in new]
 
 
-def unpack(tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[str, str]], str]) -> int:
-    """Bring the known state up to date with these bodies, in their order; give how many alerts have to be decided.
+def unpack(
+    tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[str, str]], str]
+) -> list[tuple[str, str]]:  # fmt: skip
+    """Bring the known state up to date with these bodies, in their order; give (source, fingerprint) of what repeats.
 
     `severity` maps an alert's labels to the severity word that a metric is labelled with.
     """
@@ -189,10 +191,9 @@ def unpack(tx: Tx, deliveries: Sequence[Delivery], severity: Callable[[Mapping[s
     _store_rejected(tx, deliveries)
     tx.conn.execute(_DONE, {"deliveries": [delivery.id for delivery in deliveries]})
     _count(tx, batch, deliveries, severity)
-    undecided = sum(bool(row["undecided"]) for row in batch.changed.values())
-    if undecided:
+    if any(row["undecided"] for row in batch.changed.values()):
         tx.wake("decide")
-    return undecided
+    return list(batch.seen)
 
 
 def _firing_last(alerts: Iterable[Alert]) -> list[Alert]:

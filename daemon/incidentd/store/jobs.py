@@ -1,4 +1,4 @@
-"""The one table of what must happen later: deadlines, notifications, Jira calls, playbook steps, questions.
+"""The one table of what must happen later: deadlines, notifications, Jira calls, playbook steps, questions, samples.
 
 A deadline is a job that is due in the future. Jobs are made, moved and cancelled in the transaction of the change that
 causes them. Claiming pushes `due_at` to the end of the lease, so a dead worker's job becomes due again by itself;
@@ -25,7 +25,8 @@ NOTIFY = "notify"
 JIRA = "jira"
 PLAYBOOK = "playbook"
 RECONCILE = "reconcile"
-QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK, RECONCILE)
+SAMPLE = "sample"
+QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK, RECONCILE, SAMPLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

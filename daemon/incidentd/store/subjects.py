@@ -14,7 +14,7 @@ from incidentd.incidents import ACTIVE, Incident
 from incidentd.store import locks
 from incidentd.store.base import Read, Tx, both, dump, load, new_id
 from incidentd.store.bulk import many
-from incidentd.store.tables import hold, incident, member
+from incidentd.store.tables import alert, hold, incident, member
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Membership:
 # -- holds -----------------------------------------------------------------------------------------------------------
 
 _HOLD = Read(select(hold.c.body).where(hold.c.id == bindparam("b_id")))
+_PLAIN_HOLD = select(hold.c.body).where(hold.c.id == bindparam("b_id"), hold.c.state == "holding")
 _OPEN_HOLD = select(hold.c.body).where(
     hold.c.source == bindparam("of_source"), hold.c.correlation_key == bindparam("key"), hold.c.open.is_(True)
 )
@@ -39,6 +40,15 @@ _EARLIER_HOLD = (
     .order_by(hold.c.ended_at.desc())
     .limit(1)
 )
+_OPEN_HOLDS = select(hold.c.id).where(hold.c.open.is_(True)).order_by(hold.c.id)
+_BY_KEYS = {
+    kind: select(table.c.id).where(
+        table.c.source == bindparam("of_source"), table.c.open.is_(True),
+        table.c.correlation_key.in_(bindparam("keys", expanding=True)),
+    )
+    for kind, table in (("INC", incident), ("HOLD", hold))
+}  # fmt: skip
+_KEYS = 500
 _SAVE_HOLD = update(hold).where(hold.c.id == bindparam("b_id"))
 
 
@@ -69,6 +79,21 @@ def open_hold(tx: Tx, source: str, key: str) -> Hold | None:
     locks.key(tx, source, key)
     body = tx.conn.execute(_OPEN_HOLD, {"of_source": source, "key": key}).scalar()
     return None if body is None else load(body, Hold)
+
+
+def open_holds(tx: Tx) -> list[int]:
+    """Give the number of every open hold."""
+    return list(tx.conn.execute(_OPEN_HOLDS).scalars())
+
+
+def open_by_keys(tx: Tx, source: str, keys: Sequence[str]) -> list[str]:
+    """Name what is open under any of these correlation keys, incidents first; nothing is locked by that."""
+    return [
+        f"{kind}-{number}"
+        for kind, query in _BY_KEYS.items()
+        for first in range(0, len(keys), _KEYS)
+        for number in tx.conn.execute(query, {"of_source": source, "keys": keys[first : first + _KEYS]}).scalars()
+    ]
 
 
 def earlier_hold(tx: Tx, source: str, key: str) -> Hold | None:
@@ -161,6 +186,12 @@ _MEMBERSHIPS = select(member.c.subject, member.c.source, member.c.fingerprint, m
     member.c.open.is_(True),
 )
 _FIRING = select(func.count()).where(member.c.subject == bindparam("of"), member.c.firing.is_(True))
+_FIRING_RULES = (
+    select(alert.c.rule)
+    .join_from(member, alert, (member.c.source == alert.c.source) & (member.c.fingerprint == alert.c.fingerprint))
+    .where(member.c.subject == bindparam("of"), member.c.firing.is_(True))
+    .distinct()
+)
 _CLOSE = update(member).where(member.c.subject == bindparam("of")).values(open=False)
 _COPY = both(
     lambda insert: (
@@ -204,6 +235,24 @@ def firing(tx: Tx, subject: str) -> int:
     """Count the alerts of a hold or incident that fire."""
     locks.subject(tx, subject)
     return int(tx.conn.execute(_FIRING, {"of": subject}).scalar_one())
+
+
+def holds_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Hold]:
+    """Read the open holds that these alerts are members of; nothing is locked by that."""
+    found: set[int] = set()
+    for first in range(0, len(fingerprints), _KEYS):
+        rows = tx.conn.execute(
+            _MEMBERSHIPS, {"of_source": source, "fingerprints": list(fingerprints[first : first + _KEYS])}
+        )
+        found |= {int(row.subject[5:]) for row in rows if row.subject.startswith("HOLD-") and row.firing}
+    return [
+        load(body, Hold) for body in (tx.conn.execute(_PLAIN_HOLD, {"b_id": one}).scalar() for one in found) if body
+    ]
+
+
+def firing_rules(tx: Tx, subject: str) -> list[str]:
+    """Name the rules that decided about the alerts of a hold or incident that fire."""
+    return list(tx.conn.execute(_FIRING_RULES, {"of": subject}).scalars())
 
 
 def close_members(tx: Tx, subject: str) -> None:

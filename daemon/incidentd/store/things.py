@@ -91,6 +91,9 @@ _STEP_STATE = select(playbook_step.c.state).where(
 )
 
 
+_STEP_BEGAN = _STEP_STATE.with_only_columns(playbook_step.c.started_at)
+
+
 def insert_run(tx: Tx, new: Run) -> Run:
     """Store a new run and give it its id. Raises Conflict when another run works on the same target."""
     row = _run_row(new)
@@ -149,6 +152,13 @@ def step_state(tx: Tx, run: Run, idx: int) -> StepState | None:
     """Say how a step of a run stands; None when it never began."""
     found = tx.conn.execute(_STEP_STATE, {"b_run": run.id, "of_phase": run.phase, "at_idx": idx}).scalar()
     return None if found is None else StepState(found)
+
+
+def step_began(tx: Tx, run: Run, idx: int) -> datetime | None:
+    """Say when a step of a run began; None when it never did."""
+    key = {"b_run": run.id, "of_phase": run.phase, "at_idx": idx}
+    found: datetime | None = tx.conn.execute(_STEP_BEGAN, key).scalar()
+    return found
 
 
 def _write_step(tx: Tx, run: Run, idx: int, row: dict[str, Any]) -> None:

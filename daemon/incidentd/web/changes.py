@@ -10,6 +10,7 @@ from aiohttp import web
 
 from incidentd.access import Right
 from incidentd.actionitems import ItemType
+from incidentd.durations import parse_duration
 from incidentd.engine import commands
 from incidentd.errors import BadRequest
 from incidentd.store.views import shape, speakable
@@ -17,7 +18,7 @@ from incidentd.web.answers import json_answer
 from incidentd.web.api import with_url
 from incidentd.web.bodies import read_fields
 from incidentd.web.callers import actor
-from incidentd.web.house import HOUSE, Handler, Route
+from incidentd.web.house import HOUSE, Route
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=10_000)]
@@ -31,6 +32,19 @@ class _By(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Note(msgspec.Struct, forbid_unknown_fields=True):
     text: Text
+    by: Word = ""
+
+
+class _HoldNote(msgspec.Struct, forbid_unknown_fields=True):
+    text: Text
+    customer: bool = False
+    by: Word = ""
+
+
+class _Extend(msgspec.Struct, forbid_unknown_fields=True):
+    length: Word
+    approver: Word
+    reason: Text
     by: Word = ""
 
 
@@ -84,18 +98,36 @@ async def declare(request: web.Request) -> web.Response:
     return json_answer(with_url(request, shape(made)), 201)
 
 
-def note_on(prefix: str) -> Handler:
-    """Write a note on the timeline of a hold (where it counts as progress, a few times in a row) or an incident."""
+async def note_on_incident(request: web.Request) -> web.Response:
+    """Write a note on the timeline of an incident."""
+    number, fields = speakable(request.match_info["id"], "INC"), await read_fields(request, _Note)
+    return await _noted(request, f"INC-{number}", fields.text, fields.by)
 
-    async def answer(request: web.Request) -> web.Response:
-        house = request.app[HOUSE]
-        subject = f"{prefix}-{speakable(request.match_info['id'], prefix)}"
-        fields = await read_fields(request, _Note)
-        who = actor(request, fields.by)
-        await house.store.write(commands.add_note, house.settings, subject, actor=who, text=fields.text)
-        return json_answer({"subject": subject, "text": fields.text, "by": who.name}, 201)
 
-    return answer
+async def note_on_hold(request: web.Request) -> web.Response:
+    """Write a note on a hold: it counts as progress, a few times in a row; a customer's word declares."""
+    number, fields = speakable(request.match_info["id"], "HOLD"), await read_fields(request, _HoldNote)
+    return await _noted(request, f"HOLD-{number}", fields.text, fields.by, customer=fields.customer)
+
+
+async def _noted(request: web.Request, subject: str, text: str, by: str, **how: bool) -> web.Response:
+    house = request.app[HOUSE]
+    who = actor(request, by)
+    await house.store.write(commands.add_note, house.settings, subject, actor=who, text=text, **how)
+    return json_answer({"subject": subject, "text": text, "by": who.name}, 201)
+
+
+async def extend(request: web.Request) -> web.Response:
+    """Give a hold more time, once; it takes a reason and somebody who approves it."""
+    number, fields = speakable(request.match_info["id"], "HOLD"), await read_fields(request, _Extend)
+    who = actor(request, fields.by)
+    try:
+        length = parse_duration(fields.length)
+    except ValueError as error:
+        raise BadRequest(f"`length`: {error}") from None
+    return await _changed(
+        request, commands.extend_hold, number, actor=who, length=length, approver=fields.approver, reason=fields.reason
+    )
 
 
 async def declare_hold(request: web.Request) -> web.Response:
@@ -148,11 +180,12 @@ async def _changed(request: web.Request, command: Any, number: int, **how: Any) 
 ROUTES = (
     Route("POST", "/api/v1/pages/{id}/ack", ack, Right.RESPOND),
     Route("POST", "/api/v1/incidents", declare, Right.RESPOND),
-    Route("POST", "/api/v1/incidents/{id}/note", note_on("INC"), Right.RESPOND),
+    Route("POST", "/api/v1/incidents/{id}/note", note_on_incident, Right.RESPOND),
     Route("POST", "/api/v1/incidents/{id}/resolve", resolve, Right.COMMAND),
     Route("POST", "/api/v1/incidents/{id}/action-items", add_item, Right.COMMAND),
-    Route("POST", "/api/v1/holds/{id}/note", note_on("HOLD"), Right.RESPOND),
+    Route("POST", "/api/v1/holds/{id}/note", note_on_hold, Right.RESPOND),
     Route("POST", "/api/v1/holds/{id}/declare", declare_hold, Right.RESPOND),
+    Route("POST", "/api/v1/holds/{id}/extend", extend, Right.COMMAND),
     Route("POST", "/api/v1/holds/{id}/stand-down", stand_down, Right.COMMAND),
     Route("POST", "/api/v1/runs/{id}/approve", approve, Right.OPERATE),
 )

@@ -7,7 +7,7 @@ import pytest
 
 from incidentd import config
 from incidentd.errors import ConfigError, Location
-from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
+from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy, OnFlap, ProgressQuery, ShortWindow
 from incidentd.matchers import Matcher
 from incidentd.oncall import ChannelKind, Layer, Target
 from incidentd.playbooks import Limit, Limits, Mode
@@ -212,15 +212,52 @@ def test_rules_take_what_they_do_not_say_from_their_file_and_then_from_their_sev
     assert bleeding.match == (Matcher("severity", "=", "critical"), Matcher("service", "=~", "checkout|payments"))
     assert (bleeding.urgency, lag.urgency) == ("business_critical", "urgent")
     assert bleeding.hold == HoldPolicy(
-        no_progress_after=timedelta(minutes=25), hard_cap=timedelta(minutes=50), quiet=timedelta(minutes=4)
-    )
+        no_progress_after=timedelta(minutes=25), hard_cap=timedelta(minutes=50), quiet=timedelta(minutes=4),
+        at=f"{bleeding.at.file}:{bleeding.at.line}",
+    )  # fmt: skip
     assert lag.hold == HoldPolicy(
         no_progress_after=timedelta(minutes=20), hard_cap=timedelta(minutes=50), quiet=timedelta(minutes=4),
-        alerts_down=0.3, human_notes=1,
+        alerts_down=0.3, human_notes=1, query=ProgressQuery(promql="max(queue_depth)"),
+        at=f"{lag.at.file}:{lag.at.line}",
         declare_on=frozenset({DeclareOn.SEVERITY_RAISED, DeclareOn.GROWING, DeclareOn.ACK_MISSED}),
     )  # fmt: skip
     assert last.hold.declare_on == IN_FORCE
     assert (last.name, last.at.line) == ("1.10", 53)
+
+
+@pytest.mark.parametrize(
+    ("rule", "wait"),
+    [
+        ("severity: sev3, urgency: urgent", 30), ("severity: sev4, urgency: ticket", 60),
+        ("severity: sev1, urgency: urgent", 0), ("severity: sev2, urgency: ticket", 0),
+        ("severity: sev2, urgency: urgent, hold: {no_progress_after: 10m}", 10),
+    ],
+)  # fmt: skip
+def test_how_long_a_rule_waits_that_does_not_say_it(tmp_path: Path, rule: str, wait: int) -> None:
+    settings = loaded(
+        tmp_path, f"kind: config\n---\nkind: rules\nrules: [{{name: x, match: [], decide: hold, {rule}}}]\n"
+    )
+    doubts = [warning for warning in settings.warnings if "waits for nothing" in warning.message]
+
+    assert settings.rules[0].hold.no_progress_after == timedelta(minutes=wait)
+    assert len(doubts) == (wait == 0)
+
+
+def test_every_key_of_a_hold_reaches_its_policy(tmp_path: Path) -> None:
+    hold = """hold: {progress: {
+      query: {promql: 'time_to_full{disk="{{ labels.disk }}"}', better: higher, by: 10%, every: 1m},
+      slo: {promql: 'burn:5m', is: "< 14.4", every: 15s}},
+      flapping: {times: 4, within: 1h, shortest: 30s}, on_flap: ticket, growing: {times: 2.5}}"""
+    rules = RULES.replace("[{", "[{match: [], name: x, severity: sev3, urgency: urgent, decide: hold, page: default, "
+                          + hold + "}, {", 1).partition("}, {name")[0] + "}]\n"  # fmt: skip
+    policy = loaded(tmp_path, "kind: config\n" + rules).rules[0].hold
+
+    assert policy.query == ProgressQuery(
+        promql='time_to_full{disk="{{ labels.disk }}"}', higher=True, by=0.1, every=timedelta(minutes=1)
+    )
+    assert policy.slo == ShortWindow(promql="burn:5m", condition="< 14.4", every=timedelta(seconds=15))
+    assert (policy.flaps, policy.flap_window, policy.flap_shortest) == (4, timedelta(hours=1), timedelta(seconds=30))
+    assert (policy.on_flap, policy.growth) == (OnFlap.TICKET, 2.5)
 
 
 def test_a_rule_without_urgency_has_that_of_its_severity(tmp_path: Path) -> None:
@@ -289,8 +326,7 @@ def test_a_frozen_copy_that_is_no_playbook_any_more_is_refused_at_its_place() ->
 
 def test_what_this_version_does_not_act_on_is_accepted_with_a_warning(complete: Settings) -> None:
     assert [warning.message.split("`")[1] for warning in complete.warnings] == [
-        "sev0", "progress.query", "severity_raised", "kind: rules_test",
-        "kind: playbook_test",
+        "sev0", "kind: rules_test", "kind: playbook_test",
     ]  # fmt: skip
     assert {warning.message.partition("is accepted")[2] for warning in complete.warnings[1:]} == {
         ", but this version does not act on it yet"

@@ -16,11 +16,16 @@ from incidentd.text import iso
 
 # What a noun keeps for itself: frozen plans and registers are large, and none of a caller's business.
 _KEPT: dict[type, frozenset[str]] = {
-    Hold: frozenset({"spent", "refires"}),
+    Hold: frozenset(
+        {
+            "spent", "refires", "burst_since", "settles_at", "last_tick", "wants", "wants_why", "rank", "source_rank",
+            "mixed", "watches",
+        }
+    ),
     Page: frozenset({"chain"}),
     Run: frozenset({"definition", "registers"}),
     Incident: frozenset({"hold_id"}),
-}
+}  # fmt: skip
 
 
 def shape(noun: Hold | Incident | Page | Run | ActionItem) -> dict[str, Any]:

@@ -1,0 +1,38 @@
+"""What both holds and incidents ask: may more fire than is listed, can Alertmanager be asked, how serious is it."""
+
+from __future__ import annotations
+
+from incidentd.settings import Settings
+from incidentd.store import Tx, reconciling
+from incidentd.text import count
+
+_SELF_RESOLVED_IS_SAID = 2
+"""Down to this rank of severity, people hear it when something resolved by itself before anybody answered."""
+
+
+def can_be_asked(settings: Settings, source: str) -> bool:
+    """Say whether a source has an Alertmanager that answers questions."""
+    of = settings.sources.get(source)
+    return of is not None and of.alertmanager is not None
+
+
+def unheard_of(tx: Tx, settings: Settings, subject: str, source: str) -> int:
+    """Count alerts that may fire although no delivery lists them; Alertmanager, where it is asked, lists them all."""
+    return 0 if can_be_asked(settings, source) else reconciling.cut(tx, subject)
+
+
+def cut_text(unheard: int) -> str:
+    """Say in words that a delivery did not list everything."""
+    left_out = f"left out {count(unheard, 'alert')}" if unheard > 1 else "left one alert out"
+    return f"All alerts that it lists are resolved, but Alertmanager {left_out} (max_alerts): it may still fire."
+
+
+def is_serious(settings: Settings, severity: str) -> bool:
+    """Say whether people hear of it when something of this severity resolved by itself."""
+    known = settings.severities.get(severity)
+    return known is not None and known.rank <= _SELF_RESOLVED_IS_SAID
+
+
+def number_of(subject: str) -> int:
+    """Give the number of `HOLD-7` or `INC-12`."""
+    return int(subject.partition("-")[2])
