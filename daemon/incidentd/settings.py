@@ -15,6 +15,7 @@ from incidentd.pages import EscalationPolicy
 from incidentd.playbooks import Limit, Mode, Playbook
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, SEVERITIES, URGENCIES, LabelMap, Severity, SeverityRule, Urgency
+from incidentd.stories import Story
 
 DEFAULT_SOURCE = "default"
 
@@ -141,6 +142,8 @@ class Settings:
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
+    stories: tuple[Story, ...] = ()
+    """What the rules are tried with; the daemon itself has no use for them."""
     warnings: tuple[Problem, ...] = ()
     """What is allowed, but probably not meant."""
     files: tuple[Path, ...] = ()

@@ -18,7 +18,10 @@ from incidentd.reconciliation import ApiAlert, Snapshot
 class Post:
     """Stands for the door to people: keeps what was sent, and fails as it is told."""
 
+    clock: list[datetime]
     sent: list[Notification] = field(default_factory=list)
+    when: list[datetime] = field(default_factory=list)
+    """When each of them was sent."""
     failures: dict[str, IncidentdError] = field(default_factory=dict)
 
     async def send(self, n: Notification) -> None:
@@ -26,6 +29,11 @@ class Post:
         if n.channel in self.failures:
             raise self.failures[n.channel]
         self.sent.append(n)
+        self.when.append(self.clock[0])
+
+    def dated(self) -> list[tuple[datetime, Notification]]:
+        """Give what was sent, each with its time."""
+        return list(zip(self.when, self.sent, strict=True))
 
     def to(self, channel: str) -> list[str]:
         """Give the titles of what was sent to a channel."""
@@ -43,6 +51,19 @@ class Hands:
         """Say what came of a step: fine, unless told otherwise."""
         self.done.append(step.name)
         return self.answers.get(step.name, StepResult(ok=True, summary="fine"))
+
+
+@dataclass
+class Figures:
+    """Stands for the door to Prometheus: answers a query by its text, else by the name of the rule that asks."""
+
+    values: dict[str, float | None] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def query(self, source: str, promql: str, *, rule: str = "") -> float | None:
+        """Answer a query; None when nothing was said about it, as from a Prometheus that gives no answer."""
+        self.asked.append(promql)
+        return self.values.get(promql, self.values.get(rule))
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,8 @@ class Peer:
     up_for: timedelta = timedelta(days=1)
     receivers: frozenset[str] = frozenset()
     hides_muting: bool = False
+    behind: timedelta = timedelta(0)
+    """How old its answers are; one that is old enough is not kept, and the next question is asked anew."""
     failure: IncidentdError | None = None
     asked: int = 0
 
@@ -95,7 +118,7 @@ class Peer:
         if self.failure is not None:
             raise self.failure
         return Snapshot(
-            asked_at=self.clock[0], alerts=dict(self.has), up_for=self.up_for, receivers=self.receivers,
+            asked_at=self.clock[0] - self.behind, alerts=dict(self.has), up_for=self.up_for, receivers=self.receivers,
             hides_muting=self.hides_muting,
         )  # fmt: skip
 
