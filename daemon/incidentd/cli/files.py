@@ -16,10 +16,10 @@ from incidentd.settings import Settings
 from incidentd.stories import Story
 
 
-def load(config_file: Path | None, more: Sequence[Path] = (), *, instead_of: str = "") -> Settings:
+def load(config_file: Path | None, more: Sequence[Path] = (), *, instead_of: Sequence[str] = ()) -> Settings:
     """Read a configuration together with files that it does not include; exit 2 with every mistake in them.
 
-    With `instead_of`, those files take the place of the documents of that kind.
+    Those files take the place of the documents of the kinds `instead_of`.
     """
     if config_file is None and not more:
         return config.defaults(os.environ)

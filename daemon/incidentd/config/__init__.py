@@ -28,12 +28,12 @@ _BUILT_IN = Location("(built in)", 1)
 
 
 def load(
-    path: Path | None, *, env: Mapping[str, str], more: Sequence[Path] = (), instead_of: str = ""
+    path: Path | None, *, env: Mapping[str, str], more: Sequence[Path] = (), instead_of: Sequence[str] = ()
 ) -> Settings:  # fmt: skip
     """Read a configuration with everything that it includes; raise ConfigError with every mistake in it.
 
     Paths in the files start from the configuration's folder. `env` is where secrets named by `*_env` are looked up.
-    `more` are files that are read as if they were included; they may take the place of a kind of documents
+    `more` are files that are read as if they were included; they may take the place of the documents of some kinds
     (`instead_of`). Without a configuration these files are all there is.
     """
     report = Report()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,17 +48,17 @@ class Tree:
             yield from document.items(key)
 
 
-def read_tree(main: Path | None, report: Report, *, more: Iterable[Path] = (), instead_of: str = "") -> Tree:
+def read_tree(main: Path | None, report: Report, *, more: Iterable[Path] = (), instead_of: Sequence[str] = ()) -> Tree:
     """Read the configuration and what it includes, and `more` files; mistakes are in the report.
 
-    With `instead_of`, documents of that kind count only where they stand in those other files.
+    Documents of the kinds `instead_of` count only where they stand in those other files.
     """
     tree = Tree(main or Path())
     if main is not None:
         _read_main(main, tree, report)
-    if instead_of:
-        tree.documents.pop(instead_of, None)
-        tree.broken.discard(instead_of)
+    for kind in instead_of:
+        tree.documents.pop(kind, None)
+        tree.broken.discard(kind)
     for path in more:
         name = _printable(str(path))
         _read_file(path, name, Location(name, 1), tree, report)

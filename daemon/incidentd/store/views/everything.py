@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +10,8 @@ from sqlalchemy import select
 
 from incidentd.actionitems import ActionItem
 from incidentd.holds import Hold
-from incidentd.incidents import Incident
-from incidentd.pages import Page
+from incidentd.incidents import Incident, Status
+from incidentd.pages import Page, PageState
 from incidentd.playbooks import Run
 from incidentd.store import chain
 from incidentd.store.base import Tx, load
@@ -61,16 +62,26 @@ def everything(tx: Tx) -> Everything:
     )
 
 
-def decided(tx: Tx) -> list[Decided]:
-    """Read every alert with what was decided about it."""
+def decided(tx: Tx, source: str = "", fingerprints: Sequence[str] = ()) -> list[Decided]:
+    """Read every alert, or those that are named, with what was decided about it."""
+    wanted = select(alert).order_by(alert.c.changed_at)
+    if fingerprints:
+        wanted = wanted.where(alert.c.source == source, alert.c.fingerprint.in_(fingerprints))
     return [
         Decided(
             source=row.source, fingerprint=row.fingerprint, labels=row.labels, status=row.status,
             starts_at=row.starts_at, changed_at=row.changed_at, decision=row.decision, rule=row.rule,
             reason=row.reason, subject=row.subject,
         )
-        for row in tx.conn.execute(select(alert).order_by(alert.c.changed_at))
+        for row in tx.conn.execute(wanted)
     ]  # fmt: skip
+
+
+def awaiting(tx: Tx) -> tuple[list[Page], list[Incident]]:
+    """Read what waits for people: the pages that nobody answered, and the incidents that somebody has to resolve."""
+    pages = tx.conn.execute(select(page.c.body).where(page.c.state == PageState.OPEN.value)).scalars()
+    over = tx.conn.execute(select(incident.c.body).where(incident.c.status == Status.MITIGATED.value)).scalars()
+    return [load(body, Page) for body in pages], [load(body, Incident) for body in over]
 
 
 def timeline(tx: Tx) -> list[Entry]:
