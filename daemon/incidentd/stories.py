@@ -15,6 +15,8 @@ Labels = Mapping[str, str]
 class Happens(StrEnum):
     """What can happen in a story; also the key in its file."""
 
+    PROMQL = "promql"
+    """What Prometheus answers; before everything else of its minute, so that what fires then meets it."""
     FIRES = "fires"
     REFIRES = "refires"
     """It resolved and fires again, and no delivery told of the resolve."""
@@ -28,7 +30,6 @@ class Happens(StrEnum):
     PLAYBOOK = "playbook"
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
-    PROMQL = "promql"
 
 
 class Expects(StrEnum):
@@ -70,7 +71,7 @@ class Event:
     text: str = ""
     """A note, a reason, or what came of the playbook."""
     values: Mapping[str, float | None] = field(default_factory=dict)
-    """What Prometheus answers from here, by query or by rule; None: it gives no answer."""
+    """What Prometheus answers from here, by query; None: it gives no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

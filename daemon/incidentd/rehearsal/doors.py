@@ -11,6 +11,7 @@ from incidentd.actionitems import ActionItem
 from incidentd.errors import IncidentdError
 from incidentd.pages import Notification
 from incidentd.playbooks import Step, StepResult
+from incidentd.prometheus import Answer
 from incidentd.reconciliation import ApiAlert, Snapshot
 
 
@@ -54,16 +55,19 @@ class Hands:
 
 
 @dataclass
-class Figures:
-    """Stands for the door to Prometheus: answers a query by its text, else by the name of the rule that asks."""
+class Numbers:
+    """Stands for the door to Prometheus: knows the numbers that it is told, and nothing else."""
 
-    values: dict[str, float | None] = field(default_factory=dict)
+    answers: dict[str, float | IncidentdError] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    async def query(self, source: str, promql: str, *, rule: str = "") -> float | None:
-        """Answer a query; None when nothing was said about it, as from a Prometheus that gives no answer."""
+    async def query(self, promql: str, *, timeout: timedelta = timedelta(seconds=5)) -> Answer:  # noqa: ASYNC109
+        """Give the number of a query, or fail as it was told."""
         self.asked.append(promql)
-        return self.values.get(promql, self.values.get(rule))
+        known = self.answers.get(promql)
+        if isinstance(known, IncidentdError):
+            raise known
+        return Answer(value=known, reason="" if known is not None else "the query gives no data")
 
 
 @dataclass(frozen=True)

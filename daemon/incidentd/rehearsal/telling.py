@@ -10,7 +10,7 @@ from typing import Any
 
 from incidentd.durations import format_duration
 from incidentd.engine import automation, commands, reconcile
-from incidentd.errors import IncidentdError, Location
+from incidentd.errors import IncidentdError, Location, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.pages import PageState
 from incidentd.playbooks import FINISHED, Run, RunState, StepResult
@@ -157,13 +157,18 @@ class _Telling:
             case Happens.SILENCED | Happens.UNSILENCED:
                 await self._silences(event)
             case Happens.PROMQL:
-                self.world.figures.values.update(event.values)
-                self._say(event, ", ".join(f"{name} is {value}" for name, value in event.values.items()))
-                await self.world.settle()
+                self._measure(event)
             case Happens.PLAYBOOK:
                 await self._playbook(event)
             case _:
                 await self._person(event)
+
+    def _measure(self, event: Event) -> None:
+        """Have Prometheus answer with these numbers from here."""
+        down = TemporaryError("the story says that Prometheus gives no answer")
+        for query, value in event.values.items():
+            self.world.numbers.answers[query] = down if value is None else value
+            self._say(event, f"{query} is {'unknown' if value is None else f'{value:g}'}")
 
     async def _fires(self, event: Event) -> None:
         its = [self._fired(labels, event) for labels in event.alerts]

@@ -13,7 +13,7 @@ from incidentd.holds import Hold
 from incidentd.incidents import Incident
 from incidentd.metrics import Metrics
 from incidentd.pages import Page
-from incidentd.rehearsal.doors import Backlog, Figures, Hands, Peer, Post
+from incidentd.rehearsal.doors import Backlog, Hands, Numbers, Peer, Post
 from incidentd.settings import Settings
 from incidentd.store import Store, Tx, chain, jobs, subjects, things
 from incidentd.timeline import Entry
@@ -39,7 +39,7 @@ class World:
         self.hands = Hands()
         self.backlog = Backlog()
         self.peer = Peer(clock)
-        self.figures = Figures()
+        self.numbers = Numbers()
         asked = [name for name, source in settings.sources.items() if source.alertmanager is not None]
         self.engine = Engine(
             store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me,
