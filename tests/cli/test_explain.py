@@ -71,4 +71,12 @@ def held(tx: Tx) -> None:
     [alert] = inbox.undecided(tx, 1)
     hold = insert_hold(tx)
     subjects.join(tx, hold.key, [(alert.source, alert.fingerprint, True)])
-    inbox.note_decision(tx, alert, decision="hold", rule="lag", reason="Rule lag says hold.", subject=hold.key)
+    inbox.note_decision(
+        tx,
+        alert.source,
+        [alert.fingerprint],
+        decision="hold",
+        rule="lag",
+        reason="Rule lag says hold.",
+        subject=hold.key,
+    )
