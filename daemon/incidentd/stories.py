@@ -23,6 +23,8 @@ class Happens(StrEnum):
     RESOLVES = "resolves"
     ACKNOWLEDGED_BY = "acknowledged_by"
     NOTE = "note"
+    PROGRESS = "progress"
+    """A note, by the name of what it is for."""
     DECLARED_BY = "declared_by"
     STOOD_DOWN_BY = "stood_down_by"
     RESOLVED_BY = "resolved_by"

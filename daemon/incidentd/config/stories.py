@@ -98,7 +98,7 @@ class _Reader:
                 given["annotations"] = of.get("annotations", {})
             case Happens.RESOLVES | Happens.SILENCED | Happens.UNSILENCED:
                 given = {"alerts": self._those(kind, part)}
-            case Happens.NOTE:
+            case Happens.NOTE | Happens.PROGRESS:
                 self._names.refer("person", part["by"])
                 given = {"by": part.value["by"], "text": part.value["text"]}
             case Happens.PLAYBOOK:

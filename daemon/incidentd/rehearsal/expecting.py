@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incidentd.durations import format_duration
-from incidentd.holds import Hold, Outcome, next_due
+from incidentd.holds import Hold, HoldState, Outcome
 from incidentd.incidents import Incident, Trigger
 from incidentd.oncall import Roster
 from incidentd.pages import Notification
@@ -259,7 +259,8 @@ def _closed_itself(hold: Hold) -> bool:
 def _hold_line(hold: Hold, sight: Sight) -> str:
     if hold.ended_at is not None and hold.outcome is not None:
         return f"{hold.key} ({hold.rule}) closed at {sight.time(hold.ended_at)}: {hold.outcome}"
-    due = f", declares at {sight.time(next_due(hold))}" if hold.state.value == "holding" else ""
+    declares = sight.time(min(hold.deadline_at, hold.cap_at))
+    due = f", declares at {declares}" if hold.state is HoldState.HOLDING else ""
     return f"{hold.key} ({hold.rule}, {hold.severity}) {hold.state}{due}"
 
 

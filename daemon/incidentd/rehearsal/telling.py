@@ -234,7 +234,7 @@ class _Telling:
         match event.kind:
             case Happens.ACKNOWLEDGED_BY if pages:
                 await self.world.do(commands.ack_page, pages[-1].id, by=event.by, actor=actor)
-            case Happens.NOTE if open_holds or active:
+            case Happens.NOTE | Happens.PROGRESS if open_holds or active:
                 subject = (open_holds or active)[-1].key
                 await self.world.do(commands.add_note, subject, actor=actor, text=event.text)
             case Happens.DECLARED_BY if open_holds:
@@ -249,7 +249,8 @@ class _Telling:
             case _:
                 self._fail(event, f"`{event.kind}` has nothing to act on: {_open(seen)}")
                 return
-        self._say(event, f"{event.kind.replace('_', ' ')} {event.by}" if event.kind is not Happens.NOTE else event.text)
+        acted = event.kind.replace("_", " ") if event.kind.endswith("_by") else f"{event.kind} of"
+        self._say(event, f"{acted} {event.by}")
 
 
 def _ended(tx: Tx, settings: Settings, run_id: int, how: str) -> None:

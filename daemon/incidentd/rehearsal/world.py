@@ -20,7 +20,7 @@ from incidentd.timeline import Entry
 
 START = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 """A Tuesday at work, when nothing is said about the time."""
-_WORKED = (jobs.NOTIFY, jobs.JIRA, jobs.PLAYBOOK, jobs.RECONCILE)
+_WORKED = tuple(queue for queue in jobs.QUEUES if queue != jobs.TIMER)
 
 
 class World:
@@ -41,12 +41,12 @@ class World:
         self.peer = Peer(clock)
         self.numbers = Numbers()
         asked = [name for name, source in settings.sources.items() if source.alertmanager is not None]
+        self.doors = Doors(
+            notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
+            alertmanagers=dict.fromkeys(asked, self.peer),
+        )  # fmt: skip
         self.engine = Engine(
-            store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me,
-            doors=Doors(
-                notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
-                alertmanagers=dict.fromkeys(asked, self.peer),
-            ),
+            store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me, doors=self.doors,
         )  # fmt: skip
 
     @property
@@ -95,9 +95,13 @@ class World:
         await self.store.append(source, body)
         await self.settle()
 
-    async def send(self, *alerts: dict[str, Any], source: str = "default", group: str = "{}:{}") -> None:
-        """Receive these alerts in a body."""
-        body = {"version": "4", "receiver": "incidentd", "groupKey": group, "alerts": list(alerts)}
+    async def send(
+        self, *alerts: dict[str, Any], source: str = "default", group: str = "{}:{}", truncated: int = 0
+    ) -> None:  # fmt: skip
+        """Receive these alerts in a body; `truncated` more of its group were left out of it."""
+        body: dict[str, Any] = {"version": "4", "receiver": "incidentd", "groupKey": group, "alerts": list(alerts)}
+        if truncated:
+            body["truncatedAlerts"] = truncated
         await self.deliver(source, json.dumps(body).encode())
 
     def firing(self, name: str = "QueueLag", since: float | None = None, **labels: str) -> dict[str, Any]:
