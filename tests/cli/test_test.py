@@ -75,7 +75,7 @@ def test_every_mistake_in_a_story_is_said_at_once_and_exits_2(tmp_path: Path) ->
         ((TRACES, "--run", "("), "is no regular expression"),
         ((TRACES, EXAMPLE), "is a second configuration"),
         (("no-such-file.yaml",), "cannot be read"),
-        ((), "there are no stories"),
+        ((), "name a configuration"),
     ],
 )
 def test_what_cannot_be_told_exits_2(words: tuple[str, ...], said: str) -> None:

@@ -101,16 +101,15 @@ async def test_people_who_never_answer_have_it_declared_sooner() -> None:
     assert reasons == [["no_progress"], ["ack_missed"], ["ack_missed"]]
 
 
-async def test_the_history_of_a_store_in_use_is_what_it_received(world: Making, tmp_path: Path) -> None:
+async def test_the_history_of_a_store_in_use_is_what_it_received(world: Making, store_url: str) -> None:
     w = await world(PRESENT)
     for it in HISTORY:
         await w.until(it.at)
         await w.deliver(it.source, it.body)
-    url = f"sqlite:///{tmp_path}/incidentd.db"
-    assert received(url) == HISTORY
+    assert received(store_url) == HISTORY
 
     await w.store.write(forget_bodies)
-    again = received(url)
+    again = received(store_url)
     assert [it.at for it in again] == [it.at for it in HISTORY if it is not HISTORY[3]]  # a repeat changed nothing
     assert differences(await replay(HISTORY, PRESENT), await replay(again, PRESENT)) == []
 

@@ -45,6 +45,8 @@ def test(
     """
     from incidentd.cli import files as operators  # noqa: PLC0415 - reading files takes a while to load
 
+    if not files and config_file is None:
+        raise click.UsageError("name a configuration, or files with stories and --config.file")
     config_file, others = operators.sorted_out(files, config_file)
     settings = operators.load(config_file, others)
     stories = [it for it in operators.stories_of(settings, others) if only is None or only.search(it.name)]
