@@ -19,18 +19,18 @@ from incidentd.reconciliation import ApiAlert, Snapshot
 class Post:
     """Stands for the door to people: keeps what was sent, and fails as it is told."""
 
-    clock: list[datetime]
     sent: list[Notification] = field(default_factory=list)
-    when: list[datetime] = field(default_factory=list)
-    """When each of them was sent."""
     failures: dict[str, IncidentdError] = field(default_factory=dict)
+    clock: list[datetime] = field(default_factory=list)
+    when: list[datetime] = field(default_factory=list)
+    """When each of them was sent, where there is a clock."""
 
     async def send(self, n: Notification) -> None:
         """Keep a message."""
         if n.channel in self.failures:
             raise self.failures[n.channel]
         self.sent.append(n)
-        self.when.append(self.clock[0])
+        self.when += self.clock[:1]
 
     def dated(self) -> list[tuple[datetime, Notification]]:
         """Give what was sent, each with its time."""

@@ -35,7 +35,7 @@ class World:
         self.clock = clock
         self.start = start
         self.metrics = metrics
-        self.post = Post(clock)
+        self.post = Post(clock=clock)
         self.hands = Hands()
         self.backlog = Backlog()
         self.peer = Peer(clock)
