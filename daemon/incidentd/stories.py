@@ -115,6 +115,11 @@ class Story:
         """Whether Alertmanager's silences play a part, so that it has to be asked."""
         return any(it.kind is Happens.SILENCED for it in self.events)
 
+    @property
+    def measures(self) -> bool:
+        """Whether it says what Prometheus answers."""
+        return any(it.kind is Happens.PROMQL for it in self.events)
+
 
 def has(labels: Labels, wanted: Labels) -> bool:
     """Say whether an alert has at least these labels."""

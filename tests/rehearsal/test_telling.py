@@ -144,6 +144,14 @@ async def test_a_playbook_of_which_the_story_says_nothing_is_not_believed(tmp_pa
     assert await failures(tmp_path, story) == []
 
 
+async def test_what_prometheus_answers_is_part_of_the_course(tmp_path: Path) -> None:
+    happens = "0m: {promql: {queue_depth: 12.5}, fires: [{a: slow}]}, 5m: {promql: {queue_depth: null}}"
+    settings = loaded(tmp_path, f"at: {{{happens}}}, expect: {{5m: {{hold: slow}}}}")
+    told = await tell(settings.stories[0], settings)
+    said = [text for _, text in told.course if "queue_depth" in text]
+    assert (told.failures, said) == ((), ["> queue_depth is 12.5", "> queue_depth is unknown"])
+
+
 async def test_a_failed_story_shows_how_it_went(tmp_path: Path) -> None:
     settings = loaded(tmp_path, f"{FIRES}, expect: {{20m: {{declared: growing}}}}")
     told = await tell(settings.stories[0], settings)

@@ -16,7 +16,7 @@ from incidentd.pages import PageState
 from incidentd.playbooks import FINISHED, Run, RunState, StepResult
 from incidentd.rehearsal.expecting import Sight, unmet
 from incidentd.rehearsal.world import World, firing
-from incidentd.settings import AlertmanagerSettings, Settings, Source
+from incidentd.settings import AlertmanagerSettings, PrometheusSettings, Settings, Source
 from incidentd.store import Tx, jobs, things
 from incidentd.store.memory import MemoryStore
 from incidentd.store.views.everything import Everything, everything, timeline
@@ -25,7 +25,7 @@ from incidentd.text import labels_line
 from incidentd.timeline import Actor
 
 NEVER = timedelta(days=3650)
-_NOWHERE = AlertmanagerSettings(urls=("http://127.0.0.1:9",))
+_NOWHERE = "http://127.0.0.1:9"
 """Nobody is asked there: the door of a rehearsal never opens."""
 _NOT_YET = StepResult(ok=True, unknown=True, summary="the story does not say yet what came of it")
 
@@ -69,15 +69,18 @@ async def tell(story: Story, settings: Settings) -> Told:
 
 def prepared(settings: Settings, story: Story | None = None) -> Settings:
     """Take out of the settings what would reach outside, and what speaks of a world that does not exist here."""
-    silences = story is not None and story.silences
-    sources = {name: _source(source, asked=silences) for name, source in settings.sources.items()}
+    sources = {name: _source(source, story) for name, source in settings.sources.items()}
     return replace(settings, sources=sources, jira=None)
 
 
-def _source(source: Source, *, asked: bool) -> Source:
-    """Ask Alertmanager only where silences play a part; and nobody misses a watchdog that nobody plays."""
-    watchdog = source.watchdog and replace(source.watchdog, late_after=NEVER)
-    return replace(source, alertmanager=_NOWHERE if asked else None, watchdog=watchdog)
+def _source(source: Source, story: Story | None) -> Source:
+    """Ask Alertmanager and Prometheus only where they play a part; and nobody misses a watchdog that nobody plays."""
+    return replace(
+        source,
+        alertmanager=AlertmanagerSettings(urls=(_NOWHERE,)) if story and story.silences else None,
+        prometheus=source.prometheus or (PrometheusSettings(url=_NOWHERE) if story and story.measures else None),
+        watchdog=source.watchdog and replace(source.watchdog, late_after=NEVER),
+    )
 
 
 @dataclass(slots=True)
