@@ -238,12 +238,10 @@ class House:
         warming = asyncio.create_task(notifier.warm_up())  # so that the first page does not wait for imports
         stack.callback(warming.cancel)
 
-        prometheus = self._prometheus(self._settings, session)
-
         async def query(source: str, promql: str) -> float | None:
-            if source not in prometheus:
+            if source not in doors.prometheus:
                 raise PermanentError(f"the source {source} has no prometheus in the configuration; add one")
-            answer = await prometheus[source].query(promql)
+            answer = await doors.prometheus[source].query(promql)
             if answer.value is None and answer.samples:
                 raise PermanentError(answer.reason)
             return answer.value
@@ -252,6 +250,7 @@ class House:
         doors = Doors(
             notifier=notifier, runner=runner, tickets=self._tickets(self._settings), link_key=key,
             alertmanagers=self._alertmanagers(self._settings, session),
+            prometheus=self._prometheus(self._settings, session),
         )  # fmt: skip
 
         async def close_tickets() -> None:
@@ -259,9 +258,8 @@ class House:
                 await doors.tickets.close()
 
         async def adopt(settings: Settings) -> None:
-            nonlocal prometheus
             notifier.replace(settings.all_channels())
-            prometheus = self._prometheus(settings, session)
+            doors.prometheus = self._prometheus(settings, session)
             doors.alertmanagers = self._alertmanagers(settings, session)
             if settings.jira != self._settings.jira:
                 await close_tickets()

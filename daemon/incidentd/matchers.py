@@ -2,7 +2,8 @@
 
 Two ways of writing are read, as Alertmanager's default (fallback) mode reads them. Classic: a plain name, and a value
 in double quotes or bare, in which a backslash escapes a quote, an n or a backslash and else stands for itself. UTF-8:
-a name in double quotes, for label names that classic cannot say; there a quoted value follows Go's string rules.
+a name in double quotes, or a bare one such as `service.name`, for label names that classic cannot say; there a quoted
+value follows Go's string rules.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ _CLASSIC_ESCAPE = re.compile(r'\\([n"\\])')
 _ESCAPED_OR_QUOTE = re.compile(r'\\.|"', re.DOTALL)
 _CLASSIC_WRITTEN = {"n": "\n", '"': '"', "\\": "\\"}
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
+_BARE = r"[^\s{}!=~,\\\"'`]+"
 _UTF8 = re.compile(
-    rf"{_SPACE}*(?P<name>{_STRING}){_SPACE}*(?P<op>=~|=|!=|!~){_SPACE}*"
-    rf"(?P<value>{_STRING}|[^\s{{}}!=~,\\\"'`]+)"
+    rf"{_SPACE}*(?P<name>{_STRING}|{_BARE}){_SPACE}*(?P<op>=~|=|!=|!~){_SPACE}*(?P<value>{_STRING}|{_BARE})"
 )
+# `sev-erity` is more often mistyped than meant, and Alertmanager took it for a mistake until 0.27
+_NEEDS_QUOTES = re.compile(r"(?!\")(?:[0-9][!-~]*|[!-~]*-[!-~]*)")
 _GO_ESCAPE = re.compile(
     r"\\(?:(?P<letter>[abfnrtv\\\"])|(?P<octal>[0-3][0-7]{2})|x(?P<byte>[0-9a-fA-F]{2})"
     r"|u(?P<short>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8})|.)"
@@ -106,7 +109,7 @@ def parse_matcher(text: str) -> Matcher:
     text = text.rstrip(_SPACES)
     if found := _CLASSIC.fullmatch(text):
         name, value = found["name"], _classic_value(found["value"], found.start("value") + 1)
-    elif found := _UTF8.fullmatch(text):
+    elif (found := _UTF8.fullmatch(text)) and not _NEEDS_QUOTES.fullmatch(found["name"]):
         name, value = _go_string(found, "name"), _go_string(found, "value")
     else:
         raise _no_matcher(text)

@@ -14,7 +14,17 @@ from incidentd.oncall import Channel, Roster
 from incidentd.pages import EscalationPolicy
 from incidentd.playbooks import Limit, Mode, Playbook
 from incidentd.redaction import Secret
-from incidentd.rules import CATCH_ALL, SEVERITIES, URGENCIES, LabelMap, Severity, SeverityRule, Urgency
+from incidentd.rules import (
+    CATCH_ALL,
+    SEVERITIES,
+    URGENCIES,
+    LabelMap,
+    Maintenance,
+    RuleIndex,
+    Severity,
+    SeverityRule,
+    Urgency,
+)
 from incidentd.stories import Story
 
 DEFAULT_SOURCE = "default"
@@ -94,6 +104,8 @@ class Source:
     """None: it is never asked, and every delivery is believed as it comes."""
     prometheus: PrometheusSettings | None = None
     watchdog: Watchdog | None = None
+    group_interval: timedelta | None = None
+    """Of the routes that lead here, when the operator says it: how late Alertmanager tells of changes."""
     tokens: tuple[Secret, ...] = ()
     """What a delivery of this source may present; several while one is rotated."""
 
@@ -139,6 +151,7 @@ class Settings:
     automation: Automation = field(default_factory=Automation)
     retention: Retention = field(default_factory=Retention)
     rules: tuple[SeverityRule, ...] = (CATCH_ALL,)
+    maintenance: tuple[Maintenance, ...] = ()
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
@@ -149,6 +162,11 @@ class Settings:
     files: tuple[Path, ...] = ()
     secrets: tuple[Secret, ...] = ()
     """Every secret that was read, for the redaction of whatever leaves."""
+    rule_index: RuleIndex = field(init=False, repr=False, compare=False)
+    """The rules, found by what an alert says."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rule_index", RuleIndex(self.rules))
 
     def all_channels(self) -> dict[str, Channel]:
         """Give every channel by name, the shared ones and each person's."""

@@ -73,7 +73,7 @@ class Event:
     text: str = ""
     """A note, a reason, or what came of the playbook."""
     values: Mapping[str, float | None] = field(default_factory=dict)
-    """What Prometheus answers from here, by query; None: it gives no answer."""
+    """What Prometheus answers from here, by query or by the name of a rule; None: it gives no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

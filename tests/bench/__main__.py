@@ -14,7 +14,7 @@ import platform
 import time
 from dataclasses import replace
 
-from tests.bench import accept, latency, postgres, profile, size, slow_disk, storm, sustain
+from tests.bench import accept, grouping, latency, postgres, profile, rules, size, slow_disk, storm, sustain
 from tests.bench.figures import FULL, QUICK, Figure, Section, Size
 from tests.programs import find, package_of
 
@@ -26,6 +26,8 @@ SECTIONS: dict[str, Section] = {
     "storm": storm.SECTION,
     "size": size.SECTION,
     "postgres": postgres.SECTION,
+    "grouping": grouping.SECTION,
+    "rules": rules.SECTION,
     "profile": profile.SECTION,
 }
 PROCESSORS = 2

@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 def test_a_section_prints_its_figures_and_loses_nothing(name: str) -> None:
     lines = list(SECTIONS[name].report(QUICK))
     figures = [line for line in lines if isinstance(line, Figure)]
-    assert figures or (name == "profile" and any("store.writer" in str(line) for line in lines))
+    explains = {"profile": "store.writer", "grouping": "4 threads, up to 16 a transaction"}  # it has no target
+    assert figures or any(explains[name] in str(line) for line in lines)
     assert not [str(figure) for figure in figures if figure.most == 0 and not figure.met]
 
 

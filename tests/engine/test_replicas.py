@@ -74,7 +74,7 @@ async def whole(w: World, subject: str) -> bool:
     return first_broken(await w.store.read(chain.entries, subject)) is None
 
 
-async def test_the_same_bodies_to_both_make_one_hold_and_one_page(pair: Pair) -> None:
+async def test_t02_the_same_bodies_to_both_replicas_make_one_hold_and_one_page(pair: Pair) -> None:
     first, second = await pair(SETTINGS)
     pods = [[first.firing(pod=str(number))] for number in range(20)]
     await send_to_both(first, second, *pods, *pods)
@@ -91,14 +91,14 @@ async def decided_by_both(first: World, second: World, *alerts: dict[str, object
     await first.store.append("default", json.dumps({"alerts": alerts}).encode())
     await first.engine.unpack()
     changed = await first.store.read(inbox.undecided, 100)
-    alone = [decide.bundles([it], first.settings)[0] for it in changed]
+    alone = [decide.bundles([it], first.settings, now=first.now)[0] for it in changed]
     await asyncio.gather(
         *(w.store.write(decide.settle, w.settings, one) for one, w in zip(alone, [first, second] * 50, strict=False))
     )
     await both_settle(first, second)
 
 
-async def test_alerts_of_one_key_that_both_decide_about_join_one_incident(pair: Pair) -> None:
+async def test_p25_alerts_of_one_key_that_both_decide_about_join_one_incident(pair: Pair) -> None:
     first, second = await pair(SETTINGS)
     await decided_by_both(first, second, *(first.firing("CheckoutDown", n=str(number)) for number in range(12)))
 
@@ -122,7 +122,7 @@ async def test_every_change_counts_when_both_count_at_once(pair: Pair) -> None:
     assert (await first.hold()).state is HoldState.RECOVERING
 
 
-async def test_a_deadline_that_both_see_passing_is_handled_once(pair: Pair) -> None:
+async def test_p25_a_deadline_that_both_see_passing_is_handled_once(pair: Pair) -> None:
     first, second = await pair(SETTINGS)
     await send_to_both(first, second, [first.firing()])
     first.clock[0] += minutes(20)
@@ -137,7 +137,7 @@ async def test_a_deadline_that_both_see_passing_is_handled_once(pair: Pair) -> N
     assert await whole(first, "INC-1")
 
 
-async def test_a_playbook_runs_once_however_many_hear_of_its_alert(pair: Pair) -> None:
+async def test_t02_a_playbook_runs_once_however_many_replicas_hear_of_its_alert(pair: Pair) -> None:
     first, second = await pair(with_playbook(playbook()))
     alert = [first.firing("WorkerStuck", instance="w-3")]
     await send_to_both(first, second, alert, alert, alert)
@@ -148,7 +148,7 @@ async def test_a_playbook_runs_once_however_many_hear_of_its_alert(pair: Pair) -
     assert first.hands.done.count("restart") == 1
 
 
-async def test_the_limit_of_runs_holds_for_both_together(pair: Pair) -> None:
+async def test_p25_the_limit_of_runs_holds_for_both_together(pair: Pair) -> None:
     once = Automation(mode=Mode.AUTO, overall=Limit(runs=1, window=minutes(60)))
     settings = with_playbook(playbook())
     first, second = await pair(replace(settings, automation=once))

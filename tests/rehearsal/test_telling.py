@@ -152,6 +152,32 @@ async def test_what_prometheus_answers_is_part_of_the_course(tmp_path: Path) -> 
     assert (told.failures, said) == ((), ["> queue_depth is 12.5", "> queue_depth is unknown"])
 
 
+LOSING = """
+  - name: losing-money
+    match: ['a="slow"']
+    when: [{promql: 'sum(lost{a="{{ labels.a }}"})', is: "> 100", unknown: false}]
+    severity: sev1
+    urgency: urgent
+    decide: declare
+    page: ops
+"""
+
+
+@pytest.mark.parametrize("asked", ["'sum(lost{a=\"slow\"})'", "losing-money"])
+@pytest.mark.parametrize(("value", "came"), [("250", "declared: at_once"), ("3", "hold: slow"), ("null", "hold: slow")])
+async def test_a_condition_on_live_data_is_met_or_not_as_the_story_says(
+    tmp_path: Path, asked: str, value: str, came: str
+) -> None:
+    path = tmp_path / "incidentd.yaml"
+    story = f"at: {{0m: {{promql: {{{asked}: {value}}}, fires: [{{a: slow}}]}}}}, expect: {{0m: {{{came}}}}}"
+    path.write_text(
+        RULES.replace("kind: rules\nrules:", f"kind: rules\nrules:{LOSING}") + f"  - {{name: it, {story}}}\n"
+    )
+    settings = config.load(path, env={"PUSH": "json://127.0.0.1:9"})
+    told = await tell(settings.stories[0], settings)
+    assert not told.failures, told_text(told)
+
+
 async def test_a_failed_story_shows_how_it_went(tmp_path: Path) -> None:
     settings = loaded(tmp_path, f"{FIRES}, expect: {{20m: {{declared: growing}}}}")
     told = await tell(settings.stories[0], settings)

@@ -121,7 +121,7 @@ async def test_a_unit_that_goes_on_after_a_failed_statement_is_not_believed(stor
         await store.write(swallows)
 
 
-async def test_jobs_are_claimed_once_however_many_claim_them(on_postgres: Opened, store: Store) -> None:
+async def test_p25_jobs_are_claimed_once_however_many_claim_them(on_postgres: Opened, store: Store) -> None:
     other = await on_postgres.open()
 
     def schedule(tx: Tx) -> None:
@@ -161,7 +161,7 @@ def schedule_one(tx: Tx) -> None:
     jobs.schedule(tx, queue=jobs.NOTIFY, kind="page", subject="INC-1", ukey="a", due_at=NOW)
 
 
-async def test_what_a_silent_replica_had_in_hand_is_taken_over_and_it_cannot_finish_it(
+async def test_p25_what_a_silent_replica_had_in_hand_is_taken_over_and_it_cannot_finish_it(
     on_postgres: Opened, store: Store
 ) -> None:
     await store.write(replicas.beat, "silent", "1")
@@ -178,7 +178,7 @@ async def test_what_a_silent_replica_had_in_hand_is_taken_over_and_it_cannot_fin
     assert await store.write(jobs.complete, taken) is True
 
 
-async def test_a_replica_that_stops_hands_back_what_it_has(on_postgres: Opened, store: Store) -> None:
+async def test_p25_a_replica_that_stops_hands_back_what_it_has(on_postgres: Opened, store: Store) -> None:
     stopping = await on_postgres.open(me="a")
     await stopping.write(schedule_one)
     await stopping.write(jobs.claim, jobs.NOTIFY, me="a", lease=timedelta(seconds=60), most=5)

@@ -61,7 +61,7 @@ class Daemon:
                 sys.executable, *self.program, "run", *options, stderr=log, stdout=log, cwd=self.folder,
                 env={**os.environ, **self.environment},
             )  # fmt: skip
-        await until(self._ready)
+        await until(self._ready, 60)  # many processes may want the processors
 
     async def _ready(self) -> bool:
         assert self.process is not None

@@ -17,8 +17,8 @@ from incidentd.matchers import BadMatcher, parse_matcher
 from incidentd.text import labels_line, plain
 
 if TYPE_CHECKING:
-    from incidentd.rehearsal.explaining import Explanation
     from incidentd.settings import Settings
+    from incidentd.triage import Explanation
 
 _SUBJECT = re.compile(r"(HOLD|INC)-[0-9]{1,15}")
 
@@ -33,7 +33,8 @@ def explain(daemon: Daemon, *, words: tuple[str, ...], annotations: tuple[str, .
 
     Labels are written as for amtool: `incidentd explain --config.file incidentd.yaml alertname=QueueLag 'env="prod"'`;
     a first word alone is the alertname. For a hold or incident the running daemon is asked for its alerts and for
-    what was decided about them; with --config.file the rules of that file are tried on them, too.
+    what was decided about them; with --config.file the rules of that file are tried on them, too. Prometheus is not
+    asked: what a condition would have to know of it counts as the rule says for `unknown`.
     """
     if len(words) == 1 and _SUBJECT.fullmatch(words[0]):
         found = _alerts(daemon, words[0])
@@ -64,9 +65,9 @@ def _settings(config_file: Path | None) -> Settings:
 
 
 def _explained(settings: Settings, labels: dict[str, str], annotations: dict[str, str]) -> Explanation:
-    from incidentd.rehearsal.explaining import explain as explained  # noqa: PLC0415 - as above
+    from incidentd import app, triage  # noqa: PLC0415 - as above
 
-    return explained(labels, annotations, settings)
+    return triage.explain(labels, annotations, triage.book_of(settings, app.system_clock()()))
 
 
 def _labels(words: Sequence[str]) -> dict[str, str]:

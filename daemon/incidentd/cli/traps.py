@@ -9,7 +9,8 @@ import click
 
 from incidentd import app
 from incidentd.alertmanager import Alertmanager, Status
-from incidentd.config.traps import traps
+from incidentd.config.proof import slow_news
+from incidentd.config.traps import group_interval, traps
 from incidentd.errors import IncidentdError
 from incidentd.settings import AlertmanagerSettings, Settings
 
@@ -19,10 +20,14 @@ def warn_of_traps(settings: Settings, url: str, receiver: str) -> None:
     try:
         status = asyncio.run(_status(_how_to_ask(settings, url)))
         found = traps(status.configuration, receiver)
+        interval = group_interval(status.configuration, receiver)
     except (IncidentdError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     for trap in found:
         click.echo(f"{url}: warning: {trap}", err=True)
+    slow = slow_news(settings.rules, interval, url) if interval is not None else []
+    for rule, message, hint in slow:
+        click.echo(f"{rule.at}: warning: {message} ({hint})", err=True)
     end = "no traps" if not found else f"{len(found)} {'trap' if len(found) == 1 else 'traps'}"
     click.echo(f"{url}: Alertmanager {status.version}: {end}")
 

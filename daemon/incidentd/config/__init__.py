@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incidentd.config import people, playbook, rulebook, shape, stories, words
+from incidentd.config import maintenance, people, playbook, rulebook, shape, stories, words
 from incidentd.config.core import core_settings, not_acted_on
 from incidentd.config.names import DEFAULT_POLICY, gather
 from incidentd.config.parts import Part
+from incidentd.config.proof import Surroundings
 from incidentd.config.report import Report, in_order
 from incidentd.config.secrets import Secrets
 from incidentd.config.shape import KINDS, SCHEMAS_DIR
 from incidentd.config.tree import Tree, read_tree, tree_of
 from incidentd.errors import Location
 from incidentd.playbooks import Playbook
+from incidentd.rules import LabelMap
 from incidentd.settings import Settings
 
 __all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "has_config", "load", "playbook_from"]
@@ -75,7 +77,10 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
     for document in tree.documents["playbook_test"]:
         not_acted_on(report, document.at, "`kind: playbook_test`")
     playbooks = playbook.playbooks(tree, names)
-    rules = rulebook.rules(tree, names, core["severities"], policies)
+    around = Surroundings(
+        labels=core.get("labels", LabelMap()), severities=core["severities"], sources=core["sources"]
+    )  # fmt: skip
+    rules = rulebook.rules(tree, names, around, policies)
     return Settings(
         **core,
         roster=roster,
@@ -83,6 +88,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
         playbooks=playbooks,
         rules=rules,
         stories=stories.stories(tree, names),
+        maintenance=maintenance.windows(tree, report),
         warnings=tuple(in_order(report.warnings, tree.names)),
         files=tuple(tree.files),
         secrets=tuple(secrets.seen),

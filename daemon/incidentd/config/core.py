@@ -18,7 +18,7 @@ from incidentd.errors import Location
 from incidentd.oncall import Channel, ChannelKind
 from incidentd.playbooks import Mode
 from incidentd.redaction import Secret
-from incidentd.rules import SEVERITIES, URGENCIES, LabelMap, Severity, Urgency
+from incidentd.rules import SEVERITIES, URGENCIES, Decide, LabelMap, Severity, Urgency
 from incidentd.settings import Automation, Retention
 
 
@@ -89,6 +89,7 @@ def _severity(name: str, rank: int, part: Part, base: Severity) -> Severity:
         rank=rank,
         means=part.get("means", base.means),
         urgency=part.get("urgency", base.urgency),
+        decide=Decide(part.get("decide", base.decide)),
         postmortem=part.get("postmortem", base.postmortem),
         postmortem_within=parse_duration(part.value["due"]) if "due" in part else base.postmortem_within,
     )

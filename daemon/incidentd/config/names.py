@@ -25,7 +25,10 @@ _NAMED = (
     ("channel", "config", "channels"),
     ("urgency", "config", "urgencies"),
 )
-_HOME = {noun: kind for noun, kind, _ in _NAMED} | {"severity": "config", "playbook": "playbook", "rule": "rules"}
+_HOME = {noun: kind for noun, kind, _ in _NAMED} | {
+    "severity": "config", "playbook": "playbook", "rule": "rules", "window": "maintenance",
+}  # fmt: skip
+_LISTED = {"rules": "rules", "maintenance": "windows"}
 _PLURALS = {"person": "people"}
 
 
@@ -74,9 +77,9 @@ def gather(tree: Tree, report: Report) -> Names:
             names.give(noun, name, part.key_at)
     for document in tree.documents["playbook"]:
         names.give("playbook", document.value["name"], document["name"].at)
-    for document in tree.documents["rules"]:
-        for rule in document.entries("rules"):
-            names.give("rule", rule.value["name"], rule["name"].at)
+    for noun, kind in (("rule", "rules"), ("window", "maintenance")):
+        for one in (one for document in tree.documents[kind] for one in document.entries(_LISTED[kind])):
+            names.give(noun, one.value["name"], one["name"].at)
     built_in = Location("(built in)", 1)
     for name in URGENCIES:
         names.given["urgency"].setdefault(name, built_in)

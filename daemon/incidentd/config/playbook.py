@@ -10,6 +10,7 @@ from datetime import timedelta
 from incidentd.config.matching import matchers
 from incidentd.config.names import Names
 from incidentd.config.parts import Part
+from incidentd.config.promql import check_promql
 from incidentd.config.report import Report, instead, shown
 from incidentd.config.tree import Tree
 from incidentd.config.values import limit
@@ -27,8 +28,20 @@ _SELDOM, _OFTEN = timedelta(seconds=15), timedelta(seconds=1)
 
 def playbooks(tree: Tree, names: Names) -> dict[str, Playbook]:
     """Read the playbooks of all files."""
-    found = (playbook(document, names.report) for document in tree.documents["playbook"])
-    return {one.name: one for one in found}
+    found = {}
+    for document in tree.documents["playbook"]:
+        one = playbook(document, names.report)
+        found[one.name] = one
+        _check_queries(document, names.report)
+    return found
+
+
+def _check_queries(document: Part, report: Report) -> None:
+    """Check the PromQL of files only: a run that began keeps its playbook, whatever a newer parser thinks of it."""
+    steps = [*document.entries("steps"), *document.entries("rollback")]
+    for step in [*steps, *([document["verify"]] if "verify" in document else [])]:
+        if "promql" in step:
+            check_promql(step["promql"]["query"], report)
 
 
 def playbook(part: Part, report: Report) -> Playbook:

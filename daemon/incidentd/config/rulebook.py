@@ -1,35 +1,37 @@
-"""Severity rules: from documents to values, and whether each of them can ever be reached."""
+"""Severity rules: from documents to values."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from incidentd.config.conditions import conditions
 from incidentd.config.core import not_acted_on
 from incidentd.config.matching import matchers
 from incidentd.config.names import DEFAULT_POLICY, Names
 from incidentd.config.parts import Part
-from incidentd.config.report import Report
+from incidentd.config.promql import check_promql
+from incidentd.config.proof import Surroundings, check_rules
 from incidentd.config.tree import Tree
 from incidentd.config.values import percentage
 from incidentd.durations import format_duration, parse_duration
 from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy
-from incidentd.matchers import Matcher
 from incidentd.pages import EscalationPolicy
-from incidentd.rules import CATCH_ALL, Decide, Severity, SeverityRule
+from incidentd.rules import CATCH_ALL, Decide, FromLabel, Grade, Severity, SeverityRule
 
+_TAKEN = ("drill", "maintenance", "watchdog")
+"""What stands for a rule on an alert that no rule was asked about."""
 _DURATIONS = ("no_progress_after", "hard_cap", "quiet")
 
 
 def rules(
-    tree: Tree, names: Names, severities: Mapping[str, Severity], policies: Mapping[str, EscalationPolicy]
-) -> tuple[SeverityRule, ...]:
+    tree: Tree, names: Names, around: Surroundings, policies: Mapping[str, EscalationPolicy]
+) -> tuple[SeverityRule, ...]:  # fmt: skip
     """Read the rules of all files, in the order in which the files are included."""
-    book = _Book(names, severities, policies)
+    book = _Book(names, around.severities, policies)
     found = [book.rule(rule, document) for document in tree.documents["rules"] for rule in document.entries("rules")]
     if found and "rules" not in tree.broken:
-        _reachable(found, names.report)
+        check_rules(found, names, around)
     for config in tree.configs:
         if not found and "rules" not in tree.broken:
             names.report.doubt(
@@ -51,28 +53,28 @@ class _Book:
 
     def rule(self, part: Part, document: Part) -> SeverityRule:
         """Read one rule; what it does not say is in the file's defaults, or built in."""
-        for noun, key in (
-            ("severity", "severity"),
-            ("urgency", "urgency"),
-            ("team", "teams"),
-            ("playbook", "playbook"),
-        ):
+        for noun, key in (("urgency", "urgency"), ("team", "teams"), ("playbook", "playbook")):
             self._names.refer_all(noun, part, key)
         self._names.refer_all("escalation", part, "page", DEFAULT_POLICY)
         defaults = document["defaults"] if "defaults" in document else Part({}, document.at, document.at)
         self._names.refer_all("urgency", defaults, "urgency")
-        severity = part.value["severity"]
-        by_severity = self._severities[severity].urgency if severity in self._severities else ""
+        if part.value["name"] in _TAKEN:
+            self._report.wrong(part["name"].at, f"`{part.value['name']}` stands for something else", "rename the rule")
+        correlate_by = tuple(part.get("correlate_by", CATCH_ALL.correlate_by))
+        from_label = self._from_label(part, defaults)
+        grade = self._worst(from_label) if from_label else self._grade(part["severity"], part, defaults)
         rule = SeverityRule(
             name=part.value["name"],
             match=matchers(part, self._report),
-            decide=Decide(part.value["decide"]),
-            severity=severity,
-            urgency=part.get("urgency") or defaults.get("urgency") or by_severity,
+            when=conditions(part, correlate_by, self._report),
+            decide=grade.decide,
+            severity=grade.severity,
+            urgency=grade.urgency,
+            from_label=from_label,
             page=part.get("page", ""),
             teams=tuple(part.get("teams", ())),
             because=part.get("because", ""),
-            correlate_by=tuple(part.get("correlate_by", CATCH_ALL.correlate_by)),
+            correlate_by=correlate_by,
             playbook=part.get("playbook", ""),
             hold=self._hold(part, defaults),
             at=part.at,
@@ -80,21 +82,49 @@ class _Book:
         self._paging(rule, part)
         return rule
 
+    def _grade(self, severity: Part, part: Part, defaults: Part) -> Grade:
+        """Say what a severity means in this rule: what the rule says itself, else its file, else the severity."""
+        self._names.refer("severity", severity)
+        known = self._severities.get(str(severity.value))
+        return Grade(
+            severity=str(severity.value),
+            urgency=part.get("urgency") or defaults.get("urgency") or (known.urgency if known else ""),
+            decide=Decide(part.get("decide") or (known.decide if known else Decide.HOLD)),
+        )
+
+    def _from_label(self, part: Part, defaults: Part) -> FromLabel | None:
+        """Read a severity that a label says."""
+        if isinstance(part.value["severity"], str):
+            return None
+        severity = part["severity"]
+        written = dict(severity.items("map"))
+        if not written:
+            written = {name: Part(name, severity.at, severity.at) for name in self._severities}
+        grades = {value.strip().casefold(): self._grade(one, part, defaults) for value, one in written.items()}
+        return FromLabel(label=severity.value["label"], grades=grades)
+
+    def _worst(self, from_label: FromLabel) -> Grade:
+        order = list(self._severities)
+        known = [grade for grade in from_label.grades.values() if grade.severity in order]
+        return min(known or from_label.grades.values(), key=lambda g: order.index(g.severity) if known else 0)
+
     def _paging(self, rule: SeverityRule, part: Part) -> None:
-        pages = rule.decide in (Decide.DECLARE, Decide.HOLD)
-        if pages and not rule.page:
+        grades = list(rule.from_label.grades.values()) if rule.from_label else [rule.grade]
+        paging = [grade for grade in grades if grade.decide in (Decide.DECLARE, Decide.HOLD)]
+        if paging and not rule.page:
             self._report.doubt(
                 part.at, f"the rule `{rule.name}` pages nobody", "write `page:` with an escalation policy"
             )
-        if not pages and rule.page:
+        if not paging and rule.page:
             self._report.doubt(part.at_key("page"), f"`page` does nothing here, since {rule.decide} pages nobody")
         policy = self._policies.get(rule.page)
-        known = rule.urgency in self._names.given["urgency"]
-        if pages and policy and known and rule.urgency not in policy.chains:
-            self._report.wrong(
-                part["page"].at, f"the escalation `{rule.page}` has no chain for this rule's urgency `{rule.urgency}`",
-                f"add one, or give the rule an urgency of {', '.join(policy.chains)}",
-            )  # fmt: skip
+        for urgency in dict.fromkeys(grade.urgency for grade in paging):
+            known = urgency in self._names.given["urgency"]
+            if policy and known and urgency not in policy.chains:
+                self._report.wrong(
+                    part["page"].at, f"the escalation `{rule.page}` has no chain for this rule's urgency `{urgency}`",
+                    f"add one, or give the rule an urgency of {', '.join(policy.chains)}",
+                )  # fmt: skip
 
     def _hold(self, part: Part, defaults: Part) -> HoldPolicy:
         own = part["hold"] if "hold" in part else Part({}, part.at, part.at)
@@ -121,6 +151,7 @@ class _Book:
             if DeclareOn(signal.value) not in IN_FORCE:
                 not_acted_on(self._report, signal.at, f"`{signal.value}`")
         if "query" in hold.get("progress", {}):
+            check_promql(hold["progress"]["query"]["promql"], self._report)
             not_acted_on(self._report, hold["progress"].at_key("query"), "`progress.query`")
 
 
@@ -134,38 +165,3 @@ def _signals(hold: Part) -> dict[str, Any]:
     if "declare_on" in hold:
         found["declare_on"] = frozenset(DeclareOn(signal) for signal in hold.value["declare_on"])
     return found
-
-
-def _reachable(rules: list[SeverityRule], report: Report) -> None:
-    """Check that a rule matches everything at the end, and that no rule stands behind one that takes all its alerts."""
-    catch_all = next((number for number, rule in enumerate(rules) if not rule.match), None)
-    if catch_all is None:
-        report.wrong(
-            rules[-1].at, "no rule matches everything, so some alerts would be decided by nobody",
-            "add a rule with `match: []` after this one",
-        )  # fmt: skip
-        catch_all = len(rules) - 1
-    elif catch_all < len(rules) - 1:
-        rest = len(rules) - catch_all - 2
-        more = f" and the {rest} after it are" if rest else " is"
-        first = rules[catch_all]
-        report.wrong(
-            rules[catch_all + 1].at, f"the rule `{rules[catch_all + 1].name}`{more} never reached",
-            f"`{first.name}` at {first.at} matches everything; it must be the last rule of all files",
-        )  # fmt: skip
-    _shadowed(rules[: catch_all + 1], report)
-
-
-def _shadowed(rules: list[SeverityRule], report: Report) -> None:
-    """Find rules whose matchers are all those of an earlier rule, and more: the earlier one takes all their alerts."""
-    by_first: dict[Matcher, list[SeverityRule]] = defaultdict(list)
-    for rule in rules:
-        own = frozenset(rule.match)
-        earlier = (one for matcher in rule.match for one in by_first[matcher] if own.issuperset(one.match))
-        if (wider := next(earlier, None)) is not None:
-            report.wrong(
-                rule.at, f"the rule `{rule.name}` is never reached",
-                f"`{wider.name}` at {wider.at} matches all its alerts before it; put the narrower rule first",
-            )  # fmt: skip
-        elif rule.match:
-            by_first[rule.match[0]].append(rule)

@@ -24,7 +24,8 @@ from incidentd.templates import compile_template
 SCHEMAS_DIR = Path(__file__).parent / "schemas"
 """One JSON Schema for each kind; the first line of a file can point an editor at it."""
 KINDS = (
-    "config", "rules", "playbook", "people", "teams", "schedules", "escalations", "rules_test", "playbook_test",
+    "config", "rules", "playbook", "people", "teams", "schedules", "escalations", "maintenance", "rules_test",
+    "playbook_test",
 )  # fmt: skip
 
 ANY = "incidentd"
@@ -40,6 +41,7 @@ FORMATS: dict[str, Callable[[str], object]] = {
     "timezone": values.time_zone,
     "limit": values.limit,
     "percentage": values.percentage,
+    "objective": values.objective,
     "web-address": values.web_address,
     "listen-address": values.listen_address,
     "store": values.store,

@@ -34,6 +34,7 @@ def _source(part: Part, secrets: Secrets) -> Source:
         alertmanager=_alertmanager(part["alertmanager"], secrets) if "alertmanager" in part else None,
         prometheus=_prometheus(part["prometheus"], secrets) if "prometheus" in part else None,
         watchdog=_watchdog(part["watchdog"], secrets) if "watchdog" in part else None,
+        group_interval=parse_duration(part.value["group_interval"]) if "group_interval" in part else None,
         tokens=secrets.several(part, "token"),
     )
 

@@ -51,6 +51,16 @@ class _Route:
     own: Mapping[str, Any] = field(repr=False)
 
 
+def group_interval(configuration: str, receiver: str = "") -> timedelta | None:
+    """Give the longest `group_interval` of the routes that lead here; None when none does. Raises ValueError."""
+    config = _read(configuration)
+    ours = _ours(_webhooks(config), receiver)
+    found = (
+        _duration(route.settings["group_interval"]) for route in _routes(config["route"]) if route.receiver in ours
+    )
+    return max((interval for interval in found if interval is not None), default=None)
+
+
 def traps(configuration: str, receiver: str = "") -> list[Trap]:
     """Find what would hurt incidentd in an Alertmanager's running configuration, as its API gives it.
 
@@ -58,14 +68,7 @@ def traps(configuration: str, receiver: str = "") -> list[Trap]:
     the one that is called so, else every one with a webhook (newer Alertmanagers hide the addresses). Raises ValueError
     for what is no configuration.
     """
-    try:
-        config = yaml.safe_load(configuration)
-    except yaml.YAMLError as error:
-        raise ValueError(f"the configuration that Alertmanager gives is no YAML: {shown(error, 200)}") from None
-    if not isinstance(config, dict) or not isinstance(config.get("route"), dict):
-        raise ValueError(  # noqa: TRY004 - of the text, not of its type
-            "the configuration that Alertmanager gives has no `route`"
-        )
+    config = _read(configuration)
     hooks = _webhooks(config)
     ours = _ours(hooks, receiver)
     if not ours:
@@ -79,6 +82,18 @@ def traps(configuration: str, receiver: str = "") -> list[Trap]:
     for route in routes:
         found += _of_route(route)
     return list(dict.fromkeys([*found, *_of_ways(routes)]))
+
+
+def _read(configuration: str) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(configuration)
+    except yaml.YAMLError as error:
+        raise ValueError(f"the configuration that Alertmanager gives is no YAML: {shown(error, 200)}") from None
+    if not isinstance(config, dict) or not isinstance(config.get("route"), dict):
+        raise ValueError(  # noqa: TRY004 - of the text, not of its type
+            "the configuration that Alertmanager gives has no `route`"
+        )
+    return config
 
 
 def _webhooks(config: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -14,6 +15,7 @@ from incidentd.playbooks import Limit
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LIMIT = re.compile(r"([1-9][0-9]{0,5}) in (\S{1,40})")
+_OBJECTIVE = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,6})?)%")
 _PERCENTAGE = re.compile(r"([0-9]{1,3})%")
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 _HANDOFF = re.compile(rf"(?:({'|'.join(WEEKDAYS)}) +)?{_CLOCK}")
@@ -103,6 +105,15 @@ def percentage(text: str) -> float:
     if found is None or not 0 < int(found[1]) <= 100:
         raise ValueError(f"{shown(text)!r} is no share: write a percentage from 1% to 100%")
     return int(found[1]) / 100
+
+
+def objective(text: str) -> float:
+    """Read an objective, such as 99.9%, and give the share of bad events that it allows: 0.001."""
+    found = _OBJECTIVE.fullmatch(text)
+    allowed = Decimal(100) - Decimal(found[1]) if found else Decimal(0)
+    if not 0 < allowed < 100:
+        raise ValueError(f"{shown(text)!r} is no objective: write a percentage below 100%, for example 99.9%")
+    return float(allowed / 100)
 
 
 def web_address(text: str) -> str:

@@ -13,6 +13,7 @@ from incidentd import links, pages
 from incidentd.actionitems import ActionItem, ItemState
 from incidentd.engine import automation, learning, outbox
 from incidentd.engine.asking import Alertmanager, Asking
+from incidentd.engine.facts import Prometheus
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.pages import Notification
@@ -78,6 +79,8 @@ class Doors:
     link_key: bytes
     alertmanagers: Mapping[str, Alertmanager] = field(default_factory=dict)
     """By source; those that can be asked."""
+    prometheus: Mapping[str, Prometheus] = field(default_factory=dict)
+    """By source; those that rules may ask for facts."""
 
 
 class Actors:

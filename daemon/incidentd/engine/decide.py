@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from incidentd.actionitems import ActionItem, ItemState, ItemType
 from incidentd.alerts import FIRED_ANEW, AlertStatus, Change
-from incidentd.engine import automation, course, learning, watchdog
+from incidentd.engine import automation, course, learning, maintenance, watchdog
 from incidentd.holds import Hold, HoldState
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.playbooks import RunState
-from incidentd.rules import Decide
+from incidentd.rules import Decide, Facts
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
 from incidentd.store.inbox import Changed
 from incidentd.text import labels_line, plain
 from incidentd.timeline import SYSTEM, Actor, Draft
-from incidentd.triage import Book, Decision, triage
+from incidentd.triage import NOTHING_KNOWN, Book, Decision, Fallback, Needs, book_of, fall_back, needs, triage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +34,31 @@ class Bundle:
     alerts: tuple[Changed, ...]
 
 
-def bundles(changed: Sequence[Changed], settings: Settings) -> list[Bundle]:
-    """Triage the changed alerts, and put together what belongs together."""
-    book = Book(rules=settings.rules, labels=settings.labels, playbooks=settings.playbooks)
+def wants(it: Changed, book: Book) -> Needs:
+    """Say what has to be found out before an alert is decided; nothing for one that does not fire."""
+    return needs(it.labels, book) if it.status is AlertStatus.FIRING else Needs()
+
+
+def bundles(
+    changed: Sequence[Changed], settings: Settings, *, now: datetime, facts: Mapping[str, Facts] | None = None
+) -> list[Bundle]:
+    """Triage the changed alerts, and put together what belongs together. `facts` are what was found out, by source."""
+    book = book_of(settings, now)
     found: dict[tuple[str, str], tuple[Decision, list[Changed]]] = {}
     for it in changed:
-        decision = _of_watchdog(settings, it, triage(it.labels, it.annotations, book))
+        known = (facts or {}).get(it.source, NOTHING_KNOWN)
+        decision = _of_watchdog(settings, it, _triaged(it, book, known))
         found.setdefault((it.source, decision.correlation_key), (decision, []))[1].append(it)
     return [Bundle(source=s, decision=decision, alerts=tuple(its)) for (s, _), (decision, its) in found.items()]
+
+
+def _triaged(it: Changed, book: Book, facts: Facts) -> Decision:
+    earlier = "" if it.status is AlertStatus.FIRING else it.rule
+    try:
+        return triage(it.labels, it.annotations, book, facts, earlier=earlier)
+    except Exception:  # the boundary of one alert: a rule that fails must neither drop it nor stop the others
+        log.exception("the rules could not be applied to an alert; it is held and paged")
+        return fall_back(it.labels, it.annotations, book, Fallback.ERROR)
 
 
 def _of_watchdog(settings: Settings, it: Changed, decision: Decision) -> Decision:
@@ -48,7 +69,7 @@ def _of_watchdog(settings: Settings, it: Changed, decision: Decision) -> Decisio
     reason = f"It is the watchdog of {it.source}: it always fires, and matters when it does not."
     return replace(
         decision, decide=Decide.RECORD, rule="watchdog", reason=reason, correlation_key=f"watchdog:{it.source}",
-        matched=True,
+        fallback=None, window=None,
     )  # fmt: skip
 
 
@@ -116,8 +137,13 @@ def _count(tx: Tx, decision: Decision) -> None:
             decision=decision.decide.value, rule=decision.rule, severity=decision.severity
         ).inc()
     )
-    if not decision.matched:
-        tx.count(lambda m: m.alerts_unmatched_total.inc())
+    match decision.fallback:
+        case None:
+            pass
+        case Fallback.UNMATCHED:
+            tx.count(lambda m: m.alerts_unmatched_total.inc())
+        case Fallback.UNREADABLE_SEVERITY | Fallback.ERROR as reason:
+            tx.count(lambda m: m.rule_evaluation_errors_total.labels(reason=reason.value).inc())
 
 
 def _members_changed(tx: Tx, settings: Settings, subject: str, its: Sequence[Changed], *, joined: int) -> None:
@@ -130,6 +156,8 @@ def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed])
     """Find the place of alerts that nothing follows yet: where their key is at home, or a new one."""
     decision = bundle.decision
     if decision.decide is Decide.RECORD:
+        if decision.window is not None:
+            maintenance.watch(tx, bundle.source, decision.window)
         return ""
     if decision.decide is Decide.TICKET:
         return _ticket(tx, settings, bundle, fresh)

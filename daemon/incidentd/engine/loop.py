@@ -12,11 +12,15 @@ from typing import TypedDict
 from incidentd.durations import about
 from incidentd.engine import decide, reconcile, timers
 from incidentd.engine.act import Actors, Doors
+from incidentd.engine.facts import FactFinder
 from incidentd.errors import IncidentdError, StoreUnavailable
 from incidentd.metrics import Metrics
+from incidentd.rules import Facts
 from incidentd.settings import Settings
 from incidentd.store import Store, Tx, inbox, jobs
+from incidentd.store.inbox import Changed
 from incidentd.store.jobs import Job
+from incidentd.triage import Needs, book_of
 
 __all__ = ["Doors", "Engine"]
 
@@ -60,6 +64,8 @@ class Engine:
         self._actors = Actors(store, settings=settings, doors=doors, metrics=metrics, now=now)
         self._waits_since: datetime | None = None
         self._started_at = now()
+        self._facts = FactFinder(store, prometheus=lambda: doors.prometheus, now=now, metrics=metrics)
+        self._finding_out: set[tuple[str, str, int]] = set()
         self._begun_with: Settings | None = None
         self._begun = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -100,9 +106,51 @@ class Engine:
 
     async def decide_one(self) -> bool:
         """Decide about the alerts whose change waits the longest."""
-        changed = await self._store.read(inbox.undecided, DECIDE)
         settings = self._settings()
-        units = [self._store.write(decide.settle, settings, bundle) for bundle in decide.bundles(changed, settings)]
+        book = book_of(settings, self._now())
+        changed = [it for it in await self._store.read(inbox.undecided, DECIDE) if _key(it) not in self._finding_out]
+        wanted = [(it, needs) for it in changed if (needs := decide.wants(it, book))]
+        if wanted:
+            self._find_out(settings, wanted)
+        asking = {_key(it) for it, _ in wanted}
+        await self._settle(settings, [it for it in changed if _key(it) not in asking], {})
+        return bool(changed)
+
+    def _find_out(self, settings: Settings, wanted: Sequence[tuple[Changed, Needs]]) -> None:
+        """Decide about alerts once it is known what their rules want to know; the others do not wait for them."""
+        keys = {_key(it) for it, _ in wanted}
+        self._finding_out |= keys
+
+        async def decided() -> None:
+            try:
+                by_source: dict[str, list[Needs]] = {}
+                for it, needs in wanted:
+                    by_source.setdefault(it.source, []).append(needs)
+                found = await asyncio.gather(
+                    *(self._found(source, needs, settings) for source, needs in by_source.items())
+                )
+                await self._settle(settings, [it for it, _ in wanted], dict(zip(by_source, found, strict=True)))
+            except StoreUnavailable as error:
+                log.warning("deciding waits for the store: %s", error)
+            finally:
+                self._finding_out -= keys
+
+        task = asyncio.create_task(decided(), name="decide")
+        self._acting.add(task)
+        task.add_done_callback(self._acted)
+
+    async def _found(self, source: str, needs: Sequence[Needs], settings: Settings) -> Facts:
+        try:
+            return await self._facts.find(source, needs, settings.labels)
+        except StoreUnavailable:
+            raise
+        except Exception:  # the step boundary: what cannot be found out is unknown, and the alerts are decided
+            log.exception("what the rules want to know could not be found out")
+            return Facts(now=self._now())
+
+    async def _settle(self, settings: Settings, changed: Sequence[Changed], facts: Mapping[str, Facts]) -> None:
+        bundles = decide.bundles(changed, settings, now=self._now(), facts=facts)
+        units = [self._store.write(decide.settle, settings, bundle) for bundle in bundles]
         results = await asyncio.gather(*units, return_exceptions=True)
         for result in results:
             if isinstance(result, StoreUnavailable):
@@ -111,7 +159,6 @@ class Engine:
                 log.error("a decision could not be carried out; it is tried again", exc_info=result)
         if any(isinstance(result, BaseException) for result in results):
             await self._pause(AFTER_TROUBLE)
-        return bool(changed)
 
     async def watch_one(self) -> bool:
         """Take the deadlines that have passed, the longest waiting first; each in a transaction of its own."""
@@ -272,6 +319,10 @@ class Engine:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _key(it: Changed) -> tuple[str, str, int]:
+    return (it.source, it.fingerprint, it.version)
 
 
 def _unpacked(tx: Tx, settings: Settings, deliveries: Sequence[inbox.Delivery]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from incidentd.alerts import AlertStatus, Change
-from incidentd.engine import course, decide, watchdog
+from incidentd.engine import course, decide, maintenance, watchdog
 from incidentd.errors import NotFound
 from incidentd.metrics import Metrics
 from incidentd.reconciliation import Finding, Snapshot, Verdict
@@ -17,6 +17,7 @@ from incidentd.store.inbox import Changed, Delivery
 from incidentd.store.jobs import Job
 from incidentd.text import labels_line, plain
 from incidentd.timeline import ALERTMANAGER, INCIDENTD, SYSTEM, Draft
+from incidentd.triage import book_of
 
 WHILE_OPEN = timedelta(seconds=30)
 """How often Alertmanager is asked while anything fires or is open: its own resolves may be minutes late."""
@@ -29,6 +30,7 @@ _SHOWN = 20
 
 def begin(tx: Tx, settings: Settings, *, started: bool) -> None:
     """Set the clocks of every source; at start each Alertmanager is asked at once."""
+    maintenance.changed(tx)
     for source in settings.sources.values():
         if source.alertmanager is not None:
             job = jobs.live(tx, _key(source.name))
@@ -56,7 +58,10 @@ def apply(tx: Tx, settings: Settings, source: str, findings: Iterable[Finding]) 
         return 0
     rows = {row.fingerprint: row for row in reconciling.rows_of(tx, source, [it.fingerprint for it in written])}
     _say(tx, source, [(it, rows[it.fingerprint]) for it in written if it.fingerprint in rows])
-    for bundle in decide.bundles(list(rows.values()), settings):
+    book = book_of(settings, tx.now)
+    # what the rules want to know more about is left to the step that can find it out
+    at_once = [it for it in rows.values() if not decide.wants(it, book)]
+    for bundle in decide.bundles(at_once, settings, now=tx.now):
         decide.settle(tx, settings, bundle)
     verdicts = Counter(it.verdict.value for it in written)
 

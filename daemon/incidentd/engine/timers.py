@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from incidentd import holds
-from incidentd.engine import course, learning, paging, watchdog
+from incidentd.engine import course, learning, maintenance, paging, watchdog
 from incidentd.settings import Settings
 from incidentd.store import Tx, jobs, retention, subjects
 from incidentd.store.jobs import Job
@@ -35,10 +35,19 @@ def _handle(tx: Tx, settings: Settings, job: Job) -> None:
             _breach(tx, settings, job)
         case "quiet":
             course.quiet_passed(tx, settings, job.subject)
-        case watchdog.KIND:
-            watchdog.time_came(tx, settings, job)
         case "draft":
             learning.draft(tx, settings, job.subject)
+        case _:
+            _keep_house(tx, settings, job)
+
+
+def _keep_house(tx: Tx, settings: Settings, job: Job) -> None:
+    """Handle a deadline that belongs to no hold, page or incident."""
+    match job.kind:
+        case watchdog.KIND:
+            watchdog.time_came(tx, settings, job)
+        case maintenance.KIND:
+            maintenance.is_over(tx, job)
         case retention.PRUNE:
             retention.take_turn(tx, settings.retention)
         case _:

@@ -98,6 +98,14 @@ class Metrics:
     )
     alerts_truncated_total = counter("Alerts dropped by Alertmanager max_alerts (truncatedAlerts).")
     alerts_unmatched_total = counter("Alerts for which no severity rule matched (default rule used).")
+    rule_evaluation_errors_total = counter(
+        "Alerts that a rule could not decide, and that were held and paged instead.",
+        reason=("unreadable_severity", "error"),
+    )
+    condition_queries_total = counter(
+        "Queries that rules asked Prometheus before deciding.", source="sources",
+        result=("ok", "unknown", "failed", "refused"),
+    )  # fmt: skip
     watchdog_last_received_timestamp_seconds = gauge("Unix time the watchdog was last received.", source="sources")
     alertmanager_requests_total = counter("Questions to Alertmanager what fires.", source="sources", result=ANSWERS)
     alertmanager_up = gauge("1 when Alertmanager answered the last question.", source="sources")

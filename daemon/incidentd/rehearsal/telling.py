@@ -170,8 +170,15 @@ class _Telling:
         """Have Prometheus answer with these numbers from here."""
         down = TemporaryError("the story says that Prometheus gives no answer")
         for query, value in event.values.items():
-            self.world.numbers.answers[query] = down if value is None else value
+            for asked in [query, *self._queries_of(query)]:
+                self.world.numbers.answers[asked] = down if value is None else value
             self._say(event, f"{query} is {'unknown' if value is None else f'{value:g}'}")
+
+    def _queries_of(self, rule: str) -> list[str]:
+        """Give what the conditions of a rule of this name ask about any alert of the story."""
+        conditions = [it for known in self.world.settings.rules if known.name == rule for it in known.when]
+        alerts = [labels for it in self.story.events if it.kind is Happens.FIRES for labels in it.alerts]
+        return [query for it in conditions for labels in alerts for query in it.queries(labels)]
 
     async def _fires(self, event: Event) -> None:
         its = [self._fired(labels, event) for labels in event.alerts]

@@ -40,10 +40,11 @@ class World:
         self.backlog = Backlog()
         self.peer = Peer(clock)
         self.numbers = Numbers()
+        measured = [name for name, source in settings.sources.items() if source.prometheus is not None]
         asked = [name for name, source in settings.sources.items() if source.alertmanager is not None]
         self.doors = Doors(
             notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
-            alertmanagers=dict.fromkeys(asked, self.peer),
+            alertmanagers=dict.fromkeys(asked, self.peer), prometheus=dict.fromkeys(measured, self.numbers),
         )  # fmt: skip
         self.engine = Engine(
             store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me, doors=self.doors,

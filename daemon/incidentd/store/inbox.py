@@ -333,6 +333,8 @@ class Changed:
     starts_at: datetime
     changed_at: datetime
     version: int
+    rule: str = ""
+    """The rule that decided about it before; '' when none did."""
 
     @property
     def fires(self) -> bool:
@@ -346,7 +348,7 @@ def undecided(tx: Tx, most: int) -> list[Changed]:
         Changed(
             source=row.source, fingerprint=row.fingerprint, status=AlertStatus(row.status), change=Change(row.change),
             labels=row.labels, annotations=row.annotations, generator_url=row.generator_url, starts_at=row.starts_at,
-            changed_at=row.changed_at, version=row.version,
+            changed_at=row.changed_at, version=row.version, rule=row.rule,
         )
         for row in tx.conn.execute(_UNDECIDED, {"most": most})
     ]  # fmt: skip

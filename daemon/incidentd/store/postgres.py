@@ -37,6 +37,8 @@ from incidentd.store.threaded import ThreadedStore
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of, it raises as well
 
 WRITERS = 4
+GROUP = 1
+"""Units in a transaction: docs/decisions/0007 says why not more."""
 OLDEST = 150000
 """The oldest server that is supported, as it writes its version itself: 15."""
 
@@ -268,7 +270,7 @@ class PostgresStore(ThreadedStore):
             clock=clock, adjust=adjust, loop=loop, committed=self._committed, heard=self._wake,
         )  # fmt: skip
         super().__init__(
-            clock=clock, metrics=metrics, group=1,
+            clock=clock, metrics=metrics, group=GROUP,
             writing=[self._session(self._write_engine, loop.time) for _ in range(WRITERS)],
             reading=lambda: self._session(self._read_engine, loop.time, whole=True),
         )  # fmt: skip

@@ -154,7 +154,7 @@ def changed_of(row: Row[Any]) -> Changed:
     return Changed(
         source=row.source, fingerprint=row.fingerprint, status=AlertStatus(row.status), change=Change(row.change),
         labels=row.labels, annotations=row.annotations, generator_url=row.generator_url, starts_at=row.starts_at,
-        changed_at=row.changed_at, version=row.version,
+        changed_at=row.changed_at, version=row.version, rule=row.rule,
     )  # fmt: skip
 
 

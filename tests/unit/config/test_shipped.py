@@ -3,6 +3,7 @@
 import re
 import shutil
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from incidentd import config
 from incidentd.config.shape import schema_of
 from incidentd.errors import ConfigError
 from incidentd.playbooks import Mode
-from incidentd.rules import Decide, first_match
+from incidentd.rules import Decide, Facts, Neighbours
+from incidentd.triage import book_of, triage
 from tests.unit.config.trees import EXAMPLE, ROOT
 
+NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 SHIPPED = [*sorted(EXAMPLE.parent.glob("*.yaml")), *sorted((ROOT / "rules").glob("*.yaml"))]
 SHIPPED += sorted((ROOT / "playbooks").glob("*.yaml"))
 TOKENS = [
@@ -90,6 +93,7 @@ def test_the_shipped_set_loads_without_a_warning() -> None:
         ("severity=critical env=prod service=checkout", "checkout-bleeding", Decide.DECLARE),
         ("severity=warning env=prod service=payments", "checkout-degraded", Decide.HOLD),
         ("alertname=WorkerStuck env=prod instance=w-3", "worker-stuck", Decide.HOLD),
+        ("severity=warning env=prod service=checkout customer_visible=true", "customers-call", Decide.DECLARE),
         ("alertname=QueueLagHigh env=prod severity=warning", "queue-lag", Decide.HOLD),
         ("alertname=CertificateExpiry severity=warning", "certificate-expires-soon", Decide.TICKET),
         ("alertname=NodeDown severity=critical env=prod", "production-critical", Decide.HOLD),
@@ -102,10 +106,12 @@ def test_the_shipped_set_loads_without_a_warning() -> None:
 )
 def test_the_shipped_rules_decide_as_their_comments_say(labels: str, rule: str, decide: Decide) -> None:
     settings = config.load(EXAMPLE, env={})
-    found = first_match(settings.rules, dict(pair.split("=") for pair in labels.split()))
+    decision = triage(
+        dict(pair.split("=") for pair in labels.split()), {}, book_of(settings, NOW),
+        Facts(now=NOW, neighbours=Neighbours([], settings.labels)),
+    )  # fmt: skip
 
-    assert found is not None
-    assert (found.name, found.decide) == (rule, decide)
+    assert (decision.rule, decision.decide) == (rule, decide)
 
 
 def test_the_shipped_playbook_that_acts_by_itself_is_verified() -> None:

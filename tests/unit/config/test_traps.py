@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from incidentd.config.traps import traps
+from incidentd.config.traps import group_interval, traps
 
 GOOD = """
 route:
@@ -96,3 +98,13 @@ def test_routes_that_multiply_without_end_do_not() -> None:
         for n in range(20)
     )
     assert traps(deep + "route: *u\n" + GOOD[GOOD.index("receivers:") :])
+
+
+def test_the_interval_of_news_is_the_longest_of_the_routes_that_lead_here() -> None:
+    configuration = """
+route: {receiver: other, group_interval: 2h, routes: [{receiver: incidentd}, {receiver: incidentd, group_interval: 3m}]}
+receivers: [{name: other}, {name: incidentd, webhook_configs: [{url: "http://x/api/v1/alertmanager"}]}]
+"""
+    assert group_interval(configuration) == timedelta(hours=2)
+    assert group_interval(configuration.replace("group_interval: 2h, ", "")) == timedelta(minutes=5)
+    assert group_interval(configuration, "nobody") is None

@@ -1,0 +1,41 @@
+"""What fires now at a source, for conditions on more than one alert, and alerts that have to be decided anew."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select, update
+
+from incidentd.alerts import AlertStatus
+from incidentd.rules import OpenAlert
+from incidentd.store.base import Tx
+from incidentd.store.tables import alert
+
+_FIRING = (
+    select(alert.c.labels, alert.c.annotations, alert.c.starts_at)
+    .where(alert.c.source == bindparam("of_source"), alert.c.status == AlertStatus.FIRING.value)
+    .order_by(alert.c.changed_at.desc())
+    .limit(bindparam("most"))
+)
+_ANEW = (
+    update(alert)
+    .where(
+        alert.c.status == AlertStatus.FIRING.value, alert.c.undecided.is_(False), alert.c.decision == "record",
+        alert.c.rule == bindparam("decided_by"),
+    )
+    .values(undecided=True)
+)  # fmt: skip
+
+
+def firing(tx: Tx, source: str, most: int) -> list[OpenAlert]:
+    """Read the alerts of a source that fire now and are not muted, those that changed last first."""
+    rows = tx.conn.execute(_FIRING, {"of_source": source, "most": most})
+    return [OpenAlert(labels=row.labels, annotations=row.annotations, starts_at=row.starts_at) for row in rows]
+
+
+def decide_anew(tx: Tx, rule: str, source: str | None = None) -> int:
+    """Have every alert decided anew that fires and was only written down by this rule, of one source or of all."""
+    wanted = _ANEW if source is None else _ANEW.where(alert.c.source == bindparam("of_source"))
+    which = {"decided_by": rule} | ({} if source is None else {"of_source": source})
+    found = tx.conn.execute(wanted, which).rowcount
+    if found:
+        tx.wake("decide")
+    return found
