@@ -8,7 +8,7 @@ WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-fast test-long demo bench docs lock clean
+.PHONY: help setup check format test test-fast test-long demo bench docs editors lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -55,6 +55,9 @@ docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python -m tests.docs.metrics_page
 	$(BIN)/python -m tests.docs.hold_story
 
+editors: ## the server that editors ask about YAML, for the tests of the schemas (needs npm)
+	npm ci --prefix tests/editors --ignore-scripts --no-audit --no-fund --silent
+
 lock: $(STAMP) ## choose the newest dependencies that fit, with their hashes (needs uv)
 	@command -v uv >/dev/null || { echo "There is no uv on the PATH; any way of installing it will do." >&2; exit 1; }
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --upgrade \
@@ -63,5 +66,5 @@ lock: $(STAMP) ## choose the newest dependencies that fit, with their hashes (ne
 	  --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## remove everything that the commands made
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv tests/editors/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find daemon tests deploy -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Debian's own names first; what upstream calls it second.
 _NAMES = {"alertmanager": ("prometheus-alertmanager", "alertmanager")}
+# What npm brings; Debian has no package of it.
+_OF_NPM = {"yaml-language-server": Path(__file__).parent / "editors"}
 _PACKAGES = {
     "promtool": "prometheus",
     "prometheus": "prometheus",
@@ -15,6 +17,7 @@ _PACKAGES = {
     "postgres": "postgresql",
     "gcc": "gcc libc6-dev",
     "unshare": "util-linux",
+    "yaml-language-server": "nodejs npm (and run: make editors)",
 }
 # What Debian keeps off the PATH, in folders by version.
 _FOLDERS = {"postgres": "/usr/lib/postgresql"}
@@ -22,6 +25,9 @@ _FOLDERS = {"postgres": "/usr/lib/postgresql"}
 
 def find(program: str) -> str | None:
     """Give the path of a program, None if it is not installed."""
+    if program in _OF_NPM:
+        own = _OF_NPM[program] / "node_modules" / ".bin" / program
+        return str(own) if own.exists() and shutil.which("node") else None
     on_path = next((path for name in _NAMES.get(program, (program,)) if (path := shutil.which(name))), None)
     if on_path is None and program in _FOLDERS:
         found = sorted(Path(_FOLDERS[program]).glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))

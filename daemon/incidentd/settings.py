@@ -25,6 +25,7 @@ from incidentd.rules import (
     SeverityRule,
     Urgency,
 )
+from incidentd.stories import Story
 
 DEFAULT_SOURCE = "default"
 
@@ -154,6 +155,8 @@ class Settings:
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
+    stories: tuple[Story, ...] = ()
+    """What the rules are tried with; the daemon itself has no use for them."""
     warnings: tuple[Problem, ...] = ()
     """What is allowed, but probably not meant."""
     files: tuple[Path, ...] = ()

@@ -230,7 +230,8 @@ async def main(*, leave: bool) -> int:
             if not leave:
                 demo.where_to_look(incident, hold, healed)
                 await asyncio.Event().wait()
-            print("\nAll three stories went as told.")
+            print("\nAll three stories went as told. What else the shipped rules promise:")
+            print("  .venv/bin/incidentd test deploy/example/incidentd.yaml")
     return 0
 
 

@@ -81,7 +81,7 @@ def check(*, file: Path, alertmanager: str | None, receiver: str) -> None:
     except ConfigError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
-        click.echo(f"{file}: {_mistakes(len(error.problems))}", err=True)
+        click.echo(f"{file}: {mistakes(len(error.problems))}", err=True)
         sys.exit(2)
     for warning in settings.warnings:
         click.echo(
@@ -94,5 +94,6 @@ def check(*, file: Path, alertmanager: str | None, receiver: str) -> None:
         warn_of_traps(settings, alertmanager, receiver)
 
 
-def _mistakes(number: int) -> str:
+def mistakes(number: int) -> str:
+    """Count mistakes."""
     return "1 mistake" if number == 1 else f"{number} mistakes"

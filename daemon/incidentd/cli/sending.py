@@ -35,7 +35,7 @@ def send(
     """
     if (file is None) == (not labels):
         raise click.UsageError("give a FILE with a webhook body (or -), or one or more --label NAME=VALUE")
-    body = _read(file) if file is not None else _made(_pairs(labels), _pairs(annotations), resolved=resolved)
+    body = _read(file) if file is not None else _made(pairs(labels), pairs(annotations), resolved=resolved)
     answer = json.loads(daemon.raw("POST", f"/api/v1/alertmanager/{segment(source)}", body))
     printed(daemon, answer, "stored; `incidentd holds` and `incidentd incidents` show what comes of it")
 
@@ -60,11 +60,12 @@ def _made(labels: dict[str, str], annotations: dict[str, str], *, resolved: bool
     return json.dumps(body).encode()
 
 
-def _pairs(given: Iterable[str]) -> dict[str, str]:
-    pairs = {}
+def pairs(given: Iterable[str]) -> dict[str, str]:
+    """Read what is given as NAME=VALUE."""
+    found = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
             raise click.UsageError(f"{text!r} is not NAME=VALUE")
-        pairs[name] = value
-    return pairs
+        found[name] = value
+    return found

@@ -6,11 +6,11 @@ values (core, people, rulebook, playbook), and what one names has to be in anoth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incidentd.config import maintenance, people, playbook, rulebook, shape, words
+from incidentd.config import maintenance, people, playbook, rulebook, shape, stories, words
 from incidentd.config.core import core_settings, not_acted_on
 from incidentd.config.names import DEFAULT_POLICY, gather
 from incidentd.config.parts import Part
@@ -18,27 +18,36 @@ from incidentd.config.proof import Surroundings
 from incidentd.config.report import Report, in_order
 from incidentd.config.secrets import Secrets
 from incidentd.config.shape import KINDS, SCHEMAS_DIR
-from incidentd.config.tree import Tree, read_tree
+from incidentd.config.tree import Tree, read_tree, tree_of
 from incidentd.errors import Location
 from incidentd.playbooks import Playbook
 from incidentd.rules import LabelMap
 from incidentd.settings import Settings
 
-__all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "load", "playbook_from"]
+__all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "has_config", "load", "playbook_from"]
 
 _BUILT_IN = Location("(built in)", 1)
 
 
-def load(path: Path, *, env: Mapping[str, str]) -> Settings:
+def load(
+    path: Path | None, *, env: Mapping[str, str], more: Sequence[Path] = (), instead_of: Sequence[str] = ()
+) -> Settings:  # fmt: skip
     """Read a configuration with everything that it includes; raise ConfigError with every mistake in it.
 
     Paths in the files start from the configuration's folder. `env` is where secrets named by `*_env` are looked up.
+    `more` are files that are read as if they were included; they may take the place of the documents of some kinds
+    (`instead_of`). Without a configuration these files are all there is.
     """
     report = Report()
-    tree = read_tree(path, report)
+    tree = read_tree(path, report, more=more, instead_of=instead_of)
     settings = _settings(tree, env, report)
     report.raise_if_wrong(tree.names)
     return settings
+
+
+def has_config(path: Path) -> bool:
+    """Say whether a file holds a document of `kind: config`; of one that cannot be read nobody knows."""
+    return bool(tree_of(path).configs)
 
 
 def defaults(env: Mapping[str, str]) -> Settings:
@@ -65,9 +74,8 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
     roster = people.roster(tree, names, secrets)
     policies = people.escalations(tree, names)
     policies.setdefault(DEFAULT_POLICY, people.default_policy(roster.schedules, core["urgencies"]))
-    for kind in ("rules_test", "playbook_test"):
-        for document in tree.documents[kind]:
-            not_acted_on(report, document.at, f"`kind: {kind}`")
+    for document in tree.documents["playbook_test"]:
+        not_acted_on(report, document.at, "`kind: playbook_test`")
     playbooks = playbook.playbooks(tree, names)
     around = Surroundings(
         labels=core.get("labels", LabelMap()), severities=core["severities"], sources=core["sources"]
@@ -79,6 +87,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
         escalations=policies,
         playbooks=playbooks,
         rules=rules,
+        stories=stories.stories(tree, names),
         maintenance=maintenance.windows(tree, report),
         warnings=tuple(in_order(report.warnings, tree.names)),
         files=tuple(tree.files),

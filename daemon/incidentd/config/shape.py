@@ -28,6 +28,9 @@ KINDS = (
     "playbook_test",
 )  # fmt: skip
 
+ANY = "incidentd"
+"""The schema of a document of any kind."""
+
 FORMATS: dict[str, Callable[[str], object]] = {
     "prometheus-duration": parse_duration,
     "positive-duration": values.positive_duration,
@@ -116,7 +119,8 @@ def _whole(schema: Any, file: str) -> Any:
     if "$ref" not in schema:
         return whole
     target, _, name = schema["$ref"].partition("#/$defs/")
-    return {**_whole(_file(target or file)["$defs"][name], target or file), **whole}
+    found = _file(target or file)
+    return {**_whole(found["$defs"][name] if name else found, target or file), **whole}
 
 
 @cache

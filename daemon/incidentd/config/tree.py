@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,15 +38,43 @@ class Tree:
         """Where paths in the configuration start from."""
         return self.main.parent
 
+    def path_of(self, name: str) -> str:
+        """Give the whole path of a file that messages call so; '' when there is none."""
+        return next((str(path) for path, its in zip(self.files, self.names, strict=True) if its == name), "")
+
     def of(self, kind: str, key: str) -> Iterator[tuple[str, Part]]:
         """Give every named thing of a kind whose documents map names to things."""
         for document in self.documents[kind]:
             yield from document.items(key)
 
 
-def read_tree(main: Path, report: Report) -> Tree:
-    """Read the configuration and what it includes; mistakes are in the report."""
-    tree = Tree(main)
+def read_tree(main: Path | None, report: Report, *, more: Iterable[Path] = (), instead_of: Sequence[str] = ()) -> Tree:
+    """Read the configuration and what it includes, and `more` files; mistakes are in the report.
+
+    Documents of the kinds `instead_of` count only where they stand in those other files.
+    """
+    tree = Tree(main or Path())
+    if main is not None:
+        _read_main(main, tree, report)
+    for kind in instead_of:
+        tree.documents.pop(kind, None)
+        tree.broken.discard(kind)
+    for path in more:
+        name = _printable(str(path))
+        _read_file(path, name, Location(name, 1), tree, report)
+    for config in tree.configs[1:]:
+        report.wrong(config.at, "there is a second document of `kind: config`", "keep one")
+    return tree
+
+
+def tree_of(path: Path) -> Tree:
+    """Read one file alone, whatever is wrong with it."""
+    tree = Tree(path)
+    _read_file(path, _printable(str(path)), Location(_printable(str(path)), 1), tree, Report())
+    return tree
+
+
+def _read_main(main: Path, tree: Tree, report: Report) -> None:
     _read_file(main, _printable(str(main)), Location(_printable(str(main)), 1), tree, report)
     if not tree.configs and not report.problems:
         at = Location(tree.names[0], 1)
@@ -55,9 +83,6 @@ def read_tree(main: Path, report: Report) -> Tree:
         for pattern in _patterns(config):
             for path in _included(pattern, tree, report):
                 _read_file(path, _called(path, tree), pattern.at, tree, report)
-    for config in tree.configs[1:]:
-        report.wrong(config.at, "there is a second document of `kind: config`", "keep one")
-    return tree
 
 
 def _patterns(config: Part) -> Iterator[Part]:

@@ -17,6 +17,7 @@ _TYPES = {
     "number": "a number",
     "integer": "a whole number",
     "boolean": "true or false",
+    "null": "null",
 }
 _KINDS_OF_VALUE = {
     dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number",

@@ -193,7 +193,7 @@ def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> No
     )
     ended = walk.step_interrupted(run, step, tx.now)
     things.save_run(tx, ended)
-    _finished(tx, settings, ended, definition_of(run))
+    finished(tx, settings, ended, definition_of(run))
 
 
 def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult) -> bool:
@@ -217,7 +217,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
         chain.append(tx, run.subject, _actor(due.playbook), [Draft("run.step", text, data)])
     things.save_run(tx, run)
     if run.state in FINISHED:
-        _finished(tx, settings, run, due.playbook)
+        finished(tx, settings, run, due.playbook)
     else:
         _next(tx, run, again_at or tx.now)
     return True
@@ -231,7 +231,8 @@ def _write(tx: Tx, due: Due, idx: int, result: StepResult) -> None:
 # -- the end of a run ------------------------------------------------------------------------------------------------
 
 
-def _finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
+def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
+    """Take what the end of a run means for its hold or incident."""
     _count_end(tx, run, playbook)
     kind = {RunState.VERIFIED: "run.verified", RunState.INTERRUPTED: "run.interrupted", RunState.DONE: "run.done"}.get(
         run.state, "run.failed"

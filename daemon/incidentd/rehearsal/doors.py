@@ -21,12 +21,20 @@ class Post:
 
     sent: list[Notification] = field(default_factory=list)
     failures: dict[str, IncidentdError] = field(default_factory=dict)
+    clock: list[datetime] = field(default_factory=list)
+    when: list[datetime] = field(default_factory=list)
+    """When each of them was sent, where there is a clock."""
 
     async def send(self, n: Notification) -> None:
         """Keep a message."""
         if n.channel in self.failures:
             raise self.failures[n.channel]
         self.sent.append(n)
+        self.when += self.clock[:1]
+
+    def dated(self) -> list[tuple[datetime, Notification]]:
+        """Give what was sent, each with its time."""
+        return list(zip(self.when, self.sent, strict=True))
 
     def to(self, channel: str) -> list[str]:
         """Give the titles of what was sent to a channel."""
@@ -103,6 +111,8 @@ class Peer:
     up_for: timedelta = timedelta(days=1)
     receivers: frozenset[str] = frozenset()
     hides_muting: bool = False
+    behind: timedelta = timedelta(0)
+    """How old its answers are; one that is old enough is not kept, and the next question is asked anew."""
     failure: IncidentdError | None = None
     asked: int = 0
 
@@ -112,7 +122,7 @@ class Peer:
         if self.failure is not None:
             raise self.failure
         return Snapshot(
-            asked_at=self.clock[0], alerts=dict(self.has), up_for=self.up_for, receivers=self.receivers,
+            asked_at=self.clock[0] - self.behind, alerts=dict(self.has), up_for=self.up_for, receivers=self.receivers,
             hides_muting=self.hides_muting,
         )  # fmt: skip
 

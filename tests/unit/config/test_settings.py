@@ -326,7 +326,7 @@ def test_a_frozen_copy_that_is_no_playbook_any_more_is_refused_at_its_place() ->
 
 def test_what_this_version_does_not_act_on_is_accepted_with_a_warning(complete: Settings) -> None:
     assert [warning.message.split("`")[1] for warning in complete.warnings] == [
-        "sev0", "kind: rules_test", "kind: playbook_test",
+        "sev0", "kind: playbook_test",
     ]  # fmt: skip
     assert {warning.message.partition("is accepted")[2] for warning in complete.warnings[1:]} == {
         ", but this version does not act on it yet"

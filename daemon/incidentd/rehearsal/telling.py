@@ -1,0 +1,296 @@
+"""Tell the engine a story: each event at its minute, and at each expectation's minute what is to be seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from incidentd.durations import format_duration
+from incidentd.engine import automation, commands, reconcile
+from incidentd.engine.course.busy import definition_of
+from incidentd.errors import IncidentdError, Location, TemporaryError
+from incidentd.holds import watches_for
+from incidentd.metrics import Metrics
+from incidentd.pages import PageState
+from incidentd.playbooks import FINISHED, Run, RunState, StepResult
+from incidentd.rehearsal.expecting import Sight, unmet
+from incidentd.rehearsal.world import World, firing
+from incidentd.settings import AlertmanagerSettings, PrometheusSettings, Settings, Source
+from incidentd.store import Tx, jobs, things
+from incidentd.store.memory import MemoryStore
+from incidentd.store.views.everything import Everything, everything, timeline
+from incidentd.stories import Event, Happens, Labels, Story, has
+from incidentd.text import labels_line
+from incidentd.timeline import Actor
+
+NEVER = timedelta(days=3650)
+_NOWHERE = "http://127.0.0.1:9"
+"""Nobody is asked there: the door of a rehearsal never opens."""
+_NOT_YET = StepResult(ok=True, unknown=True, summary="the story does not say yet what came of it")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that is not as the story expects."""
+
+    where: Location
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a story went."""
+
+    story: Story
+    failures: tuple[Failure, ...]
+    course: tuple[tuple[timedelta, str], ...]
+    """What happened, sentence by sentence, by the time since the beginning."""
+    seconds: float
+    """How long it took to tell it."""
+
+
+async def tell(story: Story, settings: Settings) -> Told:
+    """Tell one story to an engine of its own."""
+    began = asyncio.get_running_loop().time()
+    clock, metrics = [story.starts], Metrics(version="rehearsal")
+    store = MemoryStore(lambda: clock[0], metrics)
+    try:
+        world = World(store, prepared(settings, story), clock, metrics, start=story.starts)
+        world.peer.behind = timedelta(seconds=1)
+        world.hands.answers["verify"] = _NOT_YET
+        told = _Telling(story, world)
+        await told.all()
+        took = asyncio.get_running_loop().time() - began
+        return Told(story, tuple(told.failures), await told.course(), took)
+    finally:
+        await store.close()
+
+
+def prepared(settings: Settings, story: Story | None = None) -> Settings:
+    """Take out of the settings what would reach outside, and what speaks of a world that does not exist here."""
+    sources = {name: _source(source, story) for name, source in settings.sources.items()}
+    return replace(settings, sources=sources, jira=None)
+
+
+def _source(source: Source, story: Story | None) -> Source:
+    """Ask Alertmanager and Prometheus only where they play a part; and nobody misses a watchdog that nobody plays."""
+    return replace(
+        source,
+        alertmanager=AlertmanagerSettings(urls=(_NOWHERE,)) if story and story.silences else None,
+        prometheus=source.prometheus or (PrometheusSettings(url=_NOWHERE) if story and story.measures else None),
+        watchdog=source.watchdog and replace(source.watchdog, late_after=NEVER),
+    )
+
+
+@dataclass(slots=True)
+class _Firing:
+    """An alert that fires, as a body has it."""
+
+    labels: Labels
+    body: dict[str, Any]
+    silenced: bool = False
+
+
+@dataclass(slots=True)
+class _Telling:
+    """A story while it is told."""
+
+    story: Story
+    world: World
+    failures: list[Failure] = field(default_factory=list)
+    said: list[tuple[timedelta, str]] = field(default_factory=list)
+    _there: list[_Firing] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        return self.story.source or next(iter(self.world.settings.sources))
+
+    async def all(self) -> None:
+        """Let happen what happens, and look when something is expected."""
+        if self.story.silences:
+            await self.world.engine.begin()
+        for at in self.story.instants:
+            await self.world.until(self.story.starts + at)
+            for event in (it for it in self.story.events if it.at == at):
+                await self._happen(event)
+            await self._look(at)
+
+    async def _look(self, at: timedelta) -> None:
+        wanted = [it for it in self.story.expectations if it.at == at]
+        if wanted:
+            sight = Sight(
+                starts=self.story.starts, now=self.world.now, seen=await self.world.store.read(everything),
+                said=await self.world.store.read(timeline), sent=self.world.post.dated(),
+                roster=self.world.settings.roster,
+            )  # fmt: skip
+            found = unmet(wanted, sight)
+            self.failures += [Failure(it.where, f"at {format_duration(at)} {text}") for it, text in found]
+
+    async def course(self) -> tuple[tuple[timedelta, str], ...]:
+        """Say how it went: what the story did, and what every timeline says."""
+        seen = await self.world.store.read(everything)
+        entries = await self.world.store.read(timeline)
+        lines = [*self.said, *((it.at - self.story.starts, f"{it.subject}: {it.text}") for it in entries)]
+        lines += [
+            (it.changed_at - self.story.starts, f"{it.decision}: {it.reason}") for it in seen.alerts if not it.subject
+        ]
+        return tuple(sorted(lines, key=lambda line: line[0]))
+
+    # -- what happens ------------------------------------------------------------------------------------------------
+
+    async def _happen(self, event: Event) -> None:
+        try:
+            await self._do(event)
+        except IncidentdError as error:
+            self._fail(event, f"`{event.kind}` is not possible: {error}")
+
+    def _fail(self, event: Event, text: str) -> None:
+        self.failures.append(Failure(event.where, f"at {format_duration(event.at)} {text}"))
+
+    def _say(self, event: Event, text: str) -> None:
+        self.said.append((event.at, f"> {text}"))
+
+    async def _do(self, event: Event) -> None:
+        match event.kind:
+            case Happens.FIRES | Happens.REFIRES:
+                await self._fires(event)
+            case Happens.RESOLVES:
+                await self._resolves(event)
+            case Happens.SILENCED | Happens.UNSILENCED:
+                await self._silences(event)
+            case Happens.PROMQL:
+                self._measure(event)
+            case Happens.PLAYBOOK:
+                await self._playbook(event)
+            case _:
+                await self._person(event)
+
+    def _measure(self, event: Event) -> None:
+        """Have Prometheus answer with these numbers from here."""
+        down = TemporaryError("the story says that Prometheus gives no answer")
+        for query, value in event.values.items():
+            for asked in [query, *self._queries_of(query)]:
+                self.world.numbers.answers[asked] = down if value is None else value
+            self._say(event, f"{query} is {'unknown' if value is None else f'{value:g}'}")
+
+    def _queries_of(self, rule: str) -> list[str]:
+        """Give what a rule of this name asks about any alert of the story, to decide or to see progress."""
+        rules = [known for known in self.world.settings.rules if known.name == rule]
+        fired = [it for it in self.story.events if it.kind is Happens.FIRES]
+        conditions = [
+            query for known in rules for it in known.when for event in fired for labels in event.alerts
+            for query in it.queries(labels)
+        ]  # fmt: skip
+        watches = [
+            watch.promql for known in rules for event in fired for labels in event.alerts
+            for watch in watches_for(known.hold, labels, event.annotations)[0]
+        ]  # fmt: skip
+        return conditions + watches
+
+    async def _fires(self, event: Event) -> None:
+        its = [self._fired(labels, event) for labels in event.alerts]
+        self._say(event, f"{_listed(event.alerts)} {'fires' if event.kind is Happens.FIRES else 'fires anew'}")
+        self.world.peer.knows(*(it.body for it in its if not it.silenced))
+        await self.world.send(*(it.body for it in its), source=self.source)
+
+    def _fired(self, labels: Labels, event: Event) -> _Firing:
+        known = next((it for it in self._there if it.labels == labels), None)
+        if known is None:
+            known = _Firing(labels, firing(dict(labels), self.world.now))
+            self._there.append(known)
+        elif event.kind is Happens.REFIRES:
+            known.body = known.body | {"startsAt": self.world.now.isoformat()}
+        known.body = known.body | {"annotations": {**known.body["annotations"], **event.annotations}}
+        return known
+
+    async def _resolves(self, event: Event) -> None:
+        its = self._meant(event)
+        self._say(event, f"{_listed(it.labels for it in its)} resolves")
+        self._there = [it for it in self._there if it not in its]
+        self.world.peer.forgets(*(it.body for it in its))
+        ended = {"status": "resolved", "endsAt": self.world.now.isoformat()}
+        await self.world.send(*(it.body | ended for it in its), source=self.source)
+
+    async def _silences(self, event: Event) -> None:
+        its = self._meant(event)
+        self._say(event, f"{_listed(it.labels for it in its)} is {event.kind}")
+        for it in its:
+            it.silenced = event.kind is Happens.SILENCED
+            self.world.peer.knows(it.body, muted_by=("silence of the story",) if it.silenced else ())
+        # Alertmanager is asked every half minute; a story need not wait for that
+        await self.world.store.write(reconcile.begin, self.world.settings, started=True)
+        await self.world.settle()
+
+    def _meant(self, event: Event) -> list[_Firing]:
+        pool = [it for it in self._there if it.silenced or event.kind is not Happens.UNSILENCED]
+        return [it for it in pool if not event.alerts or any(has(it.labels, wanted) for wanted in event.alerts)]
+
+    async def _playbook(self, event: Event) -> None:
+        """End the run as the story says it ended; what it would have done is never done."""
+        run = next((it for it in await self._runs() if it.state in (RunState.RUNNING, RunState.VERIFYING)), None)
+        if run is None:
+            self._fail(event, "no playbook runs" + await self._why_none())
+            return
+        self._say(event, f"{run.key}: {run.playbook} {event.text}")
+        await self.world.do(_ended, run.id, event.text)
+
+    async def _runs(self) -> list[Run]:
+        return list(reversed((await self.world.store.read(everything)).runs))
+
+    async def _why_none(self) -> str:
+        last = next(iter(await self._runs()), None)
+        return f"; {last.key} is {last.state.replace('_', ' ')}" if last else ""
+
+    async def _person(self, event: Event) -> None:
+        seen = await self.world.store.read(everything)
+        actor = Actor(name=event.by, via="story")
+        open_holds = [it for it in seen.holds if it.ended_at is None]
+        active = [it for it in seen.incidents if it.resolved_at is None]
+        pages = [it for it in seen.pages if it.state is PageState.OPEN]
+        proposed = [it for it in seen.runs if it.state is RunState.PROPOSED]
+        match event.kind:
+            case Happens.ACKNOWLEDGED_BY if pages:
+                await self.world.do(commands.ack_page, pages[-1].id, by=event.by, actor=actor)
+            case Happens.NOTE | Happens.PROGRESS if open_holds or active:
+                subject = (open_holds or active)[-1].key
+                await self.world.do(commands.add_note, subject, actor=actor, text=event.text)
+            case Happens.DECLARED_BY if open_holds:
+                await self.world.do(commands.declare_hold, open_holds[-1].id, actor=actor, reason=event.text)
+            case Happens.STOOD_DOWN_BY if open_holds:
+                why = event.text or "The story says so."
+                await self.world.do(commands.stand_down_hold, open_holds[-1].id, actor=actor, reason=why)
+            case Happens.RESOLVED_BY if active:
+                await self.world.do(commands.resolve_incident, active[-1].id, actor=actor, note=event.text)
+            case Happens.APPROVED_BY if proposed:
+                await self.world.do(commands.approve_run, proposed[-1].id, actor=actor)
+            case _:
+                self._fail(event, f"`{event.kind}` has nothing to act on: {_open(seen)}")
+                return
+        acted = event.kind.replace("_", " ") if event.kind.endswith("_by") else f"{event.kind} of"
+        self._say(event, f"{acted} {event.by}")
+
+
+def _ended(tx: Tx, settings: Settings, run_id: int, how: str) -> None:
+    run = things.get_run(tx, run_id)
+    state = RunState.VERIFIED if how == "verified" else RunState.VERIFY_FAILED
+    run = replace(run, state=state, finished_at=tx.now, reason="the story says so")
+    things.save_run(tx, run)
+    jobs.cancel(tx, run.key)
+    automation.finished(tx, settings, run, definition_of(run))
+
+
+def _listed(alerts: Iterable[Labels]) -> str:
+    names = [labels_line(dict(labels), 120) for labels in alerts]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _open(seen: Everything) -> str:
+    """Say what is open, for whoever wonders what could have been meant."""
+    open_ones = [it.key for it in seen.holds if it.ended_at is None]
+    open_ones += [it.key for it in seen.incidents if it.resolved_at is None]
+    pages = [it.key for it in seen.pages if it.state is PageState.OPEN]
+    runs = [f"{it.key} ({it.state})" for it in seen.runs if it.state not in FINISHED]
+    return f"open at this time: {', '.join([*open_ones, *pages, *runs]) or 'nothing'}"

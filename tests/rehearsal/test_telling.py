@@ -1,0 +1,197 @@
+"""Stories told to the engine: what a hold does over an hour, what differs is said, and files that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from incidentd import config
+from incidentd.rehearsal import reports
+from incidentd.rehearsal.telling import Told, tell
+from incidentd.settings import Settings
+from incidentd.stories import Story
+
+ROOT = Path(__file__).parents[2]
+TRACES = config.load(ROOT / "tests" / "data" / "stories" / "hold.yaml", env={})
+SHIPPED = config.load(ROOT / "deploy" / "example" / "incidentd.yaml", env={})
+
+
+def name(story: Story) -> str:
+    return story.name
+
+
+def told_text(told: Told) -> str:
+    return "\n".join(reports.lines([told]))
+
+
+@pytest.mark.parametrize("story", TRACES.stories, ids=name)
+async def test_a_trace_of_a_hold_ends_at_its_minute_for_its_reason(story: Story) -> None:
+    told = await tell(story, TRACES)
+    assert not told.failures, told_text(told)
+
+
+@pytest.mark.parametrize("story", SHIPPED.stories, ids=name)
+async def test_the_shipped_rules_do_what_their_stories_say(story: Story) -> None:
+    told = await tell(story, SHIPPED)
+    assert not told.failures, told_text(told)
+
+
+def test_each_shipped_rule_is_in_a_story() -> None:
+    named = {it.word for story in SHIPPED.stories for it in story.expectations}
+    assert {rule.name for rule in SHIPPED.rules} <= named
+
+
+RULES = """
+kind: config
+---
+kind: people
+people:
+  ana: {name: Ana Ruiz, channels: {push: {url_env: PUSH}}}
+  ben: {name: Ben Okafor, channels: {push: {url_env: PUSH}}}
+---
+kind: escalations
+escalations:
+  ops: {urgent: {levels: [{after: 0m, page: {person: ana}}, {after: 10m, page: {person: ben}}]}}
+---
+kind: playbook
+name: mend
+title: Mend it
+mode: approve
+target: it
+risk: low
+limits: {per_target: 1 in 1m, total: 1 in 1m, alert_age: 10m}
+manual_minutes: 1
+steps: [{name: do, command: [/bin/true], idempotent: true}]
+verify: {promql: {query: up, is: "> 0"}, for: 1m, within: 5m}
+on_failure: page
+---
+kind: rules
+rules:
+  - {name: slow, match: ['a="slow"'], severity: sev3, decide: hold, page: ops, hold: {no_progress_after: 20m}}
+  - {name: mended, match: ['a="mended"'], severity: sev3, decide: hold, page: ops, playbook: mend}
+  - {name: task, match: ['a="task"'], severity: sev4, decide: ticket}
+  - {name: noise, match: ['a="noise"'], severity: sev4, decide: record}
+  - {name: everything-else, match: [], severity: sev1, urgency: urgent, decide: declare, page: ops}
+---
+kind: rules_test
+stories:
+"""
+
+
+def loaded(folder: Path, story: str) -> Settings:
+    path = folder / "incidentd.yaml"
+    path.write_text(RULES + f"  - {{name: it, {story}}}\n")
+    return config.load(path, env={"PUSH": "json://127.0.0.1:9"})
+
+
+async def failures(folder: Path, story: str) -> list[str]:
+    settings = loaded(folder, story)
+    told = await tell(settings.stories[0], settings)
+    return [failure.text for failure in told.failures]
+
+
+FIRES = "at: {0m: {fires: [{a: slow}]}}"
+MEND = "at: {0m: {fires: [{a: mended}]}"
+
+
+@pytest.mark.parametrize(
+    ("story", "words"),
+    [
+        (f"{FIRES}, expect: {{5m: {{hold: mended}}}}", "open hold of rule mended; there is: HOLD-1 (slow, sev3)"),
+        (f"{FIRES}, expect: {{5m: {{state: snoozed}}}}", "expected HOLD-1 snoozed; it is holding"),
+        (f"{FIRES}, expect: {{5m: {{declares_at: 21m}}}}", "expected HOLD-1 to declare at 21m; it would at 20m"),
+        (f"{FIRES}, expect: {{21m: {{declared: no_progress}}}}", "INC-1 (slow, sev3) was declared at 20m"),
+        (f"{FIRES}, expect: {{20m: {{declared: growing}}}}", "INC-1 is declared now, but the reason is no_progress"),
+        (f"{FIRES}, expect: {{20m: {{rule: task}}}}", "expected rule task; INC-1 is of rule slow"),
+        (f"{FIRES}, expect: {{5m: {{severity: sev2}}}}", "expected severity: sev2; that of HOLD-1 is sev3"),
+        (f"{FIRES}, expect: {{5m: {{urgency: ticket}}}}", "expected urgency: ticket; that of HOLD-1 is urgent"),
+        (f"{FIRES}, expect: {{20m: {{status: resolved}}}}", "expected status: resolved; that of INC-1 is declared"),
+        (f"{FIRES}, expect: {{5m: {{closed: merged}}}}", "expected closed: merged; there is: HOLD-1"),
+        (f"{FIRES}, expect: {{5m: {{ticket: task}}}}", "expected a ticket of rule task; there is: HOLD-1"),
+        (f"{FIRES}, expect: {{0m: {{recorded: noise}}}}", "expected recorded by rule noise; it was: hold by rule slow"),
+        (f"{FIRES}, expect: {{10m: {{paged: [ana]}}}}", "expected ana paged; paged now: ben, ben/"),
+        (f"{FIRES}, expect: {{0m: {{paged: []}}}}", "expected that nobody was paged; ops, ana, ana/"),
+        (f"{FIRES}, expect: {{15m: {{not_paged: [ben]}}}}", "ben not paged until now; earlier: at 10m"),
+        (f"{FIRES}, expect: {{5m: {{playbook: done}}}}", "expected playbook: done; no playbook was begun"),
+        (f"{MEND}}}, expect: {{1m: {{playbook: done}}}}", "expected playbook: done; RUN-1 is proposed"),
+        (f"{FIRES}, expect: {{0m: {{says: [all is well]}}}}", "expected the words 'all is well'"),
+        (f"{FIRES}, expect: {{5m: {{holds: 2}}}}", "expected 2 holds until now; there were 1"),
+        (f"{FIRES}, expect: {{5m: {{nothing: true}}}}", "expected nothing to come of it; there is: HOLD-1"),
+        ("at: {0m: {fires: [{a: noise}]}}, expect: {0m: {nothing: false}}", "expected something to come of it"),
+        (f"{MEND}, 1m: {{playbook: verified}}}}, expect: {{1m: {{holds: 1}}}}", "no playbook runs; RUN-1 is proposed"),
+        (f"{MEND}, 1m: {{resolved_by: ana}}}}, expect: {{1m: {{holds: 1}}}}", "has nothing to act on: open"),
+    ],
+)  # fmt: skip
+async def test_what_differs_is_said_with_what_is_there_instead(tmp_path: Path, story: str, words: str) -> None:
+    [text] = await failures(tmp_path, story)
+    assert words in text
+
+
+async def test_a_playbook_that_is_approved_and_helps_closes_the_hold(tmp_path: Path) -> None:
+    story = (
+        "at: {0m: {fires: [{a: mended}]}, 1m: {approved_by: ana}, 3m: {playbook: verified, resolves: all}}, "
+        "expect: {0m: {playbook: proposed}, 1m: {playbook: verifying}, 3m: {playbook: verified, state: recovering}, "
+        "8m: {closed: auto_remediated}}"
+    )
+    assert await failures(tmp_path, story) == []
+
+
+async def test_a_playbook_of_which_the_story_says_nothing_is_not_believed(tmp_path: Path) -> None:
+    story = (
+        f"{MEND}, 1m: {{approved_by: ana}}}}, expect: {{5m: {{playbook: verifying}}, 6m: {{playbook: verify_failed}}}}"
+    )
+    assert await failures(tmp_path, story) == []
+
+
+async def test_what_prometheus_answers_is_part_of_the_course(tmp_path: Path) -> None:
+    happens = "0m: {promql: {queue_depth: 12.5}, fires: [{a: slow}]}, 5m: {promql: {queue_depth: null}}"
+    settings = loaded(tmp_path, f"at: {{{happens}}}, expect: {{5m: {{hold: slow}}}}")
+    told = await tell(settings.stories[0], settings)
+    said = [text for _, text in told.course if "queue_depth" in text]
+    assert (told.failures, said) == ((), ["> queue_depth is 12.5", "> queue_depth is unknown"])
+
+
+LOSING = """
+  - name: losing-money
+    match: ['a="slow"']
+    when: [{promql: 'sum(lost{a="{{ labels.a }}"})', is: "> 100", unknown: false}]
+    severity: sev1
+    urgency: urgent
+    decide: declare
+    page: ops
+"""
+
+
+@pytest.mark.parametrize("asked", ["'sum(lost{a=\"slow\"})'", "losing-money"])
+@pytest.mark.parametrize(("value", "came"), [("250", "declared: at_once"), ("3", "hold: slow"), ("null", "hold: slow")])
+async def test_a_condition_on_live_data_is_met_or_not_as_the_story_says(
+    tmp_path: Path, asked: str, value: str, came: str
+) -> None:
+    path = tmp_path / "incidentd.yaml"
+    story = f"at: {{0m: {{promql: {{{asked}: {value}}}, fires: [{{a: slow}}]}}}}, expect: {{0m: {{{came}}}}}"
+    path.write_text(
+        RULES.replace("kind: rules\nrules:", f"kind: rules\nrules:{LOSING}") + f"  - {{name: it, {story}}}\n"
+    )
+    settings = config.load(path, env={"PUSH": "json://127.0.0.1:9"})
+    told = await tell(settings.stories[0], settings)
+    assert not told.failures, told_text(told)
+
+
+async def test_a_failed_story_shows_how_it_went(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, f"{FIRES}, expect: {{20m: {{declared: growing}}}}")
+    told = await tell(settings.stories[0], settings)
+    text = told_text(told)
+    where = settings.stories[0].expectations[0].where
+    assert f"{where}: at 20m expected declared: growing" in text
+    assert text.index("0s  > {a=") < text.index("HOLD-1: Holding: declares at") < text.index("20m  INC-1: Declared")
+
+
+async def test_junit_counts_every_story_and_holds_what_differed(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, f"{FIRES}, expect: {{20m: {{declared: growing}}}}")
+    told = await tell(settings.stories[0], settings)
+    xml = reports.junit([told])
+    assert '<testsuites name="incidentd" tests="1" failures="1" errors="0">' in xml
+    assert f'line="{settings.stories[0].where.line}"' in xml
+    assert "expected declared: growing" in xml
+    assert reports.total([told]).startswith("0 passed, 1 failed")
