@@ -41,13 +41,6 @@ def server() -> Iterator[Server]:
     made.remove()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the deadlines be short, so that the test is."""
-    for name, seconds in {"CUT": 1.0, "READ": 1.0, "ANSWER": 0.5}.items():
-        monkeypatch.setattr(engine, name, seconds)
-
-
 def bodies(tx: Tx) -> int:
     return int(tx.conn.execute(select(func.count()).select_from(inbox)).scalar_one())
 
@@ -268,12 +261,22 @@ async def test_t13_a_database_that_restarts_is_unavailable_in_between_and_loses_
 
 @pytest.mark.slow
 async def test_a_database_that_hangs_is_unavailable_within_the_deadline_and_heals(
-    server: Server, impatient: None
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await Opened(server.database()).open()
     await asyncio.gather(*(store.append("prod", b"{}") for _ in range(8)), store.read(bodies))
-    server.freeze()
+    with monkeypatch.context() as shorter:  # deadlines, so that the test is
+        for name, seconds in {"CUT": 1.0, "READ": 1.0, "ANSWER": 0.5}.items():
+            shorter.setattr(engine, name, seconds)
+        server.freeze()
+        await nothing_works(store)
+    server.thaw()
+    await until_it_works(lambda: store.append("prod", b"{}"))
+    assert await until_it_works(lambda: store.read(bodies)) >= 9
+    await store.close()
 
+
+async def nothing_works(store: Store) -> None:
     async with asyncio.timeout(10):
         results = await asyncio.gather(
             store.append("prod", b"{}"), store.write(use_link, "a"), store.read(bodies),
@@ -282,11 +285,6 @@ async def test_a_database_that_hangs_is_unavailable_within_the_deadline_and_heal
     assert {type(result) for result in results} == {StoreUnavailable}
     with pytest.raises(StoreUnavailable):  # and from here at once
         await store.append("prod", b"{}")
-
-    server.thaw()
-    await until_it_works(lambda: store.append("prod", b"{}"))
-    assert await store.read(bodies) >= 9
-    await store.close()
 
 
 async def make_read_only(store: Store) -> None:
