@@ -18,7 +18,7 @@ from incidentd.store import Store, Tx, jobs, replicas
 from incidentd.store import postgres as engine
 from incidentd.store.tables import inbox, link_use
 from incidentd.store.things import use_link
-from tests.postgres import Server
+from tests.postgres import Server, Standby
 from tests.store.conftest import NOW, Opened
 
 pytestmark = pytest.mark.needs("postgres")
@@ -345,9 +345,17 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.fixture
+def standby(server: Server) -> Iterator[Standby]:
+    made = server.standby()
+    yield made
+    made.remove()
+
+
 @pytest.mark.slow
-async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_was_answered(server: Server) -> None:
-    standby = server.standby()
+async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_was_answered(
+    server: Server, standby: Standby
+) -> None:
     name = server.database().rpartition("/")[2]
     both = f"postgresql://incidentd@/{name}?host=127.0.0.1:{server.port}&host=127.0.0.1:{standby.port}"
     store = await Opened(both).open()
@@ -359,7 +367,6 @@ async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_w
     await until_it_works(lambda: store.append("prod", b"{}"), 30)
     found = await store.read(bodies)
     await store.close()
-    await asyncio.to_thread(standby.remove)
 
     assert found == 9
 
