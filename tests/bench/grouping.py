@@ -138,7 +138,7 @@ async def _decisions(store: Store, way: Way, amount: int) -> deque[Work]:
 
         return work
 
-    return deque(deciding(bundle) for bundle in decide.bundles(changed, SETTINGS))
+    return deque(deciding(bundle) for bundle in decide.bundles(changed, SETTINGS, now=NOW))
 
 
 def _unpack(tx: Tx, deliveries: Sequence[inbox.Delivery]) -> None:
