@@ -18,7 +18,7 @@ from incidentd.store import Store, Tx, jobs, replicas
 from incidentd.store import postgres as engine
 from incidentd.store.tables import inbox, link_use
 from incidentd.store.things import use_link
-from tests.postgres import Server
+from tests.postgres import Server, Standby
 from tests.store.conftest import NOW, Opened
 
 pytestmark = pytest.mark.needs("postgres")
@@ -39,13 +39,6 @@ def server() -> Iterator[Server]:
     yield made
     made.thaw()
     made.remove()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the deadlines be short, so that the test is."""
-    for name, seconds in {"CUT": 1.0, "READ": 1.0, "ANSWER": 0.5}.items():
-        monkeypatch.setattr(engine, name, seconds)
 
 
 def bodies(tx: Tx) -> int:
@@ -268,12 +261,22 @@ async def test_t13_a_database_that_restarts_is_unavailable_in_between_and_loses_
 
 @pytest.mark.slow
 async def test_a_database_that_hangs_is_unavailable_within_the_deadline_and_heals(
-    server: Server, impatient: None
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await Opened(server.database()).open()
     await asyncio.gather(*(store.append("prod", b"{}") for _ in range(8)), store.read(bodies))
-    server.freeze()
+    with monkeypatch.context() as shorter:  # deadlines, so that the test is
+        for name, seconds in {"CUT": 1.0, "READ": 1.0, "ANSWER": 0.5}.items():
+            shorter.setattr(engine, name, seconds)
+        server.freeze()
+        await nothing_works(store)
+    server.thaw()
+    await until_it_works(lambda: store.append("prod", b"{}"))
+    assert await until_it_works(lambda: store.read(bodies)) >= 9
+    await store.close()
 
+
+async def nothing_works(store: Store) -> None:
     async with asyncio.timeout(10):
         results = await asyncio.gather(
             store.append("prod", b"{}"), store.write(use_link, "a"), store.read(bodies),
@@ -282,11 +285,6 @@ async def test_a_database_that_hangs_is_unavailable_within_the_deadline_and_heal
     assert {type(result) for result in results} == {StoreUnavailable}
     with pytest.raises(StoreUnavailable):  # and from here at once
         await store.append("prod", b"{}")
-
-    server.thaw()
-    await until_it_works(lambda: store.append("prod", b"{}"))
-    assert await store.read(bodies) >= 9
-    await store.close()
 
 
 async def make_read_only(store: Store) -> None:
@@ -347,9 +345,17 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.fixture
+def standby(server: Server) -> Iterator[Standby]:
+    made = server.standby()
+    yield made
+    made.remove()
+
+
 @pytest.mark.slow
-async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_was_answered(server: Server) -> None:
-    standby = server.standby()
+async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_was_answered(
+    server: Server, standby: Standby
+) -> None:
     name = server.database().rpartition("/")[2]
     both = f"postgresql://incidentd@/{name}?host=127.0.0.1:{server.port}&host=127.0.0.1:{standby.port}"
     store = await Opened(both).open()
@@ -361,7 +367,6 @@ async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_w
     await until_it_works(lambda: store.append("prod", b"{}"), 30)
     found = await store.read(bodies)
     await store.close()
-    await asyncio.to_thread(standby.remove)
 
     assert found == 9
 
