@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from incidentd.rules import BurnRate, CustomerReport, Decide, Grade, MoneyLost, Query, Related, SeverityRule, Spread
 from incidentd.rules.conditions import PAGE_PAIRS, TICKET_PAIRS
 from tests.unit.config.trees import CATCH_ALL, loaded
@@ -84,11 +86,40 @@ def test_a_severity_is_read_from_a_label_by_a_map_or_by_its_own_name(tmp_path: P
 
     assert mapped.severity == "sev1"
     assert mapped.from_label.grade("CRITICAL ") == Grade(
-        severity="sev1", urgency="business_critical", decide=Decide.DECLARE
+        severity="sev1", urgency="business_critical", decide=Decide.DECLARE, waits=timedelta(0)
     )
-    assert mapped.from_label.grade("info") == Grade(severity="sev4", urgency="ticket", decide=Decide.TICKET)
+    info = Grade(severity="sev4", urgency="ticket", decide=Decide.TICKET, waits=timedelta(hours=1))
+    assert mapped.from_label.grade("info") == info
     assert mapped.from_label.grade("crit") is None
-    assert named.from_label.grade("SEV2") == Grade(severity="sev2", urgency="business_critical", decide=Decide.TICKET)
+    sev2 = Grade(severity="sev2", urgency="business_critical", decide=Decide.TICKET, waits=timedelta(0))
+    assert named.from_label.grade("SEV2") == sev2
+
+
+@pytest.mark.parametrize(
+    ("hold", "value", "waits"),
+    [
+        ("", "sev3", 30),
+        ("", "sev1", 0),
+        ("hold: {hard_cap: 10m}", "sev3", 10),
+        ("hold: {no_progress_after: 7m}", "sev1", 7),
+    ],
+)
+def test_alerts_of_one_rule_wait_for_progress_as_their_own_severity_does(
+    tmp_path: Path, hold: str, value: str, waits: float
+) -> None:
+    text = f"""
+  - name: labelled
+    match: ['env="prod"']
+    severity: {{label: severity}}
+    decide: hold
+    page: default
+    {hold}"""
+    rule, _ = rules(tmp_path, text)
+    assert rule.from_label
+    grade = rule.from_label.grade(value)
+    assert grade
+
+    assert grade.holds(rule.hold).no_progress_after == timedelta(minutes=waits)
 
 
 def test_a_window_is_read_in_its_own_time_zone(tmp_path: Path) -> None:
