@@ -110,7 +110,7 @@ def test_alerts_of_one_rule_wait_for_progress_as_their_own_severity_does(
     text = f"""
   - name: labelled
     match: ['env="prod"']
-    severity: {{label: severity}}
+    severity: {{label: severity, map: {{sev1: sev1, sev3: sev3}}}}
     decide: hold
     page: default
     {hold}"""
