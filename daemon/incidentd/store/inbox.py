@@ -96,11 +96,12 @@ def next_deliveries(tx: Tx) -> list[Delivery]:
     """Read the oldest bodies that were not unpacked yet, a batch's worth of them."""
     deliveries: list[Delivery] = []
     alerts = 0
-    for row in tx.conn.execute(_NEXT, {"most": BODIES}):
-        deliveries.append(_read(row))
-        alerts += 0 if (group := deliveries[-1].group) is None else len(group.alerts)
-        if alerts >= ALERTS:
-            break
+    with tx.conn.execute(_NEXT, {"most": BODIES}) as rows:
+        for row in rows:
+            deliveries.append(_read(row))
+            alerts += 0 if (group := deliveries[-1].group) is None else len(group.alerts)
+            if alerts >= ALERTS:
+                break
     return deliveries
 
 
