@@ -15,9 +15,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Select, event, func, select, text
 
 from incidentd.errors import StoreUnavailable
-from incidentd.store import Store, Tx, jobs, migrate, postgres, sqlite, subjects, writer
+from incidentd.store import Store, Tx, jobs, migrate, postgres, reconciling, sqlite, subjects, writer
 from incidentd.store import inbox as store_inbox
-from incidentd.store.tables import inbox, link_use, metadata
+from incidentd.store.tables import inbox, link_use, member, metadata
 from incidentd.store.things import use_link
 from incidentd.store.views import counts
 from tests.conftest import ENGINES
@@ -199,7 +199,8 @@ VALUES: dict[str, Any] = {
         ("uq_hold_open", subjects._OPEN_HOLD), ("uq_incident_open", subjects._OPEN_INCIDENT),
         ("ix_member_open", subjects._MEMBERSHIPS), ("ix_job_due", jobs._DUE), ("uq_job_live", jobs._LIVE_KEY),
         ("ix_inbox_new", counts._INBOX), ("uq_hold_open", counts._HOLDS),
-        ("ix_job_due", jobs._DUE_IN_LANES),
+        ("ix_job_due", jobs._DUE_IN_LANES), ("ix_alert_group_cut", reconciling._ANY_CUT),
+        ("ix_alert_status", reconciling._ANY_MUTED),
     ],
 )  # fmt: skip
 async def test_what_is_asked_all_the_time_is_found_by_its_index(store: Store, index: str, query: Select[Any]) -> None:
@@ -235,10 +236,13 @@ async def test_a_store_of_the_first_schema_is_brought_up_to_date_with_what_is_in
         config.attributes["connection"] = conn
         command.upgrade(config, "0001")
         conn.execute(inbox.insert(), {"source": "prod", "at": NOW, "body": b"{}"})
+        of = {"subject": "HOLD-1", "source": "prod", "open": True, "joined_at": NOW}
+        conn.execute(member.insert(), [{**of, "fingerprint": str(n), "firing": n > 0} for n in range(3)])
     old.dispose()
     opened = Opened(url)
     store = await opened.open()
 
     assert await store.read(bodies) == 1
+    assert await store.write(subjects.firing, "HOLD-1") == 2
     assert await store.read(lambda tx: list(compare_metadata(MigrationContext.configure(tx.conn), metadata))) == []
     await store.close()

@@ -250,6 +250,6 @@ def _forget(tx: Tx, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     gone = {row.subject: (row.seq, row.hash) for row in tx.conn.execute(heads.order_by(head.subject))}
     runs = select(t.playbook_run.c.id).where(t.playbook_run.c.subject.in_(keys)).scalar_subquery()
     tx.conn.execute(delete(t.playbook_step).where(t.playbook_step.c.run_id.in_(runs)))
-    for table in (t.playbook_run, t.page, t.member, t.timeline):
+    for table in (t.playbook_run, t.page, t.member, t.tally, t.timeline):
         tx.conn.execute(delete(table).where(table.c.subject.in_(keys)))
     return gone

@@ -14,7 +14,7 @@ from incidentd.incidents import ACTIVE, Incident
 from incidentd.store import locks
 from incidentd.store.base import Read, Tx, both, dump, load, new_id
 from incidentd.store.bulk import many
-from incidentd.store.tables import alert, hold, incident, member
+from incidentd.store.tables import alert, hold, incident, member, tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,17 @@ _MEMBERSHIPS = select(member.c.subject, member.c.source, member.c.fingerprint, m
     member.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
     member.c.open.is_(True),
 )
-_FIRING = select(func.count()).where(member.c.subject == bindparam("of"), member.c.firing.is_(True))
+_FIRING = select(tally.c.firing).where(tally.c.subject == bindparam("of"))
+_COUNTED = select(func.count()).where(member.c.subject == bindparam("of"), member.c.firing.is_(True))
+_FIRED_BEFORE = select(func.count()).where(
+    member.c.subject == bindparam("of"), member.c.source == bindparam("of_source"),
+    member.c.fingerprint.in_(bindparam("fingerprints", expanding=True)), member.c.firing.is_(True),
+)  # fmt: skip
+_TALLY = both(
+    lambda insert: (new := insert(tally)).on_conflict_do_update(
+        index_elements=["subject"], set_={"firing": tally.c.firing + new.excluded.firing}
+    )
+)
 _FIRING_RULES = (
     select(alert.c.rule)
     .join_from(member, alert, (member.c.source == alert.c.source) & (member.c.fingerprint == alert.c.fingerprint))
@@ -212,11 +222,27 @@ _OF = select(member).where(member.c.subject == bindparam("of")).order_by(member.
 def join(tx: Tx, subject: str, alerts: Iterable[tuple[str, str, bool]]) -> None:
     """Make alerts (source, fingerprint, firing) members of a hold or incident, or say anew whether they fire."""
     locks.subject(tx, subject)
+    said = {(source, fingerprint): fires for source, fingerprint, fires in alerts}
     rows = [
         {"subject": subject, "source": s, "fingerprint": f, "firing": on, "open": True, "joined_at": tx.now}
-        for s, f, on in alerts
+        for (s, f), on in said.items()
     ]
+    change = sum(said.values()) - _fired_before(tx, subject, said)
     many(tx, _JOIN[tx.conn.dialect.name], rows)
+    tx.conn.execute(_TALLY[tx.conn.dialect.name], {"subject": subject, "firing": change})
+
+
+def _fired_before(tx: Tx, subject: str, keys: Iterable[tuple[str, str]]) -> int:
+    by_source: dict[str, list[str]] = {}
+    for source, fingerprint in keys:
+        by_source.setdefault(source, []).append(fingerprint)
+    return sum(
+        tx.conn.execute(
+            _FIRED_BEFORE, {"of": subject, "of_source": source, "fingerprints": its[first : first + _KEYS]}
+        ).scalar_one()
+        for source, its in by_source.items()
+        for first in range(0, len(its), _KEYS)
+    )
 
 
 def memberships(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Membership]:
@@ -234,7 +260,7 @@ def members(tx: Tx, subject: str) -> list[Membership]:
 def firing(tx: Tx, subject: str) -> int:
     """Count the alerts of a hold or incident that fire."""
     locks.subject(tx, subject)
-    return int(tx.conn.execute(_FIRING, {"of": subject}).scalar_one())
+    return int(tx.conn.execute(_FIRING, {"of": subject}).scalar() or 0)
 
 
 def holds_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Hold]:
@@ -262,4 +288,8 @@ def close_members(tx: Tx, subject: str) -> None:
 
 def copy_members(tx: Tx, *, of: str, to: str) -> None:
     """Make an incident about the alerts that its hold was about."""
+    locks.subject(tx, to)
+    before = firing(tx, to)
     tx.conn.execute(_COPY[tx.conn.dialect.name], {"of": of, "to": to})
+    change = tx.conn.execute(_COUNTED, {"of": to}).scalar_one() - before
+    tx.conn.execute(_TALLY[tx.conn.dialect.name], {"subject": to, "firing": change})

@@ -154,6 +154,7 @@ alert_group = _table(
     Column("seen_at", Instant, nullable=False),
     Index("uq_alert_group_identity", "source", "receiver", "group_key_hash", unique=True),
     Index(None, "group_key_hash"),
+    Index("ix_alert_group_cut", "source", **_where("truncated > 0")),
 )
 
 group_member = _table(
@@ -225,6 +226,9 @@ member = _table(
     Index("ix_member_open", "source", "fingerprint", **_while("open", on=True)),
 )
 """Which alerts a hold or incident is about; `open` while the hold or incident is."""
+
+tally = _table("tally", Column("subject", Text, primary_key=True), Column("firing", Integer, nullable=False))
+"""How many alerts of a hold or incident fire, kept up to date: counting a hundred thousand of them takes long."""
 
 page = _table(
     "page",
