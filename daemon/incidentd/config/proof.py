@@ -128,9 +128,10 @@ def slow_news(
     said = f"Alertmanager tells of changes only every {format_duration(interval)} (group_interval of {whose})"
     for rule in rules:
         grades = rule.from_label.grades.values() if rule.from_label else (rule.grade,)
-        if all(grade.decide is not Decide.HOLD for grade in grades):
+        waits = [grade.holds(rule.hold).no_progress_after for grade in grades if grade.decide is Decide.HOLD]
+        if not waits:
             continue
-        wait, quiet = rule.hold.no_progress_after, rule.hold.quiet
+        wait, quiet = min(waits), rule.hold.quiet
         if wait < needed:
             what = f"`no_progress_after` of `{rule.name}` is {format_duration(wait)}, and {said}"
             found.append((rule, what, f"write {format_duration(needed)} or more, or shorten group_interval"))

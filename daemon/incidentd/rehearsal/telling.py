@@ -18,7 +18,7 @@ from incidentd.pages import PageState
 from incidentd.playbooks import FINISHED, Run, RunState, StepResult
 from incidentd.rehearsal.expecting import Sight, unmet
 from incidentd.rehearsal.world import World, firing
-from incidentd.settings import AlertmanagerSettings, PrometheusSettings, Settings, Source
+from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusSettings, Settings, Source
 from incidentd.store import Tx, jobs, things
 from incidentd.store.memory import MemoryStore
 from incidentd.store.views.everything import Everything, everything, timeline
@@ -106,7 +106,8 @@ class _Telling:
 
     @property
     def source(self) -> str:
-        return self.story.source or next(iter(self.world.settings.sources))
+        sources = self.world.settings.sources
+        return self.story.source or next((name for name in sources if name != DEFAULT_SOURCE), DEFAULT_SOURCE)
 
     async def all(self) -> None:
         """Let happen what happens, and look when something is expected."""
