@@ -25,6 +25,7 @@ class Happens(StrEnum):
     NOTE = "note"
     PROGRESS = "progress"
     """A note, by the name of what it is for."""
+    EXTENDED = "extended"
     DECLARED_BY = "declared_by"
     STOOD_DOWN_BY = "stood_down_by"
     RESOLVED_BY = "resolved_by"
@@ -72,6 +73,11 @@ class Event:
     by: str = ""
     text: str = ""
     """A note, a reason, or what came of the playbook."""
+    approver: str = ""
+    length: timedelta = timedelta(0)
+    """Who approves more time for a hold, and how much."""
+    customer: bool = False
+    """A note says that a customer noticed."""
     values: Mapping[str, float | None] = field(default_factory=dict)
     """What Prometheus answers from here, by query or by the name of a rule; None: it gives no answer."""
 

@@ -100,7 +100,12 @@ class _Reader:
                 given = {"alerts": self._those(kind, part)}
             case Happens.NOTE | Happens.PROGRESS:
                 self._names.refer("person", part["by"])
-                given = {"by": part.value["by"], "text": part.value["text"]}
+                given = {name: part.value[name] for name in ("by", "text", "customer") if name in part}
+            case Happens.EXTENDED:
+                self._names.refer("person", part["by"])
+                self._names.refer("person", part["approved_by"])
+                given = {"by": part.value["by"], "text": part.value["because"]}
+                given |= {"approver": part.value["approved_by"], "length": parse_duration(part.value["for"])}
             case Happens.PLAYBOOK:
                 given = {"text": part.value}
             case Happens.PROMQL:

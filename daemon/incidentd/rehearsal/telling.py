@@ -257,7 +257,12 @@ class _Telling:
                 await self.world.do(commands.ack_page, pages[-1].id, by=event.by, actor=actor)
             case Happens.NOTE | Happens.PROGRESS if open_holds or active:
                 subject = (open_holds or active)[-1].key
-                await self.world.do(commands.add_note, subject, actor=actor, text=event.text)
+                await self.world.do(commands.add_note, subject, actor=actor, text=event.text, customer=event.customer)
+            case Happens.EXTENDED if open_holds:
+                await self.world.do(
+                    commands.extend_hold, open_holds[-1].id, actor=actor, length=event.length,
+                    approver=event.approver, reason=event.text,
+                )  # fmt: skip
             case Happens.DECLARED_BY if open_holds:
                 await self.world.do(commands.declare_hold, open_holds[-1].id, actor=actor, reason=event.text)
             case Happens.STOOD_DOWN_BY if open_holds:
