@@ -80,7 +80,10 @@ async def test_t02_the_same_bodies_to_both_replicas_make_one_hold_and_one_page(p
     await send_to_both(first, second, *pods, *pods)
 
     assert (await first.hold()).firing == 20
-    assert (await first.kinds("HOLD-1")).count("alert.fired") == 20
+    assert len(await first.store.read(subjects.members, "HOLD-1")) == 20
+    # those that open it are listed, each once; how many that are is a matter of who comes first
+    listed = [entry.data["fingerprint"] for entry in await first.entries("HOLD-1") if entry.kind == "alert.fired"]
+    assert 0 < len(listed) == len(set(listed))
     assert len(await first.store.read(things.pages_of, "HOLD-1")) == 1
     assert len(first.post.to("ana/mail")) == 1
     assert await whole(first, "HOLD-1")
