@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -54,6 +55,10 @@ class Hands:
         return self.answers.get(step.name, StepResult(ok=True, summary="fine"))
 
 
+_OTHERWISE = re.compile(r"\bor\s+vector\(\s*(\d+(?:\.\d+)?)\s*\)\s*$")
+"""What a query says of itself that it gives when there is no data."""
+
+
 @dataclass
 class Numbers:
     """Stands for the door to Prometheus: knows the numbers that it is told, and nothing else."""
@@ -64,7 +69,8 @@ class Numbers:
     async def query(self, promql: str, *, timeout: timedelta = timedelta(seconds=5)) -> Answer:  # noqa: ASYNC109
         """Give the number of a query, or fail as it was told."""
         self.asked.append(promql)
-        known = self.answers.get(promql)
+        otherwise = _OTHERWISE.search(promql)
+        known = self.answers.get(promql, float(otherwise[1]) if otherwise else None)
         if isinstance(known, IncidentdError):
             raise known
         return Answer(value=known, reason="" if known is not None else "the query gives no data")
