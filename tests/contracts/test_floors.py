@@ -109,11 +109,11 @@ def test_the_contracts_notice_a_circle(house: Path) -> None:
 @pytest.mark.parametrize("file", ["triage.py", "engine/planted.py"])
 def test_ruff_notices_whoever_reads_the_clock(tmp_path: Path, file: str, source: str) -> None:
     said = _ruff(tmp_path, file, source)
-    assert f"`{CLOCKS[source]}` is banned: time is an argument; only app.py reads the clock" in said, said
+    assert f"`{CLOCKS[source]}` is banned: time is an argument; only app/clock.py reads the clock" in said, said
 
 
 def test_ruff_lets_the_app_read_the_clock(tmp_path: Path) -> None:
-    assert "banned" not in _ruff(tmp_path, "app.py", "import time\nat = time.time()")
+    assert "banned" not in _ruff(tmp_path, "app/clock.py", "import time\nat = time.time()")
 
 
 def _ruff(house: Path, file: str, source: str) -> str:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from incidentd import app
+from incidentd.app import clock as module
+from incidentd.app.clock import Clock
 
 START = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
@@ -22,8 +23,8 @@ class Machine:
             def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # all that is asked of it
                 return machine.wall
 
-        patch.setattr(app, "datetime", Wall)
-        patch.setattr(app, "_passed", lambda: self.passed)
+        patch.setattr(module, "datetime", Wall)
+        patch.setattr(module, "_passed", lambda: self.passed)
 
     def wait(self, seconds: float) -> None:
         self.passed += seconds
@@ -37,7 +38,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 @pytest.mark.parametrize("jump", [timedelta(hours=2), timedelta(hours=-2)])
 def test_a_clock_that_is_set_moves_a_minute_by_hundredths_of_a_second(machine: Machine, jump: timedelta) -> None:
-    clock = app.Clock()
+    clock = Clock()
     machine.wall += jump
     for _ in range(600):
         machine.wait(0.1)
@@ -49,7 +50,7 @@ def test_a_clock_that_is_set_moves_a_minute_by_hundredths_of_a_second(machine: M
 
 @pytest.mark.parametrize("seconds", [3, -3])
 def test_a_small_correction_is_taken_over_within_the_day(machine: Machine, seconds: int) -> None:
-    clock = app.Clock()
+    clock = Clock()
     machine.wall += timedelta(seconds=seconds)
     before = clock()
     for _ in range(8 * 60):
@@ -61,7 +62,7 @@ def test_a_small_correction_is_taken_over_within_the_day(machine: Machine, secon
 
 
 def test_time_never_goes_back_however_often_it_is_asked(machine: Machine) -> None:
-    clock = app.Clock()
+    clock = Clock()
     machine.wall -= timedelta(hours=1)
     told = []
     for _ in range(5000):

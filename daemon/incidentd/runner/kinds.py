@@ -13,7 +13,7 @@ from incidentd.text import plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What steps are done with; app.py hands it over."""
+    """What steps are done with; the app hands it over."""
 
     session: aiohttp.ClientSession
     query: Callable[[str, str], Awaitable[float | None]]

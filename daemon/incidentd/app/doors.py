@@ -1,0 +1,89 @@
+"""The doors as the daemon opens them; none knows another, so what one needs of another is handed to it here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+import aiohttp
+
+from incidentd import __version__
+from incidentd.alertmanager import Alertmanager
+from incidentd.engine import Doors
+from incidentd.errors import PermanentError
+from incidentd.notify import Notifier
+from incidentd.prometheus import Prometheus
+from incidentd.redaction import Redactor
+from incidentd.runner import Runner
+from incidentd.settings import Settings
+from incidentd.tickets import Tickets
+
+
+class OpenDoors:
+    """What the engine has of the outside, kept in step with the operator's files. Make it inside the running loop."""
+
+    def __init__(self, settings: Settings, *, key: bytes, redact: Redactor, now: Callable[[], datetime]) -> None:
+        self._redact = redact
+        self._now = now
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=200, limit_per_host=20), trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"incidentd/{__version__}"},
+        )  # fmt: skip
+        self._notifier = Notifier(settings.all_channels(), log=logging.getLogger("incidentd.notify"), redact=redact)
+        # so that the first page does not wait for imports
+        self._warming = asyncio.create_task(self._notifier.warm_up())
+        self.doors = Doors(
+            notifier=self._notifier, runner=Runner(self._session, self._query, redact, os.environ),
+            tickets=self._tickets(settings), link_key=key, alertmanagers=self._alertmanagers(settings),
+            query=self._query, prometheus=self._prometheus(settings),
+        )  # fmt: skip
+
+    async def adopt(self, before: Settings, settings: Settings) -> None:
+        """Go by other files from here; what is under way with the old ones ends by itself."""
+        self._notifier.replace(settings.all_channels())
+        self.doors.prometheus = self._prometheus(settings)
+        self.doors.alertmanagers = self._alertmanagers(settings)
+        if settings.jira != before.jira:
+            await self._close_tickets()
+            self.doors.tickets = self._tickets(settings)
+
+    async def close(self) -> None:
+        """Close them all, in the opposite order."""
+        await self._close_tickets()
+        self._warming.cancel()
+        await self._notifier.close()
+        await self._session.close()
+
+    async def _close_tickets(self) -> None:
+        if self.doors.tickets is not None:
+            await self.doors.tickets.close()
+
+    async def _query(self, source: str, promql: str) -> float | None:
+        if source not in self.doors.prometheus:
+            raise PermanentError(f"the source {source} has no prometheus in the configuration; add one")
+        answer = await self.doors.prometheus[source].query(promql)
+        if answer.value is None and answer.samples:
+            raise PermanentError(answer.reason)
+        return answer.value
+
+    def _prometheus(self, settings: Settings) -> dict[str, Prometheus]:
+        of = settings.sources.values()
+        return {
+            source.name: Prometheus(source.prometheus, self._session) for source in of if source.prometheus is not None
+        }
+
+    def _alertmanagers(self, settings: Settings) -> dict[str, Alertmanager]:
+        return {
+            source.name: Alertmanager(
+                source.alertmanager, self._session, now=self._now, webhook=f"/api/v1/alertmanager/{source.name}"
+            )
+            for source in settings.sources.values()
+            if source.alertmanager is not None
+        }
+
+    def _tickets(self, settings: Settings) -> Tickets | None:
+        return None if settings.jira is None else Tickets(settings.jira, redact=self._redact)

@@ -1,0 +1,177 @@
+"""The running daemon: what is started, in which order, how it is reloaded, and how it stops in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from incidentd import __version__, links, web
+from incidentd.app.clock import Clock
+from incidentd.app.doors import OpenDoors
+from incidentd.app.files import Options, load, summary
+from incidentd.engine import Engine
+from incidentd.errors import IncidentdError, PermanentError, StoreUnavailable
+from incidentd.metrics import Known, Metrics
+from incidentd.oncall import on_call
+from incidentd.redaction import Redactor
+from incidentd.settings import Settings
+from incidentd.store import Store, open_store, retention
+from incidentd.store.access import any_tokens
+from incidentd.store.signing import link_key
+
+log = logging.getLogger(__name__)
+
+GRACE = 12.0
+"""Seconds in which a stopping daemon waits for what is being done; ending what is not done then takes 5 more."""
+_WRONG_CLOCK = timedelta(minutes=1)
+
+
+class House:
+    """The running daemon, as the front door knows it."""
+
+    def __init__(self, options: Options, settings: Settings, clock: Clock) -> None:
+        self._options = options
+        self._settings = settings
+        self._clock = clock
+        self._not_ready = "starting"
+        self._reloading = asyncio.Lock()
+        self.metrics = Metrics(version=__version__)
+        self.redactor = Redactor()
+        self.link_keys: Mapping[str, bytes] = {}
+        self.address = ("", 0)
+        self._doors: OpenDoors | None = None
+        self._store: Store | None = None
+        self._engine: Engine | None = None
+        self._took(settings)
+
+    @property
+    def store(self) -> Store:
+        """The memory."""
+        if self._store is None:
+            raise StoreUnavailable("the store is not open yet")
+        return self._store
+
+    @property
+    def settings(self) -> Settings:
+        """The operator's files as they were loaded last."""
+        return self._settings
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return self._clock()
+
+    def not_ready(self) -> str:
+        """Say why nothing should be sent here now; '' when all is well."""
+        return self._not_ready
+
+    def overloaded(self) -> str:
+        """Say why no more deliveries can be taken for now; '' when they can."""
+        return self._engine.overloaded() if self._engine else ""
+
+    async def reload(self) -> None:
+        """Read the files anew: all of them or none. Raises ConfigError, and then everything stays as it was."""
+        async with self._reloading:
+            try:
+                settings = await asyncio.to_thread(load, self._options)
+                fixed = replace(settings, listen=self._settings.listen, store=self._settings.store)
+                if self._doors is not None:
+                    await self._doors.adopt(self._settings, fixed)
+            except IncidentdError as error:
+                self.metrics.config_last_reload_successful.set(0)
+                log.error("the reload was refused and nothing changed:\n%s", error)  # noqa: TRY400 - no traceback for a typo
+                raise
+            self._settings = fixed
+            self._took(fixed)
+            log.info("reloaded: %s", summary(fixed))
+
+    def _took(self, settings: Settings) -> None:
+        self.redactor.know(settings.secrets)
+        self.metrics.config_last_reload_successful.set(1)
+        self.metrics.config_last_reload_success_timestamp_seconds.set(self.now().timestamp())
+        self.metrics.prime(
+            Known(
+                rules={rule.name: (rule.decide.value, rule.severity) for rule in settings.rules},
+                severities=tuple(settings.severities), urgencies=tuple(settings.urgencies),
+                teams=tuple({*settings.escalations, "default"}),
+                channels=tuple(settings.all_channels()), playbooks=tuple(settings.playbooks),
+                sources=tuple(settings.sources),
+            )
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start everything, and stop it in the opposite order when the block ends."""
+        async with AsyncExitStack() as stack:
+            me = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+            store = await open_store(
+                self._settings.store, self._clock, self.metrics, password=self._settings.store_password, me=me,
+                adjust=self._clock.adjust,
+            )  # fmt: skip
+            self._store = store
+            stack.push_async_callback(store.close)
+            await self._refuse_open_door(store)
+            await store.write(retention.keep_pruning)
+            key = await link_key(self._settings, store)
+            self.link_keys = {links.kid_of(key): key}
+            self._doors = OpenDoors(self._settings, key=key, redact=self.redactor, now=self._clock)
+            stack.push_async_callback(self._doors.close)
+            doors = self._doors.doors
+            engine = self._engine = Engine(
+                store, settings=lambda: self._settings, doors=doors, now=self._clock, metrics=self.metrics, me=me,
+            )  # fmt: skip
+            engine.start()
+            stack.push_async_callback(engine.stop, GRACE)
+            for watch in (self._watch_staffing(), self._watch_clock()):
+                stack.callback(asyncio.create_task(watch).cancel)
+            host, port = self._listen()
+            runner = await web.serve(web.make_app(self), host, port)
+
+            async def stop_both() -> None:
+                """Answer what was asked while finishing what is being done: one grace for both, not two in a row."""
+                await asyncio.gather(runner.cleanup(), engine.stop(GRACE))
+
+            stack.push_async_callback(stop_both)
+            self.address = runner.addresses[0][:2]
+            stack.callback(self._stopping)
+            self._not_ready = ""
+            yield
+
+    def _listen(self) -> tuple[str, int]:
+        host, _, port = self._settings.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def _stopping(self) -> None:
+        self._not_ready = "stopping"
+
+    async def _refuse_open_door(self, store: Store) -> None:
+        why = web.refuse_open_listening(self._settings, await store.read(any_tokens))
+        if why:
+            raise PermanentError(why)
+
+    async def _watch_staffing(self) -> None:
+        """Say in the metrics whether each schedule has somebody on call."""
+        while True:
+            now = self.now()
+            schedules = self._settings.roster.schedules.values()
+            self.metrics.set_staffed({schedule.name: bool(on_call(schedule, now).person) for schedule in schedules})
+            await asyncio.sleep(30)
+
+    async def _watch_clock(self) -> None:
+        """Say once when somebody set the machine's clock: no deadline moved, and times written down are off."""
+        said = timedelta(0)
+        while True:
+            ahead = self._clock.ahead()
+            if abs(ahead - said) > _WRONG_CLOCK:
+                said = ahead
+                log.warning(
+                    "the machine's clock is %+.0f seconds from the one that this process goes by; no deadline moves, "
+                    "and what is written down has the old time until the next start", ahead.total_seconds(),
+                )  # fmt: skip
+            await asyncio.sleep(30)
