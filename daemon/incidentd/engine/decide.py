@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from incidentd.actionitems import ActionItem, ItemState, ItemType
 from incidentd.alerts import FIRED_ANEW, AlertStatus, Change
-from incidentd.engine import automation, course, learning, maintenance, watchdog
+from incidentd.engine import automation, course, learning, maintenance, paging, watchdog
 from incidentd.holds import Hold, HoldState, Joining, watches_for
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.playbooks import RunState
@@ -174,7 +174,7 @@ def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed])
         return _hold(tx, settings, bundle, fresh)
     new = _new_incident(tx, bundle, fresh)
     incident = course.declare(tx, settings, new, actor=Actor(name=decision.rule, via="rule"))
-    subjects.join(tx, incident.key, [(it.source, it.fingerprint, True) for it in fresh])
+    subjects.join(tx, incident.key, [(it.source, it.fingerprint, True) for it in fresh], new=True)
     _list_alerts(tx, incident.key, fresh)
     automation.begin(tx, settings, subject=incident.key, name=decision.playbook, alert=fresh[0])
     return incident.key
@@ -190,7 +190,9 @@ def _hold(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) 
     _list_alerts(tx, hold.key, fresh)
     run = automation.begin(tx, settings, subject=hold.key, name=bundle.decision.playbook, alert=fresh[0])
     if run is None or run.state is not RunState.RUNNING or hold.urgency == "business_critical":
-        automation.page_for_hold(tx, settings, hold)
+        paging.start(
+            tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=hold.title
+        )  # fmt: skip
     elif hold.page_policy:
         text = f"Nobody is paged yet: {run.key} tries first, and {hold.page_policy} is paged if it does not help."
         chain.append(tx, hold.key, Actor(name=hold.rule, via="rule"), [Draft("page.waits", text)])

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import cache, lru_cache
+from typing import Any, TypeVar, cast
 
 import msgspec
-from sqlalchemy import Connection, Executable, Select, Table
+from sqlalchemy import ClauseElement, ColumnClause, Connection, CursorResult, Executable, Insert, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import visitors
 
 from incidentd.metrics import Metrics
+from incidentd.store import bulk
 
 T = TypeVar("T")
 _first_time = threading.Lock()
@@ -28,24 +32,55 @@ class After:
 
 
 @dataclass(slots=True)
+class _Later:
+    """Rows of one table that were not written yet, all with one statement."""
+
+    statement: Executable
+    rows: dict[object, Mapping[str, Any]] = field(default_factory=dict)
+    """By what they are about: of several for the same thing the last one counts."""
+    marks: set[object] = field(default_factory=set)
+    """What would have to be read anew after they are written."""
+
+
+@dataclass(slots=True)
 class Tx:
     """One transaction. A unit is a plain function `fn(tx, ...)` that touches nothing but the database.
 
     It may be run again after a rollback, so it changes nothing else; what it wants to happen afterwards it says here.
+
+    Rows that nobody has to look at in between are written `later`: all of a table with one statement, at the end of the
+    transaction, for all units that share it. Whoever executes something that reads or writes such a table has it
+    written first, so nobody sees a difference.
     """
 
-    conn: Connection
+    bare: Connection
+    """The connection; what is still to be written is not there yet."""
     now: datetime
     after: After = field(default_factory=After)
     writes: bool = True
     """Whether it may write; what such a unit reads of a thing it may save, so others must not change it meanwhile."""
     locked: set[str] = field(default_factory=set)
     """The locks that it took so far (locks.py); they end with it."""
+    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """The ends of the chains that it appended to, those of entries that are still to be written too (chain.py)."""
+    _later: dict[Table, _Later] = field(default_factory=dict)
+
+    @property
+    def conn(self) -> Connection:
+        """The connection, once everything is written: whatever is done with it finds the database as it should be."""
+        self.flush()
+        self.heads.clear()
+        return self.bare
+
+    @property
+    def dialect(self) -> str:
+        """The engine: `sqlite` or `postgresql`."""
+        return self.bare.dialect.name
 
     @property
     def shares(self) -> bool:
         """Whether others may write at the same time, in this process or in another; on SQLite nobody does."""
-        return self.writes and self.conn.dialect.name == "postgresql"
+        return self.writes and self.dialect == "postgresql"
 
     def wake(self, queue: str) -> None:
         """Have this queue looked at right after the commit."""
@@ -54,6 +89,78 @@ class Tx:
     def count(self, figure: Callable[[Metrics], object]) -> None:
         """Have a metric changed once this is committed."""
         self.after.counted.append(figure)
+
+    def execute(
+        self, statement: Executable, values: Mapping[str, Any] | None = None, *, beside: Table | None = None
+    ) -> CursorResult[Any]:
+        """Execute a statement that is a constant of its module; what waits for the tables that it names goes first.
+
+        What waits for the table `beside` does not: the caller knows that the statement has nothing to do with it.
+        """
+        if self._later:
+            self._write(table for table in _tables(statement) if table is not beside)
+        return self.bare.execute(statement, values)
+
+    def many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement for each of these rows at once (bulk.py)."""
+        self._write(_tables(statement))
+        bulk.many(self.bare, statement, rows)
+
+    def later(
+        self,
+        table: Table,
+        statement: Executable,
+        about: object,
+        values: Mapping[str, Any],
+        *,
+        marks: Iterable[object] = (),
+    ) -> None:
+        """Write a row at the end, or when somebody looks. `about` names the thing, of which the last row counts."""
+        waiting = self._later.get(table)
+        if waiting is not None and waiting.statement is not statement:
+            self._write((table,))
+            waiting = None
+        if waiting is None:
+            waiting = self._later[table] = _Later(statement)
+        waiting.rows.pop(about, None)  # so that it keeps the order in which things happened last
+        waiting.rows[about] = values
+        waiting.marks.add(about)
+        waiting.marks.update(marks)
+
+    def waits(self, table: Table, *marks: object) -> bool:
+        """Say whether something of this table that bears one of these marks is still to be written."""
+        waiting = self._later.get(table)
+        return waiting is not None and not waiting.marks.isdisjoint(marks)
+
+    def flush(self) -> None:
+        """Write what is still to be written."""
+        if self._later:
+            self._write(tuple(self._later))
+
+    def _write(self, tables: Iterable[Table]) -> None:
+        for table in tables:
+            waiting = self._later.pop(table, None)
+            if waiting is not None:
+                bulk.many(self.bare, waiting.statement, tuple(waiting.rows.values()))
+
+
+@contextmanager
+def working(conn: Connection, now: datetime) -> Iterator[Tx]:
+    """Give a transaction that may write, with everything written when the block ends; the commit is the caller's."""
+    tx = Tx(conn, now)
+    yield tx
+    tx.flush()
+
+
+@lru_cache(512)
+def _tables(statement: Executable) -> frozenset[Table]:
+    """Name the tables that a statement reads or writes."""
+    found = set()
+    for part in visitors.iterate(cast("ClauseElement", statement)):
+        table = part.table if isinstance(part, ColumnClause) else part
+        if isinstance(table, Table):
+            found.add(table)
+    return frozenset(found)
 
 
 def dump(value: object) -> Any:
@@ -101,4 +208,9 @@ class Read:
 
 def new_id(tx: Tx, table: Table, row: Mapping[str, Any]) -> int:
     """Insert a row and give the id that it got."""
-    return int(tx.conn.execute(table.insert().returning(table.c.id), row).scalar_one())
+    return int(tx.execute(_inserting(table), row, beside=table).scalar_one())
+
+
+@cache
+def _inserting(table: Table) -> Insert:
+    return table.insert().returning(table.c.id)

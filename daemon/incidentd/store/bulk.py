@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.sql.compiler import SQLCompiler
-
-from incidentd.store.base import Tx
 
 AT_ONCE = 500
 """Rows of one statement: a deadline is for one, and even a slow database does so many in a fraction of it."""
@@ -26,23 +24,27 @@ class _Compiled:
     sql: str
     columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
     """What the driver is given for a row, in its order: the name of a value, and what makes the driver's own of it."""
+    constants: Mapping[str, Any]
+    """Values that the statement brings itself."""
     positional: bool
 
     def row(self, values: Mapping[str, Any]) -> Any:
+        if self.constants:
+            values = {**self.constants, **values}
         made = [values[name] if make is None else make(values[name]) for name, make in self.columns]
         return tuple(made) if self.positional else {name: it for (name, _), it in zip(self.columns, made, strict=True)}
 
 
-def many(tx: Tx, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+def many(conn: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """Execute a statement for each of these rows, which may be none; a part at a time, so that none takes long.
 
     The statement is a constant of its module, and all rows have the same names.
     """
     if not rows:
         return
-    compiled = _compile(statement, tx.conn.dialect, tuple(rows[0]))
+    compiled = _compile(statement, conn.dialect, tuple(rows[0]))
     for start in range(0, len(rows), AT_ONCE):
-        tx.conn.exec_driver_sql(compiled.sql, [compiled.row(row) for row in rows[start : start + AT_ONCE]])
+        conn.exec_driver_sql(compiled.sql, [compiled.row(row) for row in rows[start : start + AT_ONCE]])
 
 
 @lru_cache(256)
@@ -52,6 +54,7 @@ def _compile(statement: Executable, dialect: Dialect, names: tuple[str, ...]) ->
     return _Compiled(
         sql=compiled.string,
         columns=tuple((name, _maker(compiled, name, dialect)) for name in order or compiled.binds),
+        constants={name: bind.value for name, bind in compiled.binds.items() if name not in names},
         positional=order is not None,
     )
 

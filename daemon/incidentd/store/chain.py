@@ -19,31 +19,40 @@ _SET_HEAD = both(
         index_elements=["subject"], set_={"seq": new.excluded.seq, "hash": new.excluded.hash}
     )
 )
+_ENTRY = timeline.insert()
+_NOTHING = (0, "")
 _READ = select(timeline).where(timeline.c.subject == bindparam("of")).order_by(timeline.c.seq)
 _READ_ALL = select(timeline).order_by(timeline.c.subject, timeline.c.seq)
 
 
 def append(tx: Tx, subject: str, actor: Actor, drafts: Iterable[Draft]) -> None:
-    """Write what happened at the end of a subject's chain, in one statement however many there are."""
-    drafts = tuple(drafts)
-    if not drafts:
-        return
-    head = tx.conn.execute(_HEAD, {"of": subject}).one_or_none()
-    seq, prev = (head.seq, head.hash) if head else (0, "")
-    rows = []
+    """Write what happened at the end of a subject's chain."""
     for draft in drafts:
-        seq += 1
-        entry = link(draft, subject=subject, seq=seq, at=tx.now, actor=actor, prev_hash=prev)
-        prev = entry.hash
-        rows.append(
-            {
-                "subject": subject, "seq": seq, "at": entry.at, "actor": actor.name, "via": actor.via, "key": actor.key,
-                "kind": entry.kind, "text": entry.text, "data": dict(entry.data), "prev_hash": entry.prev_hash,
-                "hash": entry.hash,
-            }
-        )  # fmt: skip
-    tx.conn.execute(timeline.insert(), rows)
-    tx.conn.execute(_SET_HEAD[tx.conn.dialect.name], {"subject": subject, "seq": seq, "hash": prev})
+        seq, prev = _head(tx, subject)
+        entry = link(draft, subject=subject, seq=seq + 1, at=tx.now, actor=actor, prev_hash=prev)
+        row = {
+            "subject": subject, "seq": entry.seq, "at": entry.at, "actor": actor.name, "via": actor.via,
+            "key": actor.key, "kind": entry.kind, "text": entry.text, "data": dict(entry.data),
+            "prev_hash": entry.prev_hash, "hash": entry.hash,
+        }  # fmt: skip
+        tx.later(timeline, _ENTRY, (subject, entry.seq), row)
+        head = {"subject": subject, "seq": entry.seq, "hash": entry.hash}
+        tx.later(chain_head, _SET_HEAD[tx.dialect], subject, head)
+        tx.heads[subject] = (entry.seq, entry.hash)
+
+
+def begin(tx: Tx, subject: str) -> None:
+    """Say that a subject was made in this transaction, so that it has no chain yet: no number is given twice."""
+    tx.heads[subject] = _NOTHING
+
+
+def _head(tx: Tx, subject: str) -> tuple[int, str]:
+    known = tx.heads.get(subject)
+    if known is None:
+        # what waits to be written of other chains has nothing to do with it; of this one, it would be known
+        found = tx.execute(_HEAD, {"of": subject}, beside=chain_head).one_or_none()
+        known = tx.heads[subject] = (found.seq, found.hash) if found else _NOTHING
+    return known
 
 
 def entries(tx: Tx, subject: str) -> tuple[Entry, ...]:

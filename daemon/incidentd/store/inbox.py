@@ -15,7 +15,7 @@ from incidentd.errors import BodyRefused
 from incidentd.metrics import Metrics
 from incidentd.store import locks
 from incidentd.store.base import Tx, both
-from incidentd.store.bulk import AT_ONCE, many
+from incidentd.store.bulk import AT_ONCE
 from incidentd.store.tables import alert, alert_event, alert_group, group_member, inbox, quarantine
 
 T = TypeVar("T")
@@ -216,9 +216,9 @@ def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
 
 
 def _store_alerts(tx: Tx, batch: _Batch) -> None:
-    many(tx, _PUT[tx.conn.dialect.name], list(batch.changed.values()))
-    many(tx, _SEEN, list(batch.seen.values()))
-    many(tx, _EVENT, batch.events)
+    tx.many(_PUT[tx.dialect], list(batch.changed.values()))
+    tx.many(_SEEN, list(batch.seen.values()))
+    tx.many(_EVENT, batch.events)
 
 
 def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
@@ -235,7 +235,7 @@ def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
         }
         for key, (delivery, group) in latest.items()
     ]  # fmt: skip
-    many(tx, _GROUP[tx.conn.dialect.name], rows)
+    tx.many(_GROUP[tx.dialect], rows)
     ids = _group_ids(tx, [key[2] for key in latest])
     _store_members(tx, {ids[key]: group for key, (_, group) in latest.items()})
 
@@ -262,7 +262,7 @@ def _store_members(tx: Tx, groups: Mapping[int, AlertGroup]) -> None:
         if not group.truncated:  # what a cut list does not hold may still be in the group
             changed += [(group_id, name, False) for name, was in known.items() if was and name not in present]
     rows = [{"group_id": group_id, "fingerprint": name, "present": on} for group_id, name, on in sorted(changed)]
-    many(tx, _IN_GROUP[tx.conn.dialect.name], rows)
+    tx.many(_IN_GROUP[tx.dialect], rows)
 
 
 def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
@@ -278,7 +278,7 @@ def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
         if d.group is None
     ]
     if rows:
-        many(tx, _QUARANTINE, rows)
+        tx.many(_QUARANTINE, rows)
         tx.count(lambda m: m.quarantined_alerts_total.inc(len(rows)))
 
 
@@ -311,9 +311,17 @@ _STILL_UNDECIDED = (
     .with_for_update()
 )
 _TAKEN = update(alert).where(*_THESE).values(undecided=False)
+_TAKE_ONE = (
+    update(alert)
+    .where(
+        alert.c.source == bindparam("of_source"), alert.c.fingerprint == bindparam("of_fingerprint"),
+        alert.c.version == bindparam("of_version"), alert.c.undecided.is_(True),
+    )
+    .values(undecided=False)
+)  # fmt: skip
 _NOTE = (
     update(alert)
-    .where(*_THESE)
+    .where(alert.c.source == bindparam("of_source"), alert.c.fingerprint == bindparam("of_fingerprint"))
     .values(
         decision=bindparam("b_decision"), rule=bindparam("b_rule"), reason=bindparam("b_reason"),
         subject=bindparam("b_subject"),
@@ -359,15 +367,19 @@ def undecided(tx: Tx, most: int) -> list[Changed]:
 def claim_changes(tx: Tx, source: str, its: Sequence[Changed]) -> list[Changed]:
     """Take changes of a source for this transaction.
 
-    Left out are those for which another replica, or a newer change, was faster.
+    Left out are those for which another replica, or a newer change, was faster. What was decided before and is still
+    to be noted with alerts is something else, and waits.
     """
+    if len(its) == 1:
+        key = {"of_source": source, "of_fingerprint": its[0].fingerprint, "of_version": its[0].version}
+        return list(its) if tx.execute(_TAKE_ONE, key, beside=alert).rowcount == 1 else []
     mine: set[str] = set()
     versions = {it.fingerprint: it.version for it in its}
     for part in _parts(sorted(versions), AT_ONCE):
-        found = tx.conn.execute(_STILL_UNDECIDED, {"of_source": source, "fingerprints": part}).all()
+        found = tx.execute(_STILL_UNDECIDED, {"of_source": source, "fingerprints": part}, beside=alert).all()
         mine.update(row.fingerprint for row in found if row.version == versions[row.fingerprint])
     for part in _parts(sorted(mine), AT_ONCE):
-        tx.conn.execute(_TAKEN, {"of_source": source, "fingerprints": part})
+        tx.execute(_TAKEN, {"of_source": source, "fingerprints": part}, beside=alert)
     return [it for it in its if it.fingerprint in mine]
 
 
@@ -376,8 +388,8 @@ def note_decision(
 ) -> None:
     """Keep with these alerts what was decided about them, and why."""
     row = {"of_source": source, "b_decision": decision, "b_rule": rule, "b_reason": reason, "b_subject": subject}
-    for part in _parts(sorted(fingerprints), AT_ONCE):
-        tx.conn.execute(_NOTE, {**row, "fingerprints": part})
+    for fingerprint in fingerprints:
+        tx.later(alert, _NOTE, (source, fingerprint), {**row, "of_fingerprint": fingerprint})
 
 
 def alerts_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Any]:

@@ -141,19 +141,18 @@ def schedule(
     give_up_at: datetime | None = None,
 ) -> None:
     """Make a job, or move the live one of the same key (which takes it away from whoever was at it)."""
-    tx.conn.execute(
-        _SCHEDULE[tx.conn.dialect.name],
-        {
-            "queue": queue, "kind": kind, "subject": subject, "ukey": ukey, "due_at": due_at, "payload": payload or {},
-            "give_up_at": give_up_at, "created_at": tx.now,
-        },
-    )  # fmt: skip
+    row = {
+        "queue": queue, "kind": kind, "subject": subject, "ukey": ukey, "due_at": due_at, "payload": payload or {},
+        "give_up_at": give_up_at, "created_at": tx.now,
+    }  # fmt: skip
+    tx.later(job, _SCHEDULE[tx.dialect], ukey, row)
     tx.wake(queue)
 
 
 def cancel(tx: Tx, ukey: str) -> None:
     """Cancel the live job of this key, if there is one."""
-    tx.conn.execute(_CANCEL, {"key": ukey, "at": tx.now})
+    beside = None if tx.waits(job, ukey) else job
+    tx.execute(_CANCEL, {"key": ukey, "at": tx.now}, beside=beside)
 
 
 def cancel_all(tx: Tx, subject: str, queue: str) -> None:
@@ -176,7 +175,7 @@ def move_page(tx: Tx, page_id: int, *, of: str, to: str) -> None:
 def claim(tx: Tx, queue: str, *, me: str, lease: timedelta, most: int) -> list[Job]:
     """Take up to `most` due jobs for the length of a lease; each try counts, before anything is done."""
     key = {"in_queue": queue, "at": tx.now, "most": most, "me": me, "until": tx.now + lease}
-    rows = tx.conn.execute(_CLAIM[tx.conn.dialect.name], key)
+    rows = tx.conn.execute(_CLAIM[tx.dialect], key)
     return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
 
 
@@ -307,7 +306,8 @@ def live(tx: Tx, ukey: str) -> Job | None:
 
 def _finish(tx: Tx, finished: Job, state: str, why: str) -> bool:
     locks.subject(tx, finished.subject)
-    found = tx.conn.execute(_FINISH, {**_mine(finished), "new": state, "at": tx.now, "why": why})
+    key = {**_mine(finished), "new": state, "at": tx.now, "why": why}
+    found = tx.execute(_FINISH, key, beside=None if tx.waits(job, finished.ukey) else job)
     return found.rowcount == 1
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from incidentd.errors import StoreUnavailable
 from incidentd.store import replicas
-from incidentd.store.base import After, Tx
+from incidentd.store.base import After, Tx, working
 from incidentd.store.session import Session, told
 
 log = logging.getLogger(__name__)
@@ -192,8 +192,7 @@ class Keeper(threading.Thread):
             self._run(follow, self._clock, self._adjust)
 
     def _run(self, unit: Callable[..., object], *args: object) -> None:
-        with self._session.transaction() as conn:
-            tx = Tx(conn, self._clock())
+        with self._session.transaction() as conn, working(conn, self._clock()) as tx:
             unit(tx, *args)
         with contextlib.suppress(RuntimeError):  # the loop has gone, and with it whoever wanted to know
             self._loop.call_soon_threadsafe(self._committed, tx.after)

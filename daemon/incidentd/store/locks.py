@@ -2,7 +2,8 @@
 
 A correlation key is the root: its hold, the incident that the hold becomes, their pages, runs and jobs change only
 under the key's lock, so what happens to one subject happens one after the other, in whichever replica. It is taken
-before any row, and rows of jobs are taken last. On SQLite the one writer is the lock, and all of this does nothing.
+before any row, and rows of jobs are taken last. What a correlation key is of never changes, so a lock looks past what
+is still to be written. On SQLite the one writer is the lock, and all of this does nothing.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ def subject(tx: Tx, name: str) -> None:
     """Let nobody else change this hold or incident, or what is about it; other subjects have no lock."""
     kind, _, number = name.partition("-")
     if tx.shares and name not in tx.locked and kind in _SUBJECT:
-        tx.conn.execute(_SUBJECT[kind], {"b_id": int(number)})
+        tx.bare.execute(_SUBJECT[kind], {"b_id": int(number)})
         tx.locked.add(name)
 
 
 def about(tx: Tx, table: Table, row_id: int) -> None:
     """Lock the subject that a page or a run is about."""
     if tx.shares:
-        found = tx.conn.execute(_ABOUT[table], {"b_id": row_id}).scalar()
+        found = tx.execute(_ABOUT[table], {"b_id": row_id}).scalar()
         if found is not None:
             subject(tx, found)
 
@@ -66,10 +67,10 @@ def job(tx: Tx, ukey: str) -> None:
 
 def take_inbox(tx: Tx) -> bool:
     """Take the inbox for this transaction; False when another replica is at it."""
-    return not tx.shares or bool(tx.conn.execute(_TRY_NAMED, {"name": "inbox"}).scalar())
+    return not tx.shares or bool(tx.bare.execute(_TRY_NAMED, {"name": "inbox"}).scalar())
 
 
 def _take(tx: Tx, name: str) -> None:
     if tx.shares and name not in tx.locked:
-        tx.conn.execute(_NAMED, {"name": name})
+        tx.bare.execute(_NAMED, {"name": name})
         tx.locked.add(name)

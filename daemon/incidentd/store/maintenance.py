@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from incidentd.errors import Conflict, IncidentdError, NotFound, StoreUnavailable
 from incidentd.settings import Retention
 from incidentd.store import chain, migrate, retention, sound, sqlite
-from incidentd.store.base import Tx
+from incidentd.store.base import Tx, working
 from incidentd.text import count
 from incidentd.timeline import SYSTEM, Entry, first_broken
 
@@ -310,8 +310,8 @@ def prune(path: Path, keep: Retention, clock: Callable[[], datetime]) -> tuple[i
             before = path.stat().st_size
             more = True
             while more:
-                with engine.connect() as conn, conn.begin():
-                    more = retention.prune(Tx(conn, clock()), keep)
+                with engine.connect() as conn, conn.begin(), working(conn, clock()) as tx:
+                    more = retention.prune(tx, keep)
         finally:
             engine.dispose()
         with closing(_connect(path, "rw")) as raw:

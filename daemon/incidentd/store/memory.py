@@ -20,7 +20,7 @@ from sqlalchemy.pool import StaticPool
 
 from incidentd.metrics import Metrics
 from incidentd.store import migrate
-from incidentd.store.base import HOW_JSON, Tx
+from incidentd.store.base import HOW_JSON, Tx, working
 from incidentd.store.tables import inbox
 
 P = ParamSpec("P")
@@ -43,8 +43,7 @@ class MemoryStore:
 
     async def write(self, unit: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a unit in a transaction; what it wakes and counts happens after the commit."""
-        tx = Tx(self._conn, self._clock())
-        with self._conn.begin():
+        with self._conn.begin(), working(self._conn, self._clock()) as tx:
             result = unit(tx, *args, **kwargs)
         for name in tx.after.woken:
             self.waiter(name).set()

@@ -194,7 +194,7 @@ def take_up(tx: Tx, source: str, it: ApiAlert) -> bool:
         "generator_url": it.generator_url, "seen_at": tx.now, "changed_at": tx.now, "version": 1,
         "change": Change.FOUND.value, "undecided": True,
     }  # fmt: skip
-    if tx.conn.execute(_INSERT[tx.conn.dialect.name], row).rowcount != 1:
+    if tx.conn.execute(_INSERT[tx.dialect], row).rowcount != 1:
         return False
     _note(tx, (source, it.fingerprint), Change.FOUND, it.starts_at, None)
     tx.wake("decide")

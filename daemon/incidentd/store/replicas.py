@@ -39,7 +39,7 @@ _TIME = select(cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, B
 def beat(tx: Tx, me: str, version: str) -> None:
     """Say that this replica lives."""
     row = {"id": me, "started_at": tx.now, "seen_at": tx.now, "version": version}
-    tx.conn.execute(_BEAT[tx.conn.dialect.name], row)
+    tx.conn.execute(_BEAT[tx.dialect], row)
 
 
 def take_over(tx: Tx, me: str) -> int:
@@ -62,7 +62,7 @@ def leave(tx: Tx, me: str) -> int:
 
 def agree(tx: Tx, name: str, proposal: str) -> str:
     """Give what replicas agreed on under this name: what the first of them proposed."""
-    tx.conn.execute(_AGREE[tx.conn.dialect.name], {"name": name, "value": proposal})
+    tx.conn.execute(_AGREE[tx.dialect], {"name": name, "value": proposal})
     return str(tx.conn.execute(_AGREED, {"of": name}).scalar_one())
 
 

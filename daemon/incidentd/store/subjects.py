@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, literal_column, select, true, update
+from sqlalchemy import Table, Text, bindparam, func, literal_column, select, true, update
 
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import OPEN, Hold
 from incidentd.incidents import ACTIVE, Incident
-from incidentd.store import locks
+from incidentd.store import chain, locks
 from incidentd.store.base import Read, Tx, both, dump, load, new_id
-from incidentd.store.bulk import many
 from incidentd.store.tables import alert, hold, incident, member, tally
 
 
@@ -57,18 +56,20 @@ def insert_hold(tx: Tx, new: Hold) -> Hold:
     made = new_id(tx, hold, _hold_row(new))
     new = replace(new, id=made)
     save_hold(tx, new)
+    chain.begin(tx, new.key)
     return new
 
 
 def save_hold(tx: Tx, changed: Hold) -> None:
     """Store what became of a hold."""
-    tx.conn.execute(_SAVE_HOLD, {"b_id": changed.id, **_hold_row(changed)})
+    row = {"b_id": changed.id, **_hold_row(changed)}
+    tx.later(hold, _SAVE_HOLD, changed.id, row, marks=[(changed.source, changed.correlation_key)])
 
 
 def get_hold(tx: Tx, hold_id: int) -> Hold:
     """Read a hold. Raises NotFound."""
     locks.subject(tx, f"HOLD-{hold_id}")
-    body = tx.conn.execute(_HOLD.of(tx), {"b_id": hold_id}).scalar()
+    body = tx.execute(_HOLD.of(tx), {"b_id": hold_id}, beside=None if tx.waits(hold, hold_id) else hold).scalar()
     if body is None:
         raise NotFound(f"there is no HOLD-{hold_id}")
     return load(body, Hold)
@@ -77,7 +78,7 @@ def get_hold(tx: Tx, hold_id: int) -> Hold:
 def open_hold(tx: Tx, source: str, key: str) -> Hold | None:
     """Find the open hold of a correlation key."""
     locks.key(tx, source, key)
-    body = tx.conn.execute(_OPEN_HOLD, {"of_source": source, "key": key}).scalar()
+    body = tx.execute(_OPEN_HOLD, {"of_source": source, "key": key}, beside=_unless_waits(tx, source, key)).scalar()
     return None if body is None else load(body, Hold)
 
 
@@ -98,8 +99,13 @@ def open_by_keys(tx: Tx, source: str, keys: Sequence[str]) -> list[str]:
 
 def earlier_hold(tx: Tx, source: str, key: str) -> Hold | None:
     """Find the hold of a correlation key that ended last."""
-    body = tx.conn.execute(_EARLIER_HOLD, {"of_source": source, "key": key}).scalar()
+    body = tx.execute(_EARLIER_HOLD, {"of_source": source, "key": key}, beside=_unless_waits(tx, source, key)).scalar()
     return None if body is None else load(body, Hold)
+
+
+def _unless_waits(tx: Tx, source: str, key: str) -> Table | None:
+    """Say that holds which are still to be written do not matter, unless one of this correlation key is."""
+    return None if tx.waits(hold, (source, key)) else hold
 
 
 def _hold_row(it: Hold) -> dict[str, Any]:
@@ -120,6 +126,7 @@ _OPEN_INCIDENT = select(incident.c.body).where(
     incident.c.correlation_key != literal_column("''"),
 )
 _OF_HOLD = select(incident.c.body).where(incident.c.hold_id == bindparam("of_hold"))
+_WRITE_INCIDENT = update(incident).where(incident.c.id == bindparam("b_id"))
 _SAVE_INCIDENT = update(incident).where(
     incident.c.id == bindparam("b_id"), incident.c.version <= bindparam("b_version")
 )
@@ -129,15 +136,16 @@ def insert_incident(tx: Tx, new: Incident) -> Incident:
     """Store a new incident and give it its id."""
     made = new_id(tx, incident, _incident_row(new))
     new = replace(new, id=made)
-    save_incident(tx, new)
+    tx.later(
+        incident, _WRITE_INCIDENT, made, {"b_id": made, **_incident_row(new)}, marks=[(new.source, new.correlation_key)]
+    )
+    chain.begin(tx, new.key)
     return new
 
 
 def save_incident(tx: Tx, changed: Incident) -> None:
     """Store what became of an incident. Raises Conflict when somebody else changed it meanwhile."""
-    found = tx.conn.execute(
-        _SAVE_INCIDENT, {"b_id": changed.id, "b_version": changed.version, **_incident_row(changed)}
-    )
+    found = tx.execute(_SAVE_INCIDENT, {"b_id": changed.id, "b_version": changed.version, **_incident_row(changed)})
     if found.rowcount != 1:
         raise Conflict(f"{changed.key} was changed by somebody else meanwhile; look again")
 
@@ -145,7 +153,7 @@ def save_incident(tx: Tx, changed: Incident) -> None:
 def get_incident(tx: Tx, incident_id: int) -> Incident:
     """Read an incident. Raises NotFound."""
     locks.subject(tx, f"INC-{incident_id}")
-    body = tx.conn.execute(_INCIDENT.of(tx), {"b_id": incident_id}).scalar()
+    body = tx.execute(_INCIDENT.of(tx), {"b_id": incident_id}).scalar()
     if body is None:
         raise NotFound(f"there is no INC-{incident_id}")
     return load(body, Incident)
@@ -154,7 +162,8 @@ def get_incident(tx: Tx, incident_id: int) -> Incident:
 def open_incident(tx: Tx, source: str, key: str) -> Incident | None:
     """Find the active incident of a correlation key."""
     locks.key(tx, source, key)
-    body = tx.conn.execute(_OPEN_INCIDENT, {"of_source": source, "key": key}).scalar()
+    beside = None if tx.waits(incident, (source, key)) else incident
+    body = tx.execute(_OPEN_INCIDENT, {"of_source": source, "key": key}, beside=beside).scalar()
     return None if body is None else load(body, Incident)
 
 
@@ -219,17 +228,27 @@ _COPY = both(
 _OF = select(member).where(member.c.subject == bindparam("of")).order_by(member.c.joined_at, member.c.fingerprint)
 
 
-def join(tx: Tx, subject: str, alerts: Iterable[tuple[str, str, bool]]) -> None:
-    """Make alerts (source, fingerprint, firing) members of a hold or incident, or say anew whether they fire."""
+def join(tx: Tx, subject: str, alerts: Iterable[tuple[str, str, bool]], *, new: bool = False) -> None:
+    """Make alerts (source, fingerprint, firing) members of a hold or incident, or say anew whether they fire.
+
+    `new` says that the hold or incident was made in this transaction and has no members yet.
+    """
     locks.subject(tx, subject)
     said = {(source, fingerprint): fires for source, fingerprint, fires in alerts}
     rows = [
         {"subject": subject, "source": s, "fingerprint": f, "firing": on, "open": True, "joined_at": tx.now}
         for (s, f), on in said.items()
     ]
-    change = sum(said.values()) - _fired_before(tx, subject, said)
-    many(tx, _JOIN[tx.conn.dialect.name], rows)
-    tx.conn.execute(_TALLY[tx.conn.dialect.name], {"subject": subject, "firing": change})
+    change = sum(said.values()) - (0 if new else _fired_before(tx, subject, said))
+    for row, key in zip(rows, said, strict=True):
+        tx.later(member, _JOIN[tx.dialect], (subject, *key), row, marks=[key])
+    _count_in(tx, subject, change)
+
+
+def _count_in(tx: Tx, subject: str, change: int) -> None:
+    if tx.waits(tally, subject):
+        tx.flush()  # of two changes the first goes first, since the last would replace it
+    tx.later(tally, _TALLY[tx.dialect], subject, {"subject": subject, "firing": change})
 
 
 def _fired_before(tx: Tx, subject: str, keys: Iterable[tuple[str, str]]) -> int:
@@ -237,7 +256,7 @@ def _fired_before(tx: Tx, subject: str, keys: Iterable[tuple[str, str]]) -> int:
     for source, fingerprint in keys:
         by_source.setdefault(source, []).append(fingerprint)
     return sum(
-        tx.conn.execute(
+        tx.execute(
             _FIRED_BEFORE, {"of": subject, "of_source": source, "fingerprints": its[first : first + _KEYS]}
         ).scalar_one()
         for source, its in by_source.items()
@@ -247,7 +266,9 @@ def _fired_before(tx: Tx, subject: str, keys: Iterable[tuple[str, str]]) -> int:
 
 def memberships(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Membership]:
     """Find the open holds and incidents that alerts are members of."""
-    rows = tx.conn.execute(_MEMBERSHIPS, {"of_source": source, "fingerprints": list(fingerprints)})
+    waits = tx.waits(member, *((source, fingerprint) for fingerprint in fingerprints))
+    key = {"of_source": source, "fingerprints": list(fingerprints)}
+    rows = tx.execute(_MEMBERSHIPS, key, beside=None if waits else member)
     return [Membership(row.subject, row.source, row.fingerprint, row.firing) for row in rows]
 
 
@@ -260,7 +281,7 @@ def members(tx: Tx, subject: str) -> list[Membership]:
 def firing(tx: Tx, subject: str) -> int:
     """Count the alerts of a hold or incident that fire."""
     locks.subject(tx, subject)
-    return int(tx.conn.execute(_FIRING, {"of": subject}).scalar() or 0)
+    return int(tx.execute(_FIRING, {"of": subject}).scalar() or 0)
 
 
 def holds_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Hold]:
@@ -290,6 +311,6 @@ def copy_members(tx: Tx, *, of: str, to: str) -> None:
     """Make an incident about the alerts that its hold was about."""
     locks.subject(tx, to)
     before = firing(tx, to)
-    tx.conn.execute(_COPY[tx.conn.dialect.name], {"of": of, "to": to})
+    tx.conn.execute(_COPY[tx.dialect], {"of": of, "to": to})
     change = tx.conn.execute(_COUNTED, {"of": to}).scalar_one() - before
-    tx.conn.execute(_TALLY[tx.conn.dialect.name], {"subject": to, "firing": change})
+    _count_in(tx, to, change)

@@ -34,13 +34,13 @@ def insert_page(tx: Tx, new: Page) -> Page:
 
 def save_page(tx: Tx, changed: Page) -> None:
     """Store what became of a page."""
-    tx.conn.execute(_SAVE_PAGE, {"b_id": changed.id, **_page_row(changed)})
+    tx.later(page, _SAVE_PAGE, changed.id, {"b_id": changed.id, **_page_row(changed)}, marks=[changed.subject])
 
 
 def get_page(tx: Tx, page_id: int) -> Page:
     """Read a page. Raises NotFound."""
     locks.about(tx, page, page_id)
-    body = tx.conn.execute(_PAGE.of(tx), {"b_id": page_id}).scalar()
+    body = tx.execute(_PAGE.of(tx), {"b_id": page_id}, beside=None if tx.waits(page, page_id) else page).scalar()
     if body is None:
         raise NotFound(f"there is no PAGE-{page_id}")
     return load(body, Page)
@@ -49,7 +49,8 @@ def get_page(tx: Tx, page_id: int) -> Page:
 def pages_of(tx: Tx, subject: str) -> list[Page]:
     """List the pages of a hold or incident, oldest first."""
     locks.subject(tx, subject)
-    return [load(body, Page) for body in tx.conn.execute(_PAGES_OF.of(tx), {"of": subject}).scalars()]
+    beside = None if tx.waits(page, subject) else page
+    return [load(body, Page) for body in tx.execute(_PAGES_OF.of(tx), {"of": subject}, beside=beside).scalars()]
 
 
 def use_link(tx: Tx, nonce: str) -> None:
@@ -108,8 +109,9 @@ def insert_run(tx: Tx, new: Run) -> Run:
 
 def save_run(tx: Tx, changed: Run) -> None:
     """Store what became of a run. Raises Conflict when another run works on the same target."""
+    conn = tx.conn
     try:
-        tx.conn.execute(_SAVE_RUN, {"b_id": changed.id, **_run_row(changed)})
+        conn.execute(_SAVE_RUN, {"b_id": changed.id, **_run_row(changed)})
     except IntegrityError:
         raise Conflict(f"another run works on {changed.target}") from None
 
@@ -163,7 +165,7 @@ def step_began(tx: Tx, run: Run, idx: int) -> datetime | None:
 
 def _write_step(tx: Tx, run: Run, idx: int, row: dict[str, Any]) -> None:
     blank = {"finished_at": None, "summary": "", "output": ""}
-    tx.conn.execute(_STEP[tx.conn.dialect.name], {**blank, **row, "run_id": run.id, "phase": run.phase, "idx": idx})
+    tx.conn.execute(_STEP[tx.dialect], {**blank, **row, "run_id": run.id, "phase": run.phase, "idx": idx})
 
 
 def _run_row(it: Run) -> dict[str, Any]:
@@ -250,7 +252,7 @@ def remember_external(tx: Tx, idem: str, *, system: str, external_id: str, url: 
     row = {
         "idem": idem, "system": system, "external_id": external_id, "url": url, "subject": subject, "at": tx.now,
     }  # fmt: skip
-    tx.conn.execute(_SET_REF[tx.conn.dialect.name], row)
+    tx.conn.execute(_SET_REF[tx.dialect], row)
 
 
 def _item_row(it: ActionItem) -> dict[str, Any]:

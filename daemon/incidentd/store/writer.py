@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from incidentd.errors import StoreUnavailable
-from incidentd.store.base import After, Tx
+from incidentd.store.base import After, working
 from incidentd.store.session import Session, told
 from incidentd.store.tables import inbox
 
@@ -232,8 +232,7 @@ class Writer(threading.Thread):
     def _commit(self, appends: list[Append], units: list[Unit], tries: int) -> tuple[list[Answer], After]:
         began = self._loop.time()
         answers = [Answer(append.future) for append in appends]
-        with self._session.transaction() as conn:
-            tx = Tx(conn, self._clock())
+        with self._session.transaction() as conn, working(conn, self._clock()) as tx:
             if appends:
                 conn.execute(_APPEND, [append.row for append in appends])
                 tx.wake("unpack")

@@ -40,7 +40,7 @@ def open_hold(
     )  # fmt: skip
     turn = holds.open_hold(hold, carry=holds.carry_over(earlier, tx.now))
     hold = subjects.insert_hold(tx, turn.hold)
-    subjects.join(tx, hold.key, [(source, fingerprint, True) for source, fingerprint in members])
+    subjects.join(tx, hold.key, [(source, fingerprint, True) for source, fingerprint in members], new=True)
     trouble = [Draft("hold.ignored", text, {"signal": "query"}) for text in watches[1]]
     chain.append(tx, hold.key, Actor(name=hold.rule, via="rule"), [*turn.drafts, *trouble])
     _count_drafts(tx, hold, trouble)

@@ -61,7 +61,8 @@ def _call(tx: Tx, settings: Settings, incident: Incident, hold: Hold | None) -> 
         text = "The page that nobody answered while it was held goes on."
         chain.append(tx, incident.key, INCIDENTD, [Draft("page.moved", text)])
     wanted = (incident.page_policy, incident.urgency)
-    if not any(
+    # one that was no hold was never paged for
+    if hold is None or not any(
         page.state is PageState.OPEN and (page.policy, page.urgency) == wanted
         for page in things.pages_of(tx, incident.key)
     ):
