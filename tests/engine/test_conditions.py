@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
-from incidentd.engine import facts, maintenance
+from incidentd.engine import facts, loop, maintenance
 from incidentd.errors import TemporaryError
 from incidentd.holds import HoldState
 from incidentd.matchers import parse_matcher
@@ -135,6 +136,33 @@ async def test_an_alert_that_waits_for_prometheus_does_not_delay_another(world: 
     answer.set()
     await w.settle()
     assert await decided(w) == {"Waits": "money", "DoesNot": "everything-else"}
+
+
+async def test_an_alert_behind_all_that_one_look_takes_does_not_wait_for_prometheus_with_them(
+    world: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "DECIDE", 3)
+    w = await world(SETTINGS)
+    answer = asyncio.Event()
+
+    async def slow(promql: str, *, timeout: timedelta = facts.DEADLINE) -> Answer:  # noqa: ASYNC109
+        await answer.wait()
+        return Answer(value=500.0)
+
+    w.numbers.query = slow  # type: ignore[method-assign]
+    waiting = [w.firing(f"Waits{number}", service=f"shop{number}") for number in range(7)]
+    body = {"version": "4", "receiver": "incidentd", "groupKey": "{}:{}"}
+    for alerts in (waiting, [w.firing("DoesNot")]):
+        await w.store.append("default", json.dumps({**body, "alerts": alerts}).encode())
+        await w.engine.unpack()
+        w.clock[0] += timedelta(seconds=1)
+    while await w.engine.decide_one():
+        pass
+    assert (await decided(w))["DoesNot"] == "everything-else"
+
+    answer.set()
+    await w.settle()
+    assert set((await decided(w)).values()) == {"money", "everything-else"}
 
 
 async def test_a_second_service_is_seen_among_what_fires(world: Making) -> None:

@@ -108,7 +108,7 @@ class Engine:
         """Decide about the alerts whose change waits the longest."""
         settings = self._settings()
         book = book_of(settings, self._now())
-        changed = [it for it in await self._store.read(inbox.undecided, DECIDE) if _key(it) not in self._finding_out]
+        changed = await self._store.read(inbox.undecided, DECIDE, frozenset(self._finding_out))
         wanted = [(it, needs) for it in changed if (needs := decide.wants(it, book))]
         if wanted:
             self._find_out(settings, wanted)

@@ -5,14 +5,15 @@ The library's own way looks at every value of every row again, which costs sever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
+T = TypeVar("T")
 AT_ONCE = 500
 """Rows of one statement: a deadline is for one, and even a slow database does so many in a fraction of it."""
 
@@ -62,3 +63,8 @@ def _compile(statement: Executable, dialect: Dialect, names: tuple[str, ...]) ->
 def _maker(compiled: SQLCompiler, name: str, dialect: Dialect) -> Callable[[Any], Any] | None:
     made: Callable[[Any], Any] | None = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
     return made
+
+
+def parts(items: list[T], size: int) -> Iterator[list[T]]:
+    """Give so many of these at a time."""
+    return (items[i : i + size] for i in range(0, len(items), size))

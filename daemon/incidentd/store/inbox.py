@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from incidentd.alerts import DECIDABLE, Alert, AlertGroup, AlertStatus, Change, Known, age, merge, parse_group
 from incidentd.errors import BodyRefused
 from incidentd.metrics import Metrics
-from incidentd.store import locks
+from incidentd.store import groups, locks
 from incidentd.store.base import Tx, both
-from incidentd.store.bulk import AT_ONCE
-from incidentd.store.tables import alert, alert_event, alert_group, group_member, inbox, quarantine
-
-T = TypeVar("T")
+from incidentd.store.bulk import AT_ONCE, parts
+from incidentd.store.tables import alert, alert_event, inbox, quarantine
 
 BODIES = 64
 ALERTS = 100
@@ -74,21 +71,6 @@ _SEEN = (
     update(alert)
     .where(alert.c.source == bindparam("b_source"), alert.c.fingerprint == bindparam("b_fingerprint"))
     .values(seen_at=bindparam("b_at"), annotations=bindparam("b_annotations"))
-)
-_GROUP = both(
-    lambda insert: (new := insert(alert_group)).on_conflict_do_update(
-        index_elements=["source", "receiver", "group_key_hash"],
-        set_={"truncated": new.excluded.truncated, "seen_at": new.excluded.seen_at},
-    )
-)
-_GROUP_IDS = select(alert_group.c.id, alert_group.c.source, alert_group.c.receiver, alert_group.c.group_key_hash).where(
-    alert_group.c.group_key_hash.in_(bindparam("digests", expanding=True))
-)
-_MEMBERS = select(group_member).where(group_member.c.group_id.in_(bindparam("groups", expanding=True)))
-_IN_GROUP = both(
-    lambda insert: (new := insert(group_member)).on_conflict_do_update(
-        index_elements=["group_id", "fingerprint"], set_={"present": new.excluded.present}
-    )
 )
 
 
@@ -188,7 +170,7 @@ def unpack(
         for it in _firing_last(delivery.group.alerts):
             batch.take(delivery, it)
     _store_alerts(tx, batch)
-    _store_groups(tx, deliveries)
+    groups.put(tx, ((d.source, d.at, d.group) for d in deliveries if d.group is not None))
     _store_rejected(tx, deliveries)
     tx.conn.execute(_DONE, {"deliveries": [delivery.id for delivery in deliveries]})
     _count(tx, batch, deliveries, severity)
@@ -208,7 +190,7 @@ def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
         if delivery.group is not None:
             wanted.setdefault(delivery.source, set()).update(it.fingerprint for it in delivery.group.alerts)
     for source, fingerprints in sorted(wanted.items()):
-        for part in _parts(sorted(fingerprints), AT_ONCE):
+        for part in parts(sorted(fingerprints), AT_ONCE):
             for row in tx.conn.execute(_KNOWN, {"of_source": source, "fingerprints": part}):
                 key = (source, row.fingerprint)
                 batch.versions[key] = row.version
@@ -219,50 +201,6 @@ def _store_alerts(tx: Tx, batch: _Batch) -> None:
     tx.many(_PUT[tx.dialect], list(batch.changed.values()))
     tx.many(_SEEN, list(batch.seen.values()))
     tx.many(_EVENT, batch.events)
-
-
-def _store_groups(tx: Tx, deliveries: Iterable[Delivery]) -> None:
-    """Bring the groups up to date: the last body of each says who is in it."""
-    latest: dict[tuple[str, str, str], tuple[Delivery, AlertGroup]] = {}
-    for delivery in deliveries:
-        if delivery.group is not None and delivery.group.alerts:
-            digest = hashlib.sha256(delivery.group.group_key.encode()).hexdigest()
-            latest[(delivery.source, delivery.group.receiver, digest)] = (delivery, delivery.group)
-    rows = [
-        {
-            "source": key[0], "receiver": key[1], "group_key_hash": key[2], "group_key": group.group_key,
-            "truncated": group.truncated, "seen_at": delivery.at,
-        }
-        for key, (delivery, group) in latest.items()
-    ]  # fmt: skip
-    tx.many(_GROUP[tx.dialect], rows)
-    ids = _group_ids(tx, [key[2] for key in latest])
-    _store_members(tx, {ids[key]: group for key, (_, group) in latest.items()})
-
-
-def _group_ids(tx: Tx, digests: list[str]) -> dict[tuple[str, str, str], int]:
-    return {
-        (row.source, row.receiver, row.group_key_hash): row.id
-        for part in _parts(digests, AT_ONCE)
-        for row in tx.conn.execute(_GROUP_IDS, {"digests": part})
-    }
-
-
-def _store_members(tx: Tx, groups: Mapping[int, AlertGroup]) -> None:
-    """Note who is in each group, and who is no longer; a group that is as it was costs nothing."""
-    before: dict[int, dict[str, bool]] = {group_id: {} for group_id in groups}
-    for part in _parts(sorted(groups), AT_ONCE):
-        for row in tx.conn.execute(_MEMBERS, {"groups": part}):
-            before[row.group_id][row.fingerprint] = row.present
-    changed = []
-    for group_id, group in groups.items():
-        present = {it.fingerprint for it in group.alerts}
-        known = before[group_id]
-        changed += [(group_id, fingerprint, True) for fingerprint in present if not known.get(fingerprint)]
-        if not group.truncated:  # what a cut list does not hold may still be in the group
-            changed += [(group_id, name, False) for name, was in known.items() if was and name not in present]
-    rows = [{"group_id": group_id, "fingerprint": name, "present": on} for group_id, name, on in sorted(changed)]
-    tx.many(_IN_GROUP[tx.dialect], rows)
 
 
 def _store_rejected(tx: Tx, deliveries: Sequence[Delivery]) -> None:
@@ -296,13 +234,11 @@ def _count(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery], severity: Call
     tx.count(figures)
 
 
-def _parts(items: list[T], size: int) -> Iterable[list[T]]:
-    return (items[i : i + size] for i in range(0, len(items), size))
-
-
 # -- what the engine takes next --------------------------------------------------------------------------------------
 
 _UNDECIDED = select(alert).where(alert.c.undecided.is_(True)).order_by(alert.c.changed_at).limit(bindparam("most"))
+_UNDECIDED_KEYS = _UNDECIDED.with_only_columns(alert.c.source, alert.c.fingerprint, alert.c.version)
+_UNDECIDED_THESE = select(alert).where(*_THESE, alert.c.undecided.is_(True))
 # locked, where others write too, and in one order everywhere, so that nobody waits for another in a circle
 _STILL_UNDECIDED = (
     select(alert.c.fingerprint, alert.c.version)
@@ -352,16 +288,34 @@ class Changed:
         return self.status is not AlertStatus.RESOLVED
 
 
-def undecided(tx: Tx, most: int) -> list[Changed]:
-    """Read the alerts whose last change nobody decided about, the longest waiting first."""
-    return [
-        Changed(
-            source=row.source, fingerprint=row.fingerprint, status=AlertStatus(row.status), change=Change(row.change),
-            labels=row.labels, annotations=row.annotations, generator_url=row.generator_url, starts_at=row.starts_at,
-            changed_at=row.changed_at, version=row.version, rule=row.rule,
-        )
-        for row in tx.conn.execute(_UNDECIDED, {"most": most})
-    ]  # fmt: skip
+def undecided(tx: Tx, most: int, without: Collection[tuple[str, str, int]] = ()) -> list[Changed]:
+    """Read the alerts whose last change nobody decided about, the longest waiting first.
+
+    `without` names changes (source, fingerprint, version) that somebody is at already: they take nobody's place.
+    """
+    if not without:
+        return [_changed(row) for row in tx.conn.execute(_UNDECIDED, {"most": most})]
+    # only what is wanted is read whole: a great many may wait
+    waiting = tx.conn.execute(_UNDECIDED_KEYS, {"most": most + len(without)})
+    wanted = [key for key in map(tuple, waiting) if key not in without][:most]
+    by_source: dict[str, list[str]] = {}
+    for source, fingerprint, _ in wanted:
+        by_source.setdefault(source, []).append(fingerprint)
+    found = {
+        (row.source, row.fingerprint, row.version): _changed(row)
+        for source, fingerprints in by_source.items()
+        for part in parts(fingerprints, AT_ONCE)
+        for row in tx.conn.execute(_UNDECIDED_THESE, {"of_source": source, "fingerprints": part})
+    }
+    return [found[key] for key in wanted if key in found]
+
+
+def _changed(row: Row[Any]) -> Changed:
+    return Changed(
+        source=row.source, fingerprint=row.fingerprint, status=AlertStatus(row.status), change=Change(row.change),
+        labels=row.labels, annotations=row.annotations, generator_url=row.generator_url, starts_at=row.starts_at,
+        changed_at=row.changed_at, version=row.version, rule=row.rule,
+    )  # fmt: skip
 
 
 def claim_changes(tx: Tx, source: str, its: Sequence[Changed]) -> list[Changed]:
@@ -375,10 +329,10 @@ def claim_changes(tx: Tx, source: str, its: Sequence[Changed]) -> list[Changed]:
         return list(its) if tx.execute(_TAKE_ONE, key, beside=alert).rowcount == 1 else []
     mine: set[str] = set()
     versions = {it.fingerprint: it.version for it in its}
-    for part in _parts(sorted(versions), AT_ONCE):
+    for part in parts(sorted(versions), AT_ONCE):
         found = tx.execute(_STILL_UNDECIDED, {"of_source": source, "fingerprints": part}, beside=alert).all()
         mine.update(row.fingerprint for row in found if row.version == versions[row.fingerprint])
-    for part in _parts(sorted(mine), AT_ONCE):
+    for part in parts(sorted(mine), AT_ONCE):
         tx.execute(_TAKEN, {"of_source": source, "fingerprints": part}, beside=alert)
     return [it for it in its if it.fingerprint in mine]
 
