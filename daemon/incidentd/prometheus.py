@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import aiohttp
 import msgspec
@@ -37,6 +37,26 @@ class Answer:
     reason: str = ""
     samples: tuple[Sample, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+class Asks(Protocol):
+    """Whoever can be asked a query."""
+
+    async def query(self, promql: str) -> Answer:
+        """Ask for a number. Raises TemporaryError and PermanentError."""
+
+
+async def number(doors: Mapping[str, Asks], source: str, promql: str) -> float | None:
+    """Ask the Prometheus of a source for one number; None is no data.
+
+    Raises TemporaryError, and PermanentError too when the source has none or the answer is more than one number.
+    """
+    if source not in doors:
+        raise PermanentError(f"the source {source} has no prometheus in the configuration; add one")
+    answer = await doors[source].query(promql)
+    if answer.value is None and answer.samples:
+        raise PermanentError(answer.reason)
+    return answer.value
 
 
 class _Data(msgspec.Struct, rename="camel"):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from incidentd.errors import PermanentError, TemporaryError
+from incidentd.errors import TemporaryError
 from incidentd.holds import HoldPolicy, HoldState, Outcome, ProgressQuery, ShortWindow
-from incidentd.prometheus import Prometheus
+from incidentd.prometheus import Prometheus, number
 from incidentd.rules import CATCH_ALL
 from incidentd.settings import PrometheusSettings, Settings
 from tests.doors.web_double import serving, session
@@ -72,13 +72,10 @@ async def test_a_queue_that_drains_is_progress_until_prometheus_is_stopped(
         door = Prometheus(PrometheusSettings(url=f"http://127.0.0.1:{free_port}"), ours)
 
         async def ask(promql: str) -> float | None:
-            answer = await door.query(promql)
-            if answer.value is None and answer.samples:
-                raise PermanentError(answer.reason)
-            return answer.value
+            return await number({"default": door}, "default", promql)
 
         w = await world(SETTINGS)
-        w.doors.query = lambda _, promql: ask(promql)
+        w.doors.prometheus = {"default": door}
         await until(ask, "max(queue_depth)", 1000)
         await w.send(w.firing(queue="mail"))
         await w.at(10)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from incidentd.holds import HoldPolicy, HoldState, OnFlap, Outcome, ProgressQuer
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Channel, ChannelKind, Person, Roster
 from incidentd.playbooks import Mode, StepResult
+from incidentd.prometheus import Answer
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import AlertmanagerSettings, Automation, Settings, Source
@@ -165,6 +167,16 @@ async def test_a_customers_report_declares(world: Making) -> None:
 # -- queries ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class Asked:
+    """Stands for the door to the Prometheus of the source `default`."""
+
+    answer: Callable[[str, str], Awaitable[float]]
+
+    async def query(self, promql: str, *, timeout: timedelta = timedelta(0)) -> Answer:  # noqa: ASYNC109
+        return Answer(value=await self.answer("default", promql))
+
+
 async def test_a_query_is_asked_every_so_often_and_its_improvement_restarts_the_wait(world: Making) -> None:
     query = ProgressQuery(promql='max(queue_depth{queue="{{ labels.queue }}"})')
     w = await world(with_policy(query=query))
@@ -174,7 +186,7 @@ async def test_a_query_is_asked_every_so_often_and_its_improvement_restarts_the_
         asked.append((source, promql))
         return 1000 if w.now < clock_at(10) else 700
 
-    w.doors.query = depth
+    w.doors.prometheus = {"default": Asked(depth)}
     await w.send(w.firing(queue="mail"))
     await w.at(11)
 
@@ -195,7 +207,7 @@ async def test_a_prometheus_that_gives_no_answer_is_no_progress_and_is_said_once
     async def nothing(source: str, promql: str) -> float:
         raise TemporaryError("connection refused")
 
-    w.doors.query = nothing
+    w.doors.prometheus = {"default": Asked(nothing)}
     await w.send(w.firing())
     await w.at(30)
 

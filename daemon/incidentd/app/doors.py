@@ -13,9 +13,8 @@ import aiohttp
 from incidentd import __version__
 from incidentd.alertmanager import Alertmanager
 from incidentd.engine import Doors
-from incidentd.errors import PermanentError
 from incidentd.notify import Notifier
-from incidentd.prometheus import Prometheus
+from incidentd.prometheus import Prometheus, number
 from incidentd.redaction import Redactor
 from incidentd.runner import Runner
 from incidentd.settings import Settings
@@ -39,7 +38,7 @@ class OpenDoors:
         self.doors = Doors(
             notifier=self._notifier, runner=Runner(self._session, self._query, redact, os.environ),
             tickets=self._tickets(settings), link_key=key, alertmanagers=self._alertmanagers(settings),
-            query=self._query, prometheus=self._prometheus(settings),
+            prometheus=self._prometheus(settings),
         )  # fmt: skip
 
     async def adopt(self, before: Settings, settings: Settings) -> None:
@@ -63,12 +62,7 @@ class OpenDoors:
             await self.doors.tickets.close()
 
     async def _query(self, source: str, promql: str) -> float | None:
-        if source not in self.doors.prometheus:
-            raise PermanentError(f"the source {source} has no prometheus in the configuration; add one")
-        answer = await self.doors.prometheus[source].query(promql)
-        if answer.value is None and answer.samples:
-            raise PermanentError(answer.reason)
-        return answer.value
+        return await number(self.doors.prometheus, source, promql)
 
     def _prometheus(self, settings: Settings) -> dict[str, Prometheus]:
         of = settings.sources.values()

@@ -14,7 +14,7 @@ from incidentd.actionitems import ActionItem, ItemState
 from incidentd.engine import automation, learning, outbox
 from incidentd.engine.asking import Alertmanager, Asking
 from incidentd.engine.facts import Prometheus
-from incidentd.engine.sampling import Query, Sampling, no_query
+from incidentd.engine.sampling import Sampling
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.pages import Notification
@@ -81,9 +81,7 @@ class Doors:
     alertmanagers: Mapping[str, Alertmanager] = field(default_factory=dict)
     """By source; those that can be asked."""
     prometheus: Mapping[str, Prometheus] = field(default_factory=dict)
-    """By source; those that rules may ask for facts."""
-    query: Query = no_query
-    """Asks the Prometheus of a source for one number."""
+    """By source; those that rules and holds may ask."""
 
 
 class Actors:
@@ -101,7 +99,7 @@ class Actors:
         self._asking = Asking(
             store, settings=settings, alertmanagers=lambda: doors.alertmanagers, now=now, metrics=metrics
         )
-        self._sampling = Sampling(store, settings=settings, query=lambda: doors.query)
+        self._sampling = Sampling(store, settings=settings, prometheus=lambda: doors.prometheus)
 
     async def act(self, job: Job) -> None:
         """Do one claimed job."""

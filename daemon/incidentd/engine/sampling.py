@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 
 from incidentd import holds
 from incidentd.engine import course
 from incidentd.engine.course import watching
+from incidentd.engine.facts import Prometheus
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.prometheus import number
 from incidentd.settings import Settings
 from incidentd.store import Store, Tx
 from incidentd.store.jobs import Job
@@ -20,24 +22,16 @@ _LONGEST = 5.0
 """Seconds for an answer; a slower one is none."""
 _NO_DATA = "there is no data"
 
-Query = Callable[[str, str], Awaitable[float | None]]
-"""Asks the Prometheus of a source; None is no data. Raises TemporaryError and PermanentError."""
-
-
-async def no_query(source: str, promql: str) -> float | None:
-    """Stand in for the door to Prometheus where there is none."""
-    raise PermanentError(f"the source {source} has no prometheus in the configuration")
-
 
 class Sampling:
     """Asks one claimed query and writes what it gave."""
 
     def __init__(
-        self, store: Store, *, settings: Callable[[], Settings], query: Callable[[], Query]
+        self, store: Store, *, settings: Callable[[], Settings], prometheus: Callable[[], Mapping[str, Prometheus]]
     ) -> None:  # fmt: skip
         self._store = store
         self._settings = settings
-        self._query = query
+        self._prometheus = prometheus
 
     async def act(self, job: Job) -> None:
         """Take one sample, and set the clock for the next."""
@@ -50,7 +44,7 @@ class Sampling:
     async def _ask(self, question: watching.Question) -> tuple[float | None, str]:
         try:
             async with asyncio.timeout(_LONGEST):
-                value = await self._query()(question.source, question.promql)
+                value = await number(self._prometheus(), question.source, question.promql)
         except TimeoutError:
             return None, "no answer within 5s"
         except (TemporaryError, PermanentError) as error:

@@ -45,14 +45,10 @@ class World:
         self.doors = Doors(
             notifier=self.post, runner=self.hands, tickets=self.backlog, link_key=b"k" * 32,
             alertmanagers=dict.fromkeys(asked, self.peer), prometheus=dict.fromkeys(measured, self.numbers),
-            query=self._number,
         )  # fmt: skip
         self.engine = Engine(
             store, settings=lambda: self.settings, now=lambda: self.clock[0], metrics=metrics, me=me, doors=self.doors,
         )  # fmt: skip
-
-    async def _number(self, source: str, promql: str) -> float | None:
-        return (await self.numbers.query(promql)).value
 
     @property
     def now(self) -> datetime:
