@@ -172,3 +172,12 @@ class Settings:
         """Give every channel by name, the shared ones and each person's."""
         own = {channel.name: channel for person in self.roster.people.values() for channel in person.channels}
         return {**own, **self.channels}
+
+
+def schedules_paged(escalations: Mapping[str, EscalationPolicy]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """List for each chain of the policies its name and the schedules that it pages, level after level."""
+    return tuple(
+        (policy.name, tuple(level.page.on_call for level in chain.levels if level.page.on_call))
+        for policy in escalations.values()
+        for chain in policy.chains.values()
+    )

@@ -20,7 +20,7 @@ the code (`make docs`).
 - Labels have bounded values: after {LIMIT} different ones, or past 100 characters, a value counts as `other`; what your
   files name always fits.
 - No label holds a person, an incident or a fingerprint. `channel` is the name of a shared channel, or the kind (`mail`,
-  `push`, ...) of a person's own. `team` is the escalation policy that is paged, and for `incidentd_oncall_staffed` the
+  `push`, ...) of a person's own. `team` is the escalation policy that is paged, and for `incidentd_oncall_*` the
   schedule.
 - Times are histograms. Look at the median and the 90th percentile together with their count; a mean of incident
   durations misleads.

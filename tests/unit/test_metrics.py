@@ -117,9 +117,9 @@ def test_state_is_what_was_counted_and_what_is_gone_goes_to_zero(daemon: Metrics
 
 
 def test_a_team_that_left_the_files_is_not_reported_as_unstaffed(daemon: Metrics) -> None:
-    daemon.set_staffed({"payments": True, "platform": False})
+    daemon.set_staffed({"payments": True, "platform": False}, {"payments": 0, "platform": 3600})
     assert value(daemon, "incidentd_oncall_staffed", team="platform") == 0
-    daemon.set_staffed({"payments": True})
+    daemon.set_staffed({"payments": True}, {"payments": 0})
     assert value(daemon, "incidentd_oncall_staffed", team="payments") == 1
     assert value(daemon, "incidentd_oncall_staffed", team="platform") is None
 

@@ -19,7 +19,9 @@ from tests.web.small_house import SmallHouse, bearer, body, insert_hold
 from tests.web.test_receiver import raw
 
 SCOPES = ("viewer", "responder", "commander", "operator", "admin", "ingest:default", "ingest:other")
-FILLED = {"{id}": "HOLD-1", "{source}": "default", "{token}": "x"}
+FILLED = {
+    "{id}": "HOLD-1", "{source}": "default", "{token}": "x", "{schedule}": "payments", "{person}": "ana",
+}  # fmt: skip
 
 
 def path_of(route: Route) -> str:
@@ -69,7 +71,7 @@ async def test_every_route_refuses_whoever_proves_nothing(house: SmallHouse, ask
 async def test_what_needs_no_proof_is_only_what_says_so(house: SmallHouse, ask: Ask) -> None:
     await house.token("admin")
     public = {route.path for route in ROUTES if route.right is Right.PUBLIC}
-    assert public == {"/-/healthy", "/-/ready", "/metrics", "/a/{token}", "/static/style.css"}
+    assert public == {"/-/healthy", "/-/ready", "/metrics", "/a/{token}", "/calendar/{token}", "/static/style.css"}
     for path in ("/-/healthy", "/-/ready", "/metrics", "/static/style.css"):
         assert (await ask("GET", path)).status == 200
         assert (await ask("HEAD", path)).status == 200

@@ -19,10 +19,9 @@ from incidentd.app.files import Options, load, summary
 from incidentd.engine import Engine
 from incidentd.errors import IncidentdError, PermanentError, StoreUnavailable
 from incidentd.metrics import Known, Metrics
-from incidentd.oncall import on_call
 from incidentd.redaction import Redactor
 from incidentd.settings import Settings
-from incidentd.store import Store, open_store, retention
+from incidentd.store import Store, open_store, retention, rota
 from incidentd.store.access import any_tokens
 from incidentd.store.signing import link_key
 
@@ -156,11 +155,13 @@ class House:
             raise PermanentError(why)
 
     async def _watch_staffing(self) -> None:
-        """Say in the metrics whether each schedule has somebody on call."""
+        """Say in the metrics whether each schedule has somebody on call, now and in the weeks ahead."""
         while True:
-            now = self.now()
-            schedules = self._settings.roster.schedules.values()
-            self.metrics.set_staffed({schedule.name: bool(on_call(schedule, now).person) for schedule in schedules})
+            try:
+                staffed, gaps = await self.store.read(rota.coverage, self._settings.roster)
+                self.metrics.set_staffed(staffed, gaps)
+            except StoreUnavailable as error:
+                log.warning("who is on call could not be looked up for the metrics: %s", error)
             await asyncio.sleep(30)
 
     async def _watch_clock(self) -> None:

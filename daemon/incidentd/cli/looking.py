@@ -129,31 +129,6 @@ def runs(daemon: Daemon, run: str | None, everything: bool, q: str, limit: int) 
     _list(daemon, "runs", head, "No playbook is at work.", state="" if everything else "active", q=q, limit=limit)
 
 
-@click.group()
-def oncall() -> None:
-    """Look at the schedules."""
-
-
-@oncall.command()
-@click.argument("schedule", required=False)
-@asks()
-def who(daemon: Daemon, schedule: str | None) -> None:
-    """Say who is on call now, for every schedule or for one."""
-    found = daemon.get("/api/v1/oncall")["schedules"]
-    if schedule is not None:
-        found = [it for it in found if it["schedule"] == schedule]
-        if not found:
-            raise click.ClickException(f"there is no schedule {schedule!r}")
-    if daemon.as_json:
-        click.echo(json.dumps({"schedules": found}, indent=2, ensure_ascii=False))
-        return
-    rows = [
-        (it["schedule"], it["person"] or ", ".join(p["handle"] for p in it["paged"]), it["until"], it["because"])
-        for it in found
-    ]
-    table(("SCHEDULE", "ON CALL", "UNTIL", "BECAUSE"), rows, "There are no schedules.")
-
-
 def _one(daemon: Daemon, path: str) -> None:
     if daemon.as_json:
         click.echo(daemon.raw("GET", path))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incidentd.config import maintenance, people, playbook, rulebook, shape, stories, words
+from incidentd.config import maintenance, people, playbook, rulebook, schedules, shape, stories, words
 from incidentd.config.core import core_settings, not_acted_on
 from incidentd.config.names import DEFAULT_POLICY, gather
 from incidentd.config.parts import Part
@@ -22,7 +22,7 @@ from incidentd.config.tree import Tree, read_tree, tree_of
 from incidentd.errors import Location
 from incidentd.playbooks import Playbook
 from incidentd.rules import LabelMap
-from incidentd.settings import Settings
+from incidentd.settings import Settings, schedules_paged
 
 __all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "has_config", "load", "playbook_from"]
 
@@ -74,6 +74,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
     roster = people.roster(tree, names, secrets)
     policies = people.escalations(tree, names)
     policies.setdefault(DEFAULT_POLICY, people.default_policy(roster.schedules, core["urgencies"]))
+    schedules.prove(tree, roster, schedules_paged(policies), report)
     for document in tree.documents["playbook_test"]:
         not_acted_on(report, document.at, "`kind: playbook_test`")
     playbooks = playbook.playbooks(tree, names)

@@ -21,6 +21,7 @@ _NAMED = (
     ("person", "people", "people"),
     ("team", "teams", "teams"),
     ("schedule", "schedules", "schedules"),
+    ("site", "schedules", "holidays"),
     ("escalation", "escalations", "escalations"),
     ("channel", "config", "channels"),
     ("urgency", "config", "urgencies"),

@@ -1,22 +1,21 @@
-"""People, teams, schedules and escalation policies: from documents to values."""
+"""People, teams and escalation policies: from documents to values; schedules are a module of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
 
-from incidentd.config import values
+from incidentd.config import schedules
 from incidentd.config.names import DEFAULT_POLICY, EVERYBODY, Names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report
 from incidentd.config.secrets import Secrets
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
-from incidentd.oncall import Channel, ChannelKind, Layer, Override, Person, Roster, Schedule, Target, Team
+from incidentd.oncall import Channel, ChannelKind, Person, Roster, Schedule, Target, Team
 from incidentd.pages import Chain, EscalationPolicy, Exhausted, Level
 from incidentd.rules import Urgency
 
-_WEEK = timedelta(days=7)
 # process: whoever pages everybody repeats it every 5 minutes when money is lost, else every 15
 _MOST_BETWEEN = timedelta(minutes=15)
 _BACKLOG = "ticket"
@@ -25,11 +24,19 @@ _BACKLOG = "ticket"
 
 def roster(tree: Tree, names: Names, secrets: Secrets) -> Roster:
     """Read everybody who can be paged, and when."""
+    people = {handle: _person(handle, part, names, secrets) for handle, part in tree.of("people", "people")}
+    sites = schedules.sites(tree, people)
     return Roster(
-        people={handle: _person(handle, part, secrets) for handle, part in tree.of("people", "people")},
+        people=people,
         teams={name: _team(name, part, names) for name, part in tree.of("teams", "teams")},
-        schedules={name: _schedule(name, part, names) for name, part in tree.of("schedules", "schedules")},
-    )
+        schedules={
+            name: schedules.schedule(
+                name, part, names, fallback=_target(part["fallback"], names) if "fallback" in part else None,
+                sites=sites,
+            )
+            for name, part in tree.of("schedules", "schedules")
+        },
+    )  # fmt: skip
 
 
 def escalations(tree: Tree, names: Names) -> dict[str, EscalationPolicy]:
@@ -37,12 +44,12 @@ def escalations(tree: Tree, names: Names) -> dict[str, EscalationPolicy]:
     return {name: _policy(name, part, names) for name, part in tree.of("escalations", "escalations")}
 
 
-def default_policy(schedules: Mapping[str, Schedule], urgencies: Mapping[str, Urgency]) -> EscalationPolicy:
+def default_policy(known: Mapping[str, Schedule], urgencies: Mapping[str, Urgency]) -> EscalationPolicy:
     """Make the policy that exists without being written: the first schedule's person on call, then everybody."""
     return EscalationPolicy(
         name=DEFAULT_POLICY,
         chains={
-            name: _default_chain(urgency, next(iter(schedules), ""))
+            name: _default_chain(urgency, next(iter(known), ""))
             for name, urgency in urgencies.items()
             if name != _BACKLOG
         },
@@ -61,7 +68,8 @@ def _default_chain(urgency: Urgency, schedule: str) -> Chain:
     )
 
 
-def _person(handle: str, part: Part, secrets: Secrets) -> Person:
+def _person(handle: str, part: Part, names: Names, secrets: Secrets) -> Person:
+    names.refer_all("site", part, "site")
     channels = tuple(
         Channel(name=f"{handle}/{kind}", kind=ChannelKind(kind), url=secrets.one(channel, "url"))
         for kind, channel in part.items("channels")
@@ -72,6 +80,7 @@ def _person(handle: str, part: Part, secrets: Secrets) -> Person:
         time_zone=part.get("time_zone", "UTC"),
         role=part.get("role", "responder"),
         jira=part.get("jira", ""),
+        site=part.get("site", ""),
         channels=channels,
     )
 
@@ -89,49 +98,6 @@ def _team(name: str, part: Part, names: Names) -> Team:
         channel=part.get("channel", ""),
         jira_project=part.get("jira", {}).get("project", ""),
     )
-
-
-def _schedule(name: str, part: Part, names: Names) -> Schedule:
-    zone = part.value["time_zone"]
-    return Schedule(
-        name=name,
-        time_zone=zone,
-        layers=tuple(_layer(layer, names) for layer in part.entries("layers")),
-        overrides=tuple(_override(override, zone, names) for override in part.entries("overrides")),
-        fallback=_target(part["fallback"], names) if "fallback" in part else None,
-    )
-
-
-def _layer(part: Part, names: Names) -> Layer:
-    names.refer_all("person", part, "people")
-    turn = values.turn(part.value["turn"])
-    weekday, at = values.handoff(part.value["handoff"])
-    handoff = part["handoff"]
-    if weekday is None and turn % _WEEK == timedelta(0):
-        names.report.wrong(
-            handoff.at, "a turn of whole weeks needs a weekday to hand over on", f"write monday {handoff.value}"
-        )
-    if weekday is not None and turn % _WEEK:
-        names.report.wrong(
-            handoff.at, f"a turn of {part.value['turn']} does not end on the same weekday each time",
-            f"write {at:%H:%M} alone, or a turn of whole weeks",
-        )  # fmt: skip
-    return Layer(
-        name=part.value["name"],
-        people=tuple(part.value["people"]),
-        turn=turn,
-        handoff_weekday=weekday,
-        handoff_time=at,
-        start=values.day(part.value["from"]),
-    )
-
-
-def _override(part: Part, zone: str, names: Names) -> Override:
-    names.refer_all("person", part, "person")
-    start, end = values.beginning(part.value["from"], zone), values.ending(part.value["until"], zone)
-    if end <= start:
-        names.report.wrong(part["until"].at, "this override ends before it begins", "`until` must be later than `from`")
-    return Override(person=part.value["person"], start=start, end=end, because=part.get("because", ""))
 
 
 def _policy(name: str, part: Part, names: Names) -> EscalationPolicy:

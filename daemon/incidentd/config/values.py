@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from incidentd.config.report import closest, shown
 from incidentd.durations import parse_duration
-from incidentd.oncall import first_instant
+from incidentd.oncall import first_instant, last_instant
 from incidentd.playbooks import Limit
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -19,6 +19,8 @@ _OBJECTIVE = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,6})?)%")
 _PERCENTAGE = re.compile(r"([0-9]{1,3})%")
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 _HANDOFF = re.compile(rf"(?:({'|'.join(WEEKDAYS)}) +)?{_CLOCK}")
+_YEARLY = re.compile(r"([0-9]{2})-([0-9]{2})")
+_LEAP_YEAR = 2028  # so that the 29th of February can be written
 _DAY = re.compile(r"(2[01][0-9]{2})-([0-9]{2})-([0-9]{2})")
 _WALL_TIME = re.compile(rf"({_DAY.pattern})[ T]{_CLOCK}")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})")
@@ -33,11 +35,40 @@ def positive_duration(text: str) -> timedelta:
 
 
 def turn(text: str) -> timedelta:
-    """Read how long a turn on call is: whole days, at most a year."""
+    """Read how long a turn on call is: whole hours, at most a year."""
     duration = positive_duration(text)
-    if duration % timedelta(days=1) or duration > timedelta(days=366):
-        raise ValueError(f"{text} is not whole days or weeks, at most a year: write for example 1d or 1w")
+    if duration % timedelta(hours=1) or duration > timedelta(days=366):
+        raise ValueError(f"{text} is not whole hours, days or weeks, at most a year: write for example 12h, 1d or 1w")
     return duration
+
+
+def horizon(text: str) -> timedelta:
+    """Read how far ahead shifts are published: at most half a year."""
+    duration = positive_duration(text)
+    if duration > timedelta(weeks=26):
+        raise ValueError(f"{text} is more than half a year: write 26w or less")
+    return duration
+
+
+def clock(text: str) -> time:
+    """Read a time of day: 08:00."""
+    found = re.fullmatch(_CLOCK, text)
+    if found is None:
+        raise ValueError(f"{shown(text)} is no time of day: write it as 08:00")
+    return time(int(found[1]), int(found[2]))
+
+
+def holiday(text: str) -> tuple[int, int, int]:
+    """Read the day of a holiday: its year (0 for each year), month and day, from 2026-04-03 or 12-25."""
+    found = _YEARLY.fullmatch(text)
+    if found is None:
+        one = day(text)
+        return one.year, one.month, one.day
+    try:
+        date(_LEAP_YEAR, int(found[1]), int(found[2]))
+    except ValueError:
+        raise ValueError(f"the calendar has no {text}: write a day that exists") from None
+    return 0, int(found[1]), int(found[2])
 
 
 def handoff(text: str) -> tuple[int | None, time]:
@@ -74,10 +105,7 @@ def beginning(text: str, zone: str) -> datetime:
 
 def ending(text: str, zone: str) -> datetime:
     """Give the UTC instant of a wall-clock time: of two the last, so that two halves of an exchange leave no gap."""
-    wall = datetime.combine(*wall_time(text))
-    instant = wall.replace(tzinfo=ZoneInfo(zone), fold=1).astimezone(UTC)
-    exists = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == wall
-    return instant if exists else beginning(text, zone)
+    return last_instant(*wall_time(text), ZoneInfo(zone))
 
 
 def time_zone(text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from incidentd.durations import about
-from incidentd.engine import course, decide, reconcile, timers
+from incidentd.engine import course, decide, reconcile, rota, timers
 from incidentd.engine.act import Actors, Doors
 from incidentd.engine.facts import FactFinder
 from incidentd.errors import IncidentdError, StoreUnavailable
@@ -80,6 +80,7 @@ class Engine:
         if settings is self._begun_with:
             return False
         await self._store.write(reconcile.begin, settings, started=self._begun_with is None)
+        await self._store.write(rota.begin, settings)
         self._begun_with = settings
         self._begun.set()
         return True

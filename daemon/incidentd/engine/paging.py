@@ -14,7 +14,7 @@ from incidentd.metrics import Metrics
 from incidentd.oncall import Target
 from incidentd.pages import Chain, Level, Occasion, Page, PageState, purpose_of
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, things
+from incidentd.store import Tx, chain, jobs, rota, things
 from incidentd.text import clock
 from incidentd.timeline import INCIDENTD, Draft
 
@@ -77,7 +77,7 @@ def advance(tx: Tx, settings: Settings, page: Page, *, at_once: bool = False) ->
 
 def _take(tx: Tx, settings: Settings, page: Page, step: escalation.Step) -> Page:
     occasion = escalation.occasion_of(page, step)
-    recipients = escalation.recipients(page, step, settings.roster, tx.now)
+    recipients = escalation.recipients(page, step, rota.current(tx, settings.roster), tx.now)
     for recipient in recipients:
         _put_message(
             tx, page, occasion, person=recipient.person, channel=recipient.channel, key=recipient.key, step=step.number

@@ -185,6 +185,7 @@ class Metrics:
     escalations_exhausted_total = counter("Escalation chains that ran out with no acknowledgement.", team="teams")
     # not started at zero, which would say that nobody is on call
     oncall_staffed = gauge("1 when somebody is on call now.", team="set_staffed")
+    oncall_coverage_gap_seconds = gauge("Uncovered time inside the look-ahead window.", team="set_staffed")
     notifications_total = counter("Notification attempts.", channel="channels", purpose=PURPOSES, result=TRIES)
     notification_duration_seconds = histogram("Time of one notification attempt.", _REQUEST, channel="channels")
     notification_last_success_timestamp_seconds = gauge(
@@ -255,12 +256,17 @@ class Metrics:
         _set_all(self.action_items, counts.action_items)
         _set_all(self.postmortems, {(state,): number for state, number in counts.postmortems.items()})
 
-    def set_staffed(self, teams: Mapping[str, bool]) -> None:
-        """Say of each team whether somebody is on call now; a team that is gone from the files is gone from here."""
+    def set_staffed(self, teams: Mapping[str, bool], gaps: Mapping[str, float]) -> None:
+        """Say of each team whether somebody is on call now, and for how many seconds of the weeks ahead nobody is.
+
+        A team that is gone from the files is gone from here.
+        """
         for team in set(self._staffed).difference(teams):
-            self.oncall_staffed.remove(self.bounds.bounded("team", team))
+            for family in (self.oncall_staffed, self.oncall_coverage_gap_seconds):
+                family.remove(self.bounds.bounded("team", team))
         for team, staffed in teams.items():
             self.oncall_staffed.labels(team=team).set(staffed)
+            self.oncall_coverage_gap_seconds.labels(team=team).set(gaps[team])
         self._staffed = tuple(teams)
 
     def render(self, accept: str) -> tuple[bytes, str]:

@@ -20,6 +20,7 @@ from incidentd.settings import Retention
 from incidentd.store import chain, jobs
 from incidentd.store import tables as t
 from incidentd.store.base import Tx
+from incidentd.store.oncall_tables import oncall_override, oncall_shift
 from incidentd.text import count
 from incidentd.timeline import INCIDENTD, SYSTEM, Draft
 
@@ -69,6 +70,8 @@ def prune(tx: Tx, keep: Retention) -> bool:
         _remove(tx, t.quarantine, (row.id for row in _older(tx, t.quarantine, "at", tx.now - QUARANTINE))),
         _jobs(tx, tx.now - JOBS),
         _links(tx, tx.now - LINKS),
+        _remove(tx, oncall_shift, (row.id for row in _older(tx, oncall_shift, "end_at", tx.now - keep.closed))),
+        _remove(tx, oncall_override, _over(tx, tx.now - keep.closed)),
         _subjects(tx, tx.now - keep.closed),
     ]
     return any(more)
@@ -97,6 +100,11 @@ def _remove(tx: Tx, table: Table, ids: Iterable[int]) -> bool:
     if batch:
         tx.conn.execute(delete(table).where(table.c.id.in_(batch)))
     return len(batch) == BATCH
+
+
+def _over(tx: Tx, before: datetime) -> Iterator[int]:
+    old = select(oncall_override.c.id).where(oncall_override.c.end_at < before).limit(BATCH)
+    yield from tx.conn.execute(old).scalars()
 
 
 def _bodies(tx: Tx, before: datetime) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from incidentd import __version__, document, oncall
+from incidentd import __version__, document
 from incidentd.access import Right
 from incidentd.errors import BadRequest
 from incidentd.matchers import BadMatcher, Matcher, parse_matcher
@@ -82,24 +82,6 @@ async def postmortem(request: web.Request) -> web.Response:
     return markdown_or_json(request, found["markdown"], found)
 
 
-async def on_call(request: web.Request) -> web.Response:
-    """Say who is on call now, for each schedule."""
-    house = request.app[HOUSE]
-    now, roster = house.now(), house.settings.roster
-    schedules = []
-    for schedule in roster.schedules.values():
-        duty = oncall.on_call(schedule, now)
-        found = oncall.resolve(oncall.Target(on_call=schedule.name), roster, now)
-        schedules.append(
-            {
-                "schedule": schedule.name, "person": duty.person, "because": duty.because,
-                "until": None if duty.until == oncall.FOREVER else iso(duty.until),
-                "paged": [{"handle": person.handle, "name": person.name} for person in found],
-            }
-        )  # fmt: skip
-    return json_answer({"schedules": schedules, "now": iso(now)})
-
-
 async def status(request: web.Request) -> web.Response:
     """Say what runs here, and from which files."""
     house = request.app[HOUSE]
@@ -153,7 +135,6 @@ ROUTES = tuple(
         ("incidents/{id}/document", incident_document),
         ("incidents/{id}/postmortem", postmortem),
         ("quarantine", _list_of("quarantine", views.quarantine)),
-        ("oncall", on_call),
         ("status", status),
     )
 )

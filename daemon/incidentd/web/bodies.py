@@ -60,7 +60,7 @@ async def read_fields(request: web.Request, kind: type[S]) -> S:
                 setattr(fields, name, clean(value).strip())
         return fields
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        known = ", ".join(kind.__struct_fields__)
+        known = ", ".join(kind.__struct_encode_fields__)
         raise BadRequest(f"the body is a JSON object with fields out of {known}: {error}") from None
 
 

@@ -9,7 +9,7 @@ from incidentd import config
 from incidentd.errors import ConfigError, Location
 from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy, OnFlap, ProgressQuery, ShortWindow
 from incidentd.matchers import Matcher
-from incidentd.oncall import ChannelKind, Layer, Target
+from incidentd.oncall import ChannelKind, Hours, Layer, Target
 from incidentd.playbooks import Limit, Limits, Mode
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, SEVERITIES
@@ -147,6 +147,14 @@ def test_schedules_are_read_in_wall_clock_time_and_overrides_as_instants(complet
         start=date(2026, 1, 5),
     )  # fmt: skip
     assert (schedule.layers[1].turn, schedule.layers[1].handoff_weekday) == (timedelta(days=2), None)
+    assert schedule.layers[1].time_zone == "Australia/Sydney"
+    assert schedule.layers[1].hours == (Hours(days=(0, 4), start=time(20), end=time(8)),)
+    assert (schedule.cover, schedule.horizon, schedule.rollout_immediate) == (("ben",), timedelta(weeks=6), False)
+    [shadow] = schedule.shadows
+    assert (shadow.person, shadow.of, shadow.reverse, shadow.delay) == ("ben", "ana", True, timedelta(minutes=3))
+    assert [(day.year, day.month, day.day, day.start) for day in schedule.sites["ana"].holidays] == [
+        (0, 12, 25, time(0)), (2026, 12, 24, time(13)),
+    ]  # fmt: skip
     assert override.start == datetime(2026, 12, 24, 8, tzinfo=UTC)
     assert schedule.fallback == Target(team="payments")
 
@@ -326,9 +334,9 @@ def test_a_frozen_copy_that_is_no_playbook_any_more_is_refused_at_its_place() ->
 
 def test_what_this_version_does_not_act_on_is_accepted_with_a_warning(complete: Settings) -> None:
     assert [warning.message.split("`")[1] for warning in complete.warnings] == [
-        "sev0", "kind: playbook_test",
+        "sev0", "ben", "primary", "nights", "kind: playbook_test",
     ]  # fmt: skip
-    assert {warning.message.partition("is accepted")[2] for warning in complete.warnings[1:]} == {
+    assert {warning.message.partition("is accepted")[2] for warning in complete.warnings[-1:]} == {
         ", but this version does not act on it yet"
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from incidentd import incidents, oncall
 from incidentd.engine import paging
@@ -14,14 +13,14 @@ from incidentd.metrics import Metrics
 from incidentd.pages import Occasion, PageState
 from incidentd.roles import Assignment, Role
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, subjects, things
+from incidentd.store import Tx, chain, jobs, rota, subjects, things
 from incidentd.text import count, plain
 from incidentd.timeline import ALERTMANAGER, INCIDENTD, Actor, Draft
 
 
 def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Hold | None = None) -> Incident:
     """Declare an incident: name its commander, page, and bring in the teams that the rule names."""
-    commander, because = _first_commander(settings, new, tx.now)
+    commander, because = _first_commander(tx, settings, new)
     if commander:
         assignment = Assignment(role=Role.INCIDENT_COMMANDER, person=commander, since=tx.now, because=because)
         new = replace(new, roles=(assignment,))
@@ -39,7 +38,7 @@ def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Ho
     return incident
 
 
-def _first_commander(settings: Settings, new: Incident, now: datetime) -> tuple[str, str]:
+def _first_commander(tx: Tx, settings: Settings, new: Incident) -> tuple[str, str]:
     """Say who commands until it is handed over: whoever declared it, else whoever is on call for it."""
     if new.declared_by in settings.roster.people:
         return new.declared_by, "declared it"
@@ -47,7 +46,7 @@ def _first_commander(settings: Settings, new: Incident, now: datetime) -> tuple[
     levels = next(iter(policy.chains.values())).levels if policy and policy.chains else ()
     for level in levels:
         if level.page.on_call:
-            people = oncall.resolve(level.page, settings.roster, now)
+            people = oncall.resolve(level.page, rota.current(tx, settings.roster), tx.now)
             return (people[0].handle, str(level.page)) if len(people) == 1 else ("", "")
     return "", ""
 
