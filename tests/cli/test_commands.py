@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from incidentd import __version__
-from incidentd.cli import main
+from incidentd.cli import main, rota
 from incidentd.cli.client import me
 from incidentd.store import chain
 from tests.cli.conftest import Type
@@ -287,7 +287,14 @@ def test_the_version_is_told() -> None:
     assert CliRunner().invoke(main, ["--version"]).output == f"incidentd {__version__}\n"
 
 
-@pytest.mark.parametrize("words", [[name] for name in main.commands] + [["token", "create"], ["oncall", "who"]])
+@pytest.mark.parametrize(
+    "words",
+    [[name] for name in main.commands]
+    + [
+        ["token", "create"],
+        *(["oncall", name] for name in rota.oncall.commands),
+    ],
+)
 def test_every_command_explains_itself(words: list[str]) -> None:
     done = CliRunner().invoke(main, [*words, "--help"])
     assert done.exit_code == 0

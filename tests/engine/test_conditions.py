@@ -210,7 +210,7 @@ async def test_a_rule_that_fails_holds_and_pages_and_the_other_alerts_are_decide
     assert w.metrics.rule_evaluation_errors_total.labels(reason="error")._value.get() == 1
 
 
-async def test_maintenance_writes_down_and_what_still_fires_at_its_end_is_decided_as_new(world: Making) -> None:
+async def test_b5_16_what_still_fires_when_maintenance_ends_is_decided_as_new(world: Making) -> None:
     window = Maintenance(
         name="upgrade", match=(parse_matcher('service="shop"'),), begins=START, ends=START + minutes(60)
     )
