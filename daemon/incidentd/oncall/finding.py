@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from incidentd.oncall.people import Person, Target
 from incidentd.oncall.schedule import FOREVER, OnCall, Override, Roster, Schedule, Shadow, Shift
 from incidentd.oncall.turns import holiday_at, in_hours, turn_at
 
+_NEIGHBOURS = 8
+"""Published shifts overlap only where a zone's rules changed, and then with the one beside them."""
 Known = Collection[str] | None
 """The people whom there are; None when everybody named is there."""
 
@@ -32,10 +35,11 @@ def on_call(schedule: Schedule, at: datetime, known: Known = None) -> OnCall:
 def planned(schedule: Schedule, at: datetime, known: Known = None) -> OnCall:
     """Say whose turn it is by the published shifts, else by the layers; overrides and holidays aside."""
     at = at.astimezone(UTC)
-    inside = [shift for shift in schedule.published if shift.start <= at < shift.end and _there(shift.person, known)]
-    edge = min((shift.start for shift in schedule.published if shift.start > at), default=FOREVER)
-    if inside:
-        shift = max(inside, key=lambda one: one.start)
+    begun = bisect_right(schedule.published, at, key=lambda one: one.start)
+    edge = schedule.published[begun].start if begun < len(schedule.published) else FOREVER
+    late = reversed(schedule.published[max(begun - _NEIGHBOURS, 0) : begun])
+    shift = next((shift for shift in late if at < shift.end and _there(shift.person, known)), None)
+    if shift is not None:
         until = min(edge, shift.end)
         return OnCall(person=shift.person, until=until, because=f"layer {shift.layer}", layer=shift.layer)
     duty = _of_layers(schedule, at, known)

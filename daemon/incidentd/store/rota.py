@@ -18,8 +18,8 @@ from incidentd.store.base import Read, Tx, both, new_id
 from incidentd.store.oncall_tables import oncall_override, oncall_shift
 from incidentd.store.tables import page
 
-PAST = timedelta(weeks=9)
-"""How far back the roster of now reaches: the turn before, in the longest rotation that anybody has (process B.4)."""
+PAST = timedelta(days=15)
+"""How far back the roster of now reaches: a turn of a week, and the one before; further back the layers are asked."""
 
 LOOK_AHEAD = HORIZON
 """How far ahead the metrics look for time that nobody covers."""
