@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
@@ -425,22 +426,29 @@ def test_hours_of_duty_begin_at_the_first_and_end_at_the_last_of_two_times_in_ev
         minutes = [jump + count * MINUTE for count in range(-8 * 60, 8 * 60)]
         walls = [minute.astimezone(zone).replace(tzinfo=None) for minute in minutes]
         reached = list(accumulate(walls, max))
-        ahead = list(accumulate(reversed(walls), min))[::-1]
+        last_shown = dict(zip(walls, minutes, strict=True))
+
+        def first(wall: datetime, minutes: list[datetime] = minutes, reached: list[datetime] = reached) -> datetime:
+            """Look for the first minute at which the clock on the wall has come so far."""
+            at = bisect_left(reached, wall)
+            return minutes[at] if at < len(minutes) else minutes[-1] + timedelta(days=1)
+
         for start in range(0, 211, 15 if LONG else 70):
             opens, closes = time(start // 60, start % 60), time((start + 45) // 60, (start + 45) % 60)
             hours = on_duty("few", name, f"{opens:%H:%M}", f"{closes:%H:%M}", "ana", turn=1)
             schedule = rota(hours, layer("ben", days=1, weekday=None, start="2024-12-01"), zone=name)
             shifts = list(shifts_between(schedule, minutes[0], minutes[-1] + MINUTE))
             assert [shift.end for shift in shifts[:-1]] == [shift.start for shift in shifts[1:]]
+            windows = [
+                (first(datetime.combine(day, opens)), last_shown.get(end := datetime.combine(day, closes), first(end)))
+                for day in sorted({wall.date() for wall in walls})
+            ]
             whose = iter(shifts)
             shift = next(whose)
-            for minute, wall, so_far, to_come in zip(minutes, walls, reached, ahead, strict=True):
+            for minute in minutes:
                 while minute >= shift.end:
                     shift = next(whose)
-                days = {wall.date(), so_far.date(), to_come.date()}
-                inside = any(
-                    so_far >= datetime.combine(day, opens) and to_come < datetime.combine(day, closes) for day in days
-                )
+                inside = any(start <= minute < end for start, end in windows)
                 assert shift.person == ("ana" if inside else "ben"), (name, opens, minute)
 
 
