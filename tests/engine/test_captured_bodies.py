@@ -25,7 +25,7 @@ def matches(found: list[str], wanted: list[str] | dict[str, int]) -> bool:
 
 
 @pytest.mark.parametrize("scenario", EXPECTED)
-async def test_each_scenario_leaves_what_is_expected_after_every_body(world: Making, scenario: str) -> None:
+async def test_t01_each_scenario_leaves_what_is_expected_after_every_body(world: Making, scenario: str) -> None:
     w = await world(Settings())
     for step in EXPECTED[scenario]["steps"]:
         await w.store.append("default", (DATA / step["file"]).read_bytes())

@@ -32,7 +32,7 @@ def matches(found: list[str], wanted: list[str] | dict[str, int]) -> bool:
 
 
 @pytest.mark.slow
-async def test_every_captured_body_is_answered_2xx_and_leaves_the_sets_that_are_expected(
+async def test_t01_every_captured_body_is_answered_2xx_and_leaves_the_sets_that_are_expected(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     sources = "\n".join(f"  - name: {scenario}" for scenario in EXPECTED)
@@ -53,7 +53,7 @@ async def test_every_captured_body_is_answered_2xx_and_leaves_the_sets_that_are_
     await daemon.kill()
 
 
-async def test_an_alert_that_fires_expires_and_fires_again_with_the_same_start_is_firing_again(
+async def test_t01b_an_alert_that_fires_expires_and_fires_again_with_the_same_start_is_firing_again(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     daemon = Daemon(tmp_path, session)
@@ -70,7 +70,7 @@ async def test_an_alert_that_fires_expires_and_fires_again_with_the_same_start_i
     await daemon.kill()
 
 
-async def test_bodies_written_by_hand_get_the_answers_that_their_index_says(
+async def test_t11_bodies_written_by_hand_get_the_answers_that_their_index_says(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     daemon = Daemon(tmp_path, session)

@@ -20,7 +20,7 @@ NAMES = st.text(st.sampled_from('ab_:1 -é"\\\n'), min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize("case", MEASURED["cases"], ids=lambda case: case["matcher"])
-def test_the_verdict_is_the_one_of_alertmanager(case: dict[str, Any]) -> None:
+def test_t20_the_verdict_is_the_one_of_alertmanager(case: dict[str, Any]) -> None:
     try:
         matcher = parse_matcher(case["matcher"])
     except BadMatcher:
@@ -46,7 +46,7 @@ def test_the_verdict_is_the_one_of_alertmanager(case: dict[str, Any]) -> None:
         (r'"\u00e9\xc3\xa9"="x"', Matcher("éé", "=", "x")),
     ],
 )
-def test_a_quoted_name_follows_the_rules_of_go_strings(text: str, expected: Matcher) -> None:
+def test_t20_a_quoted_name_follows_the_rules_of_go_strings(text: str, expected: Matcher) -> None:
     assert parse_matcher(text) == expected
 
 

@@ -6,12 +6,13 @@ import asyncio
 import gzip
 import io
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from incidentd.alerts import LARGEST_BODY
+from incidentd.alerts import LARGEST_BODY, check_body
 from incidentd.errors import StoreUnavailable
 from incidentd.settings import Settings, Source
 from incidentd.store import Tx
@@ -23,6 +24,12 @@ from tests.web.small_house import SmallHouse, body
 HOOK = "/api/v1/alertmanager"
 SYNTHETIC = Path(__file__).parents[1] / "data" / "payloads" / "synthetic"
 BODIES = json.loads((SYNTHETIC / "index.json").read_text())
+CAPTURED = SYNTHETIC.parent
+LARGE = {
+    "very_large_annotations": (CAPTURED / "very_large_annotations" / "001.json").read_bytes(),
+    "group_of_1000": (CAPTURED / "group_of_1000" / "001.json").read_bytes(),
+    "ten_megabytes": json.dumps({"alerts": [], "externalURL": "x" * 10_000_000}).encode(),
+}
 
 
 def stored(tx: Tx) -> list[tuple[str, bytes]]:
@@ -119,6 +126,28 @@ async def test_the_largest_body_is_taken_and_a_larger_one_is_refused_for_its_siz
     assert refused.status == 413
     assert counted(house, "too_large") == 1
     assert len(await house.store.read(stored)) == 1
+
+
+@pytest.mark.parametrize("large", LARGE)
+async def test_t10_health_is_answered_while_a_large_body_is_checked(
+    house: SmallHouse, ask: Ask, monkeypatch: pytest.MonkeyPatch, large: str
+) -> None:
+    raw, healthy, checking = LARGE[large], threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def held_up(given: bytes) -> None:
+        loop.call_soon_threadsafe(checking.set)
+        assert healthy.wait(20), "the loop stood still while the body was checked"
+        check_body(given)
+
+    monkeypatch.setattr(receiver, "check_body", held_up)
+    delivery = asyncio.create_task(ask("POST", HOOK, data=io.BytesIO(raw)))
+    await checking.wait()
+    assert (await ask("GET", "/-/healthy")).status == 200
+    assert not delivery.done()
+    healthy.set()
+    assert (await delivery).status == 200
+    assert await house.store.read(stored) == [("default", raw)]
 
 
 @pytest.mark.parametrize("why", ["starting", "stopping"])
