@@ -7,10 +7,12 @@ import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 INGEST = "ingest:"
+SIGNATURE_AGE = timedelta(minutes=5)
+"""How far the time in a signed delivery may be from ours: a later replay is refused, a clock may be a little off."""
 _PREFIX = "inc_"
 _SCOPE = re.compile(r"viewer|responder|commander|operator|admin|ingest:[A-Za-z0-9_.-]{1,64}")
 
@@ -81,3 +83,9 @@ def token_hash(token: str) -> str:
 def same_secret(a: str, b: str) -> bool:
     """Compare two secrets in constant time."""
     return hmac.compare_digest(a.encode("utf-8", "surrogateescape"), b.encode("utf-8", "surrogateescape"))
+
+
+def same_signature(secret: str, signed: bytes, given: str) -> bool:
+    """Say whether `given` is the hexadecimal HMAC-SHA256 of these bytes, in constant time; no secret signs nothing."""
+    right = hmac.new(secret.encode("utf-8", "surrogateescape"), signed, hashlib.sha256).hexdigest()
+    return bool(secret) and same_secret(right, given.lower())

@@ -96,6 +96,17 @@ class Watchdog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """How the deliveries of a source are signed: HMAC-SHA256 over the body, in hexadecimal, as Grafana does."""
+
+    secrets: tuple[Secret, ...]
+    """Each of them is good; several while one is rotated."""
+    header: str = "X-Grafana-Alerting-Signature"
+    timestamp_header: str = ""
+    """When set, `SECONDS:BODY` is signed, and this header brings the seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One monitoring world: an Alertmanager (or several peers of one) with its Prometheus."""
 
@@ -108,6 +119,8 @@ class Source:
     """Of the routes that lead here, when the operator says it: how late Alertmanager tells of changes."""
     tokens: tuple[Secret, ...] = ()
     """What a delivery of this source may present; several while one is rotated."""
+    signing: Signing | None = None
+    """Set: only bodies that are signed are taken, beside a token where there are `tokens`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

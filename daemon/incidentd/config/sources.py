@@ -10,7 +10,7 @@ from incidentd.config.speaking import http_config, is_secret_header
 from incidentd.durations import parse_duration
 from incidentd.errors import Location
 from incidentd.redaction import Secret
-from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusSettings, Source, Watchdog
+from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusSettings, Signing, Source, Watchdog
 
 
 def sources(config: Part, secrets: Secrets) -> dict[str, Source]:
@@ -36,7 +36,13 @@ def _source(part: Part, secrets: Secrets) -> Source:
         watchdog=_watchdog(part["watchdog"], secrets) if "watchdog" in part else None,
         group_interval=parse_duration(part.value["group_interval"]) if "group_interval" in part else None,
         tokens=secrets.several(part, "token"),
+        signing=_signing(part["hmac"], secrets) if "hmac" in part else None,
     )
+
+
+def _signing(part: Part, secrets: Secrets) -> Signing:
+    names = {name: part.value[name] for name in ("header", "timestamp_header") if name in part}
+    return Signing(secrets=secrets.several(part, "secret"), **names)
 
 
 def _alertmanager(part: Part, secrets: Secrets) -> AlertmanagerSettings:

@@ -24,6 +24,7 @@ from incidentd.settings import Settings
 from incidentd.store import access
 from incidentd.timeline import Actor
 from incidentd.web.house import House, external_url
+from incidentd.web.signatures import refuse_unsigned
 
 T = TypeVar("T")
 
@@ -111,6 +112,11 @@ class Gate:
     async def deliverer(self, request: web.Request, source: str) -> Caller:
         """Give the caller that delivers alerts of a source. Raises NotAllowed, or NotFound for an unknown source."""
         configured = self._house.settings.sources.get(source)
+        signing = configured.signing if configured is not None else None
+        if configured is not None and signing is not None:
+            refuse_unsigned(request, source, signing)  # the receiver checks it, once it has the body
+            if not configured.tokens:
+                return Caller(name=source, scopes=(f"ingest:{source}",), key=f"source:{source}")
         presented = credentials(request)
         # every one is compared, so that the time taken says nothing about which came close
         own = configured.tokens if configured is not None else ()

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from incidentd.alerts import LARGEST_BODY, check_body
-from incidentd.errors import BodyRefused, StoreUnavailable
+from incidentd.errors import BodyRefused, NotAllowed, StoreUnavailable
 from incidentd.settings import DEFAULT_SOURCE
 from incidentd.web.answers import PayloadRefused
 from incidentd.web.bodies import read_body
-from incidentd.web.house import HOUSE, INGEST, Route
+from incidentd.web.house import HOUSE, INGEST, House, Route
+from incidentd.web.signatures import check_signature
 
 MOST_IN_FLIGHT = 256 * 1024 * 1024
 """Bytes of bodies that are read at once; more of them are asked to come again, before memory runs out."""
@@ -52,7 +53,10 @@ async def receive(request: web.Request) -> web.Response:
             raise StoreUnavailable(f"overloaded: {why}")
         body = await _read(request)
         # a large body is checked beside the loop, which must go on answering
-        await asyncio.to_thread(check_body, body) if len(body) > _LARGE else check_body(body)
+        if len(body) > _LARGE:
+            await asyncio.to_thread(_check, house, request, body)
+        else:
+            _check(house, request, body)
         await house.store.append(source_of(request), body)
         result = "accepted"
     except PayloadRefused as error:
@@ -61,11 +65,21 @@ async def receive(request: web.Request) -> web.Response:
     except BodyRefused:
         result = "refused"
         raise
+    except NotAllowed:
+        result = "unauthorized"
+        metrics.auth_failures_total.inc()
+        raise
     finally:
         metrics.webhook_requests_total.labels(result=result).inc()
     metrics.webhook_duration_seconds.observe(asyncio.get_running_loop().time() - began)
     metrics.webhook_last_received_timestamp_seconds.set(house.now().timestamp())
     return web.Response(body=_STORED, content_type="application/json")
+
+
+def _check(house: House, request: web.Request, body: bytes) -> None:
+    """Check who signed a body before anything in it is looked at, and then whether it is one."""
+    check_signature(house.settings.sources, source_of(request), request.headers, body, house.now())
+    check_body(body)
 
 
 async def _read(request: web.Request) -> bytes:

@@ -13,7 +13,7 @@ from incidentd.oncall import ChannelKind, Hours, Layer, Target
 from incidentd.playbooks import Limit, Limits, Mode
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, SEVERITIES
-from incidentd.settings import OAuth2, Retention, Settings, Tls
+from incidentd.settings import OAuth2, Retention, Settings, Signing, Tls
 from tests.unit.config.trees import RULES, loaded, problems, written
 
 COMPLETE = Path(__file__).parent / "complete.yaml"
@@ -56,6 +56,7 @@ def test_sources_are_read_and_one_called_default_is_always_there(complete: Setti
     assert (prod.watchdog.late_after, prod.watchdog.matches({"alertname": "Watchdog"})) == (timedelta(minutes=10), True)
     assert complete.sources["default"].alertmanager is None
     assert revealed(prod.tokens) == ["token-one", "token-two"]
+    assert prod.signing == Signing(secrets=prod.tokens, header="X-Signature", timestamp_header="X-Sent")
     assert revealed(complete.sources["default"].tokens) == [ENV["TOKEN"]]
     assert list(loaded(tmp_path, "kind: config\nsources: [{name: prod}]\n" + RULES).sources) == ["default", "prod"]
 
