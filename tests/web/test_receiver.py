@@ -141,7 +141,7 @@ async def test_t10_health_is_answered_while_a_large_body_is_checked(
         check_body(given)
 
     monkeypatch.setattr(receiver, "check_body", held_up)
-    delivery = asyncio.create_task(ask("POST", HOOK, data=io.BytesIO(raw)))
+    delivery = asyncio.ensure_future(ask("POST", HOOK, data=io.BytesIO(raw)))
     await checking.wait()
     assert (await ask("GET", "/-/healthy")).status == 200
     assert not delivery.done()
