@@ -13,12 +13,13 @@ from incidentd.config.secrets import Secrets
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
 from incidentd.oncall import Channel, ChannelKind, Layer, Override, Person, Roster, Schedule, Target, Team
-from incidentd.pages import Chain, EscalationPolicy, Exhausted, Level
+from incidentd.pages import Chain, EscalationPolicy, Exhausted, Level, QuietHours
 from incidentd.rules import Urgency
 
 _WEEK = timedelta(days=7)
 # process: whoever pages everybody repeats it every 5 minutes when money is lost, else every 15
 _MOST_BETWEEN = timedelta(minutes=15)
+_NEVER_QUIET = "business_critical"
 _BACKLOG = "ticket"
 """The urgency that pages nobody."""
 
@@ -139,18 +140,28 @@ def _policy(name: str, part: Part, names: Names) -> EscalationPolicy:
     for urgency in part.value:
         chain = part[urgency]
         names.refer("urgency", Part(urgency, chain.key_at, chain.key_at))
-        chains[urgency] = _chain(chain, names)
+        chains[urgency] = _chain(chain, urgency, names)
     return EscalationPolicy(name=name, chains=chains)
 
 
-def _chain(part: Part, names: Names) -> Chain:
+def _chain(part: Part, urgency: str, names: Names) -> Chain:
     levels = tuple(_level(level, names) for level in part.entries("levels"))
     _rising(part, levels, names.report)
     exhausted = None
     if "exhausted" in part:
         target = _target(part["exhausted"]["page"], names)
         exhausted = Exhausted(page=target, every=parse_duration(part.value["exhausted"]["every"]))
-    return Chain(levels=levels, loops=int(part.get("loops", 1)), exhausted=exhausted)
+    quiet = _quiet_hours(part["quiet_hours"], urgency, names) if "quiet_hours" in part else None
+    return Chain(levels=levels, loops=int(part.get("loops", 1)), exhausted=exhausted, quiet_hours=quiet)
+
+
+def _quiet_hours(part: Part, urgency: str, names: Names) -> QuietHours:
+    start, end = values.time_of_day(part.value["from"]), values.time_of_day(part.value["until"])
+    if urgency == _NEVER_QUIET:
+        names.report.wrong(part.key_at, f"{urgency} pages have no quiet hours", "take `quiet_hours` out here")
+    if start == end:
+        names.report.wrong(part["until"].at, "these quiet hours never end", "`until` must differ from `from`")
+    return QuietHours(start=start, end=end, time_zone=part.value["time_zone"])
 
 
 def _rising(part: Part, levels: tuple[Level, ...], report: Report) -> None:

@@ -38,6 +38,7 @@ FORMATS: dict[str, Callable[[str], object]] = {
     "handoff": values.handoff,
     "day": values.day,
     "wall-time": values.wall_time,
+    "time-of-day": values.time_of_day,
     "timezone": values.time_zone,
     "limit": values.limit,
     "percentage": values.percentage,

@@ -19,6 +19,7 @@ _OBJECTIVE = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,6})?)%")
 _PERCENTAGE = re.compile(r"([0-9]{1,3})%")
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 _HANDOFF = re.compile(rf"(?:({'|'.join(WEEKDAYS)}) +)?{_CLOCK}")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DAY = re.compile(r"(2[01][0-9]{2})-([0-9]{2})-([0-9]{2})")
 _WALL_TIME = re.compile(rf"({_DAY.pattern})[ T]{_CLOCK}")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})")
@@ -65,6 +66,14 @@ def wall_time(text: str) -> tuple[date, time]:
     if found is None:
         raise ValueError(f"{shown(text)} is no time: write it as 2026-12-24 09:00")
     return day(found[1]), time(int(found[5]), int(found[6]))
+
+
+def time_of_day(text: str) -> time:
+    """Read a time of day: 22:00."""
+    found = _TIME_OF_DAY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{shown(text)} is no time of day: write it as 22:00")
+    return time(int(found[1]), int(found[2]))
 
 
 def beginning(text: str, zone: str) -> datetime:
