@@ -9,7 +9,6 @@ from incidentd.durations import about
 from incidentd.engine import paging
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold, HoldState
-from incidentd.incidents import ACTIVE, Status
 from incidentd.pages import Page, PageState
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, subjects, things
@@ -81,7 +80,7 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
 
 def _look_for_signs(tx: Tx, settings: Settings, page: Page) -> None:
     """Open a page again when nothing was heard since its answer; while nothing fires, nobody is called."""
-    goes_on = _goes_on(tx, page.subject)
+    goes_on = paging.goes_on(tx, page.subject)
     if goes_on is None:
         return
     heard = max(page.owned_at or page.started_at, chain.last_of(tx, page.subject, SIGNS) or page.started_at)
@@ -100,16 +99,6 @@ def _look_for_signs(tx: Tx, settings: Settings, page: Page) -> None:
     chain.append(tx, page.subject, INCIDENTD, [Draft("page.lapsed", text, {"page": page.key, "by": who})])
     tx.count(lambda m: m.page_renotifications_total.labels(urgency=page.urgency, team=page.policy).inc())
     paging.advance(tx, settings, again)
-
-
-def _goes_on(tx: Tx, subject: str) -> bool | None:
-    """Say whether what a page is about still hurts; False while it recovers or is silenced, None when it is over."""
-    kind, _, number = subject.partition("-")
-    if kind == "HOLD":
-        state = subjects.get_hold(tx, int(number)).state
-        return {HoldState.HOLDING: True, HoldState.RECOVERING: False, HoldState.SNOOZED: False}.get(state)
-    status = subjects.get_incident(tx, int(number)).status
-    return status is not Status.MITIGATED if status in ACTIVE else None
 
 
 def worse(tx: Tx, settings: Settings, before: Hold, hold: Hold) -> None:

@@ -11,18 +11,21 @@ from typing import Any
 from incidentd import escalation
 from incidentd.durations import about
 from incidentd.errors import NotFound
+from incidentd.holds import HoldState
+from incidentd.incidents import ACTIVE, Status
 from incidentd.metrics import Metrics
 from incidentd.oncall import LOG_CHANNEL, Target
 from incidentd.pages import Chain, Ending, Level, Occasion, Page, PageState, purpose_of
 from incidentd.rules import Urgency
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, things
+from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.store.jobs import Job
 from incidentd.text import clock
 from incidentd.timeline import INCIDENTD, Draft
 
 UNDELIVERABLE_AFTER = timedelta(hours=24)
 """A page is tried for this long; then it is said aloud that it could not be delivered."""
+_PAUSE = timedelta(seconds=15)
 _EVERYBODY = Chain(levels=(Level(after=timedelta(0), page=Target(team="*")),))
 _WORK_DAY = range(8, 18)
 _SLEEP_FROM, _SLEEP_UNTIL = 22, 8
@@ -274,17 +277,44 @@ def move(tx: Tx, settings: Settings, *, of: str, to: str) -> bool:
     return moved
 
 
+def goes_on(tx: Tx, subject: str) -> bool | None:
+    """Say whether what a page is about still hurts; False while it recovers or is silenced, None when it is over."""
+    kind, _, number = subject.partition("-")
+    if kind == "HOLD":
+        state = subjects.get_hold(tx, int(number)).state
+        return {HoldState.HOLDING: True, HoldState.RECOVERING: False, HoldState.SNOOZED: False}.get(state)
+    status = subjects.get_incident(tx, int(number)).status
+    if status not in ACTIVE:
+        return None
+    return status is not Status.MITIGATED and jobs.live(tx, f"quiet:{subject}") is None
+
+
 def time_came(tx: Tx, settings: Settings, page_id: int) -> None:
     """Go on with a page whose next step is due."""
     page = _page(tx, page_id)
-    if page is not None and page.state is PageState.OPEN:
+    if page is None or page.state is not PageState.OPEN:
+        return
+    if goes_on(tx, page.subject) is False:
+        _look_again(tx, page, "page")
+    else:
         advance(tx, settings, page)
+
+
+def _look_again(tx: Tx, page: Page, kind: str) -> None:
+    """Call nobody for what resolved a moment ago: it ends soon, or fires again, and then what is due is due."""
+    jobs.schedule(
+        tx, queue=jobs.TIMER, kind=kind, subject=page.subject, ukey=f"{kind}:{page.id}", due_at=tx.now + _PAUSE,
+        payload={"page": page.id},
+    )  # fmt: skip
 
 
 def breached(tx: Tx, page_id: int) -> Page | None:
     """Note that a page was not answered in time; None when it was, or is over."""
     page = _page(tx, page_id)
     if page is None or page.state is not PageState.OPEN or page.breached or page.acked_at is not None:
+        return None
+    if goes_on(tx, page.subject) is False:
+        _look_again(tx, page, "breach")
         return None
     page = replace(page, breached=True)
     things.save_page(tx, page)
