@@ -211,7 +211,7 @@ def pages_table(facts: IncidentFacts) -> str:
 def answer(page: Page) -> str:
     """Say who answered a page, after how long, and whether that was in time."""
     if page.acked_at is not None:
-        late = page.breached or page.acked_at - page.started_at > page.respond_within
+        late = page.breached or page.acked_at - page.counts_from > page.respond_within
         return f"{said(page.acked_by) or 'somebody'} after {took(page.started_at, page.acked_at)}" + (
             ", late" if late else ""
         )

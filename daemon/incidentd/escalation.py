@@ -7,11 +7,12 @@ about what comes next. Every deadline is the page's start (UTC) plus a distance,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count
+from zoneinfo import ZoneInfo
 
 from incidentd.oncall import (
     FOREVER,
@@ -22,10 +23,12 @@ from incidentd.oncall import (
     Roster,
     Target,
     fallback_people,
+    first_instant,
+    on_call,
     previous,
     resolve,
 )
-from incidentd.pages import Chain, Exhausted, Occasion, Page, PageState
+from incidentd.pages import Chain, Exhausted, Level, Occasion, Page, PageState
 
 LAST_RESORT = Exhausted(page=Target(team="*"), every=timedelta(minutes=15))
 """What happens after the last loop of a chain that does not say: everybody, every fifteen minutes."""
@@ -62,6 +65,8 @@ class Recipient:
     channel: str
     key: str
     """`PAGE-9/1/ana/mail`: the same for every try of this message, and for no other message."""
+    copy: bool = False
+    """For somebody who shadows: it asks for nothing, and an answer to it would not count."""
 
 
 def steps(chain: Chain, respond_within: timedelta) -> Iterator[Step]:
@@ -91,7 +96,7 @@ def due(page: Page, now: datetime) -> tuple[tuple[Step, ...], datetime]:
     """
     if page.state is not PageState.OPEN:
         return (), FOREVER
-    elapsed = now - page.started_at
+    elapsed = now - page.counts_from
     latest: dict[Target, Step] = {}
     number = page.step
     while (step := step_at(page.chain, page.respond_within, number)).at <= elapsed:
@@ -99,12 +104,17 @@ def due(page: Page, now: datetime) -> tuple[tuple[Step, ...], datetime]:
         missed = latest.pop(step.target, step)
         latest[step.target] = _together(missed, step)
         number = step.number + 1
-    return tuple(latest.values()), page.started_at + step.at
+    return tuple(latest.values()), page.counts_from + step.at
 
 
 def breach_at(page: Page) -> datetime:
     """Say when the response time of a page is over."""
-    return page.started_at + page.respond_within
+    return page.counts_from + page.respond_within
+
+
+def sent_as(page: Page, number: int) -> Step:
+    """Give the step that a message belongs to, by the number that is in its key."""
+    return step_at(page.chain, page.respond_within, max(number - page.base, 0))
 
 
 def occasion_of(page: Page, step: Step) -> Occasion:
@@ -128,7 +138,7 @@ def whom(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[Person,
     for opening in _openings(page.chain, page.respond_within)[: step.level]:
         found = choose(opening, roster, earlier, now)
         if opening.number < page.step:
-            then = choose(opening, roster, earlier, page.started_at + opening.at)
+            then = choose(opening, roster, earlier, page.counts_from + opening.at)
             # a step that was late found its people later than planned; whoever was paged keeps the level
             found = then if all(person.handle in page.paged for person in then) else found
         earlier += [person.handle for person in found]
@@ -160,12 +170,29 @@ def channels_for(person: Person, kinds: tuple[ChannelKind, ...]) -> tuple[Channe
     return tuple(channel for channel in person.channels if channel.kind in kinds) or person.channels
 
 
-def recipients(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[Recipient, ...]:
+def recipients(
+    page: Page, step: Step, roster: Roster, now: datetime, *, shadows: Sequence[Person] = ()
+) -> tuple[Recipient, ...]:  # fmt: skip
     """List the channels that a step's message goes to; what reaches nobody goes to the log, where it can be seen.
 
-    Ask before the page is moved on to the step after it.
+    `shadows` get copies on the same kinds of channels. Ask before the page is moved on to the step after it.
     """
-    prefix = f"{page.key}/{step.number}"
+    found = _asked(page, step, roster, now)
+    people = {recipient.person for recipient in found}
+    copies = [
+        Recipient(
+            person=person.handle, channel=channel.name, key=f"{page.key}/{page.base + step.number}/{channel.name}",
+            copy=True,
+        )
+        for person in shadows
+        if person.handle not in people
+        for channel in channels_for(person, step.kinds)
+    ]  # fmt: skip
+    return (*found, *copies)
+
+
+def _asked(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[Recipient, ...]:
+    prefix = f"{page.key}/{page.base + step.number}"
     if step.target.channel:
         return (Recipient(person="", channel=step.target.channel, key=f"{prefix}/{step.target.channel}"),)
     found: dict[str, Recipient] = {}
@@ -177,6 +204,66 @@ def recipients(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[R
             key = f"{prefix}/{person.handle}/{LOG_CHANNEL}"
             found[key] = Recipient(person=person.handle, channel=LOG_CHANNEL, key=key)
     return tuple(found.values()) or (Recipient(person="", channel=LOG_CHANNEL, key=f"{prefix}/{LOG_CHANNEL}"),)
+
+
+def is_unstaffed(step: Step, roster: Roster, at: datetime) -> bool:
+    """Say whether a step turns to a rotation that names nobody who is known, and that has no fallback either."""
+    target = step.target
+    if not target.on_call:
+        return False
+    schedule = roster.schedules.get(target.on_call)
+    if schedule is None:
+        return True
+    named = [previous(schedule, at)] if target.previous else [
+        on_call(schedule, at).person, on_call(replace(schedule, overrides=()), at).person
+    ]  # fmt: skip
+    return not any(handle in roster.people for handle in named) and not fallback_people(target, roster, at)
+
+
+def next_reachable(page: Page, roster: Roster, now: datetime) -> Step | None:
+    """Find where to go on at once when those of the steps so far cannot be reached: the next step that reaches anybody.
+
+    None beyond the chain's first time through: there is nobody new then, and trying again at once would be a flood.
+    """
+    for step in _planned(page.chain, page.respond_within)[page.step :]:
+        if step.loop > 1:
+            return None
+        if is_unstaffed(step, roster, now):
+            continue
+        there = _asked(replace(page, step=step.number), step, roster, now)
+        if any(it.channel != LOG_CHANNEL and it.channel not in page.unreachable for it in there):
+            return step
+    return None
+
+
+def after_lapse(chain: Chain, person: str) -> Chain:
+    """Say how a page goes on whose answer expired: first whoever had it, and from there as the chain has it."""
+    again = Level(after=timedelta(0), page=Target(person=person))
+    return replace(chain, levels=(again, *(level for level in chain.levels if level.after > timedelta(0))))
+
+
+def rings_a_room(chain: Chain) -> bool:
+    """Say whether it turns to a place where anybody may read it, so that nobody can say who was asked."""
+    return any(level.page.channel for level in chain.levels)
+
+
+def begins_at(chain: Chain, now: datetime) -> datetime:
+    """Say when a page that starts now goes out: at once, or at the end of the quiet hours that somebody chose."""
+    quiet = chain.quiet_hours
+    if quiet is None:
+        return now
+    zone = ZoneInfo(quiet.time_zone)
+    local = now.astimezone(zone)
+    over_midnight = quiet.end <= quiet.start
+    inside = (
+        local.time() >= quiet.start or local.time() < quiet.end
+        if over_midnight
+        else quiet.start <= local.time() < quiet.end
+    )
+    if not inside:
+        return now
+    tomorrow = over_midnight and local.time() >= quiet.start
+    return max(now, first_instant(local.date() + timedelta(days=int(tomorrow)), quiet.end, zone))
 
 
 def _latest_repeat(page: Page, step: Step, elapsed: timedelta) -> Step:

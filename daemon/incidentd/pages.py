@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -38,6 +38,15 @@ class Exhausted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """A part of every day in which a page waits for its end. It may go over midnight."""
+
+    start: time
+    end: time
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
     """The escalation for one urgency."""
 
@@ -45,6 +54,8 @@ class Chain:
     loops: int = 1
     """How often the levels are gone through before the chain counts as exhausted."""
     exhausted: Exhausted | None = None
+    quiet_hours: QuietHours | None = None
+    """None, unless somebody chose it: a page goes out whatever the hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +73,18 @@ class PageState(StrEnum):
     ACKED = "acked"
     RESOLVED = "resolved"
     """What it was about went away, or was stood down, before anybody answered."""
+
+
+class Ending(StrEnum):
+    """Why a page ended although nobody had it."""
+
+    RESOLVED_BEFORE_ACK = "resolved_before_ack"
+    """It went away by itself: no answer, and none that was late either."""
+    STOOD_DOWN = "stood_down"
+    MERGED = "merged"
+    """It is part of something that other people were paged for."""
+    RESOLVED = "resolved"
+    """Somebody resolved it without answering the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +107,41 @@ class Page:
     """How many steps of the escalation were taken; the next one is number `step`."""
     breached: bool = False
     acked_at: datetime | None = None
+    """The first human ownership: what the response time ends with. A later answer does not change it."""
     acked_by: str = ""
     closed_at: datetime | None = None
     paged: tuple[str, ...] = ()
     """Handles of everybody paged so far, in order."""
+    owner: str = ""
+    """Who has it now: whoever answered, or took it over later. '' while it waits for an answer."""
+    owned_at: datetime | None = None
+    """Since when; an answer that was never renewed by a sign of life expires `renotify` after this."""
+    lapsed_by: str = ""
+    """Whose answer expired last: the page is open again, and that person is called first."""
+    renotify: timedelta = timedelta(0)
+    """How long an answer holds without a note or progress; nothing means for ever."""
+    origin: datetime | None = None
+    """What the steps count from; None is `started_at`. Later when quiet hours, or an answer, were in between."""
+    base: int = 0
+    """Messages of earlier chains of this page: numbers go on, so that no key is used twice."""
+    unreachable: tuple[str, ...] = ()
+    """Channels that could not deliver a message of this page; they are not waited for again."""
+    ending: Ending | None = None
 
     @property
     def key(self) -> str:
         """The speakable id."""
         return f"PAGE-{self.id}"
+
+    @property
+    def counts_from(self) -> datetime:
+        """What the steps of the chain and the response time count from."""
+        return self.origin or self.started_at
+
+    @property
+    def held_by(self) -> str:
+        """Who has it; '' when nobody has."""
+        return (self.owner or self.acked_by) if self.state is PageState.ACKED else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,15 +215,65 @@ def acknowledge(page: Page, by: str, now: datetime) -> Page:
     """
     match page.state:
         case PageState.OPEN:
-            late = now - page.started_at > page.respond_within
-            return replace(page, state=PageState.ACKED, acked_at=now, acked_by=by, breached=page.breached or late)
-        case PageState.ACKED if page.acked_by == by:
+            return _owned(page, by, now)
+        case PageState.ACKED if page.held_by == by:
             return page
         case PageState.ACKED:
-            raise Conflict(f"{page.key} was acknowledged by {page.acked_by} at {_time(page.acked_at, now)}")
+            raise Conflict(f"{page.key} was acknowledged by {page.held_by} at {_time(page.owned_at, now)}")
         case PageState.RESOLVED:
             at = _time(page.closed_at, now)
             raise Conflict(f"{page.key} was over at {at}, before anybody answered; there is nothing to acknowledge")
+
+
+def take(page: Page, by: str, now: datetime) -> Page:
+    """Make somebody the one who has the page, paged or not, and whoever has it now. Raises Conflict when it is over."""
+    match page.state:
+        case PageState.OPEN:
+            return _owned(page, by, now)
+        case PageState.ACKED if page.held_by == by:
+            return page
+        case PageState.ACKED:
+            return replace(page, owner=by, owned_at=now)
+        case PageState.RESOLVED:
+            raise Conflict(f"{page.key} was over at {_time(page.closed_at, now)}; there is nothing to take")
+
+
+def _owned(page: Page, by: str, now: datetime) -> Page:
+    owned = replace(page, state=PageState.ACKED, owner=by, owned_at=now, lapsed_by="")
+    if page.acked_at is not None:
+        return owned
+    late = now - page.counts_from > page.respond_within
+    return replace(owned, acked_at=now, acked_by=by, breached=page.breached or late)
+
+
+def lapse(page: Page, chain: Chain, now: datetime) -> Page:
+    """Open a page again whose answer expired; `chain` is how it goes on. What was answered stays answered in time."""
+    again = replace(page, state=PageState.OPEN, owner="", owned_at=None, lapsed_by=page.held_by)
+    return _begin_anew(again, chain, now)
+
+
+def raise_to(page: Page, *, urgency: str, respond_within: timedelta, renotify: timedelta, chain: Chain, title: str,
+             now: datetime) -> Page:  # fmt: skip
+    """Turn a page into one of another urgency: the same page and its links, with a response time that begins now."""
+    raised = replace(
+        page, state=PageState.OPEN, urgency=urgency, respond_within=respond_within, renotify=renotify, title=title,
+        started_at=now, breached=False, acked_at=None, acked_by="", owner="", owned_at=None, lapsed_by="",
+    )  # fmt: skip
+    return _begin_anew(raised, chain, now)
+
+
+def _begin_anew(page: Page, chain: Chain, now: datetime) -> Page:
+    return replace(page, chain=chain, origin=now, base=page.base + page.step, step=0)
+
+
+def answers_count(page: Page, by: str, *, rooms: bool, shadows: Collection[str] = ()) -> bool:
+    """Say whether somebody's answer stops a page: those who were paged, and everybody where a room was (`rooms`).
+
+    A shadow reads along and learns; what they say stops nothing.
+    """
+    if by in shadows:
+        return False
+    return rooms or not page.paged or by in (*page.paged, page.acked_by, page.owner)
 
 
 def purpose_of(occasion: Occasion) -> str:
@@ -230,8 +329,8 @@ def _lead(page: Page, occasion: Occasion, now: datetime) -> str:
             return ""
         case Occasion.ESCALATION:
             return f"Unanswered for {about(now - page.started_at)}: "
-        case Occasion.AGAIN if page.state is PageState.ACKED:
-            return f"Still going on, acknowledged by {plain(page.acked_by, 30)}: "
+        case Occasion.AGAIN if page.lapsed_by:
+            return f"Still going on, {plain(page.lapsed_by, 30)} has it: "
         case Occasion.AGAIN:
             return "Still unanswered: "
         case Occasion.DECLARED:
@@ -262,9 +361,10 @@ def _asked(page: Page, occasion: Occasion, person: Person | None, now: datetime)
     if occasion is Occasion.STOOD_DOWN:
         return ["Asked of you: nothing any more"]
     before = _lines("Paged so far", ", ".join(page.paged)) if occasion is not Occasion.FIRST else []
-    if page.state is PageState.ACKED:
-        return [f"Asked of you: note how it goes; nothing was heard since {_time(page.acked_at, now)}", *before]
-    until = page.started_at + page.respond_within
+    if page.lapsed_by:
+        heard = f"nothing was heard of it for {about(page.renotify)}"
+        return [f"Asked of you: note how it goes and answer again; {heard}", *before]
+    until = page.counts_from + page.respond_within
     late = f"; that was {about(now - until)} ago, please answer now" if now > until else ""
     return [f"Answer by: {for_reader(until, person)}{late}", *before]
 

@@ -297,7 +297,7 @@ def _response(facts: IncidentFacts) -> str:
 
 
 def _kept(page: Page) -> str:
-    kept = page.acked_at is not None and not page.breached and page.acked_at - page.started_at <= page.respond_within
+    kept = page.acked_at is not None and not page.breached and page.acked_at - page.counts_from <= page.respond_within
     return f"response time of {about(page.respond_within)} {'kept' if kept else 'missed'}"
 
 

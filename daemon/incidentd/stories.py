@@ -22,6 +22,8 @@ class Happens(StrEnum):
     """It resolved and fires again, and no delivery told of the resolve."""
     RESOLVES = "resolves"
     ACKNOWLEDGED_BY = "acknowledged_by"
+    TAKEN_BY = "taken_by"
+    HELPED_BY = "helped_by"
     NOTE = "note"
     PROGRESS = "progress"
     """A note, by the name of what it is for."""
@@ -91,6 +93,8 @@ class Expectation:
     where: Location
     word: str = ""
     words: tuple[str, ...] = ()
+    by: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    """For `paged`: exactly these people at this minute, each by exactly these kinds of channels; None: see `words`."""
     after: timedelta = timedelta(0)
     """For `declares_at`: after the story's beginning."""
     number: int = 0

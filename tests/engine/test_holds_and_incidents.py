@@ -173,6 +173,9 @@ async def test_an_acknowledged_page_stops_and_the_incident_is_investigated(world
     await w.send(w.firing("CheckoutDown"))
     await w.at(3)
     await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    for minute in (15, 29, 43, 57):  # an answer that nothing follows would expire
+        await w.at(minute)
+        await w.do(commands.add_note, "INC-1", actor=ANA, text="calling the card gateway")
     await w.at(60)
 
     incident = await w.incident()

@@ -107,13 +107,14 @@ async def test_a_message_that_may_have_arrived_says_that_it_is_a_repeat(world: M
     assert [n.repeat for n in w.post.sent] == [True]
 
 
-async def test_a_channel_that_cannot_deliver_hands_the_page_on_at_once(world: Making) -> None:
+async def test_b5_07_a_channel_that_cannot_deliver_hands_the_page_on_at_once(world: Making) -> None:
     w = await world(SETTINGS)
     w.post.failures["ana/mail"] = PermanentError("550 no such mailbox")
     await w.send(w.firing("CheckoutDown"))
 
     assert len(w.post.to("ben/mail")) == 1
     assert "Could not reach ana/mail: 550 no such mailbox" in await w.story("INC-1")
+    assert 'escalations_total{reason="delivery_failure",team="platform"} 1' in w.metrics.render("")[0].decode()
 
 
 async def test_nobody_is_called_for_a_page_that_was_answered_before_it_was_sent(world: Making) -> None:
@@ -122,7 +123,7 @@ async def test_nobody_is_called_for_a_page_that_was_answered_before_it_was_sent(
     await w.send(w.firing("CheckoutDown"))
     await w.do(commands.ack_page, 1, by="ana", actor=ANA)
     del w.post.failures["ana/mail"]
-    await w.at(30)
+    await w.at(10)  # before the answer expires
 
     assert w.post.sent == []
 

@@ -14,12 +14,17 @@ from incidentd.escalation import (
     LAST_RESORT,
     MOST_LOOPS,
     Step,
+    after_lapse,
+    begins_at,
     breach_at,
     channels_for,
     choose,
     due,
+    is_unstaffed,
+    next_reachable,
     occasion_of,
     recipients,
+    sent_as,
     step_at,
     steps,
     whom,
@@ -36,7 +41,17 @@ from incidentd.oncall import (
     Target,
     Team,
 )
-from incidentd.pages import Chain, Exhausted, Level, Occasion, Page, PageState
+from incidentd.pages import (
+    Chain,
+    Exhausted,
+    Level,
+    Occasion,
+    Page,
+    PageState,
+    QuietHours,
+    answers_count,
+    lapse,
+)
 from incidentd.redaction import Secret
 
 PUSH, SMS, CALL, MAIL, CHAT = ChannelKind.PUSH, ChannelKind.SMS, ChannelKind.CALL, ChannelKind.MAIL, ChannelKind.CHAT
@@ -259,7 +274,7 @@ def test_the_second_level_is_the_one_of_the_turn_before() -> None:
     assert handles(whom(page(step=4, paged=("ana",)), opening(BUSINESS_CRITICAL, 2), roster(), START + FIVE)) == ["cho"]
 
 
-def test_a_handoff_in_the_middle_of_a_page_takes_it_from_nobody() -> None:
+def test_b5_05_a_handoff_in_the_middle_of_a_page_takes_it_from_nobody() -> None:
     started = datetime(2026, 1, 12, 8, 58, tzinfo=UTC)  # ben takes over from ana at 09:00
     current = replace(page(step=3, paged=("ana",)), started_at=started)
     later = started + minutes(3)
@@ -298,7 +313,7 @@ def test_a_level_of_several_people_pages_all_of_them() -> None:
     ]
 
 
-def test_the_same_person_on_two_levels_is_skipped_for_the_next_distinct_one() -> None:
+def test_b5_06_the_same_person_on_two_levels_is_skipped_for_the_next_distinct_one() -> None:
     second = opening(Chain(levels=(Level(after=minutes(0), page=NOW), Level(after=FIVE, page=NOW))), 2)
     assert handles(choose(second, roster(), ("ana",), START)) == ["cho"]
     assert handles(choose(second, roster(), ("ana", "cho"), START)) == ["ben"]
@@ -320,6 +335,87 @@ def test_when_there_is_nobody_else_at_all_the_same_person_is_paged_again() -> No
 
 def test_another_channel_of_the_same_level_goes_to_the_same_person() -> None:
     assert handles(choose(step_at(BUSINESS_CRITICAL, FIVE, 1), roster(), ("ana",), START + minutes(1))) == ["ana"]
+
+
+def test_a_whole_team_is_its_people_and_its_lead() -> None:
+    known = replace(roster(), teams={"payments": Team(name="payments", people=("ana", "ben"), lead="dia")})
+    assert handles(choose(opening(BUSINESS_CRITICAL, 3), known, (), START)) == ["ana", "ben", "dia"]
+
+
+# --- what moves on at once, comes back, waits -----------------------------------------------------------------------
+
+
+def test_b5_07_whoever_has_no_channel_that_works_is_passed_over() -> None:
+    dead = replace(page(step=1, paged=("ana",)), unreachable=("ana/push", "ana/mail"))
+    following = next_reachable(dead, roster(), START)
+    assert following is not None
+    assert (following.number, following.target) == (4, BEFORE)
+    everybody = tuple(f"{handle}/{kind}" for handle in ("ana", "ben", "cho", "dia") for kind in (PUSH, MAIL))
+    assert next_reachable(replace(dead, unreachable=everybody), roster(), START) is None
+
+
+def test_b5_21_a_rotation_that_names_nobody_is_passed_over_unless_it_has_a_fallback() -> None:
+    first = opening(BUSINESS_CRITICAL, 1)
+    assert is_unstaffed(first, roster(people=()), START)
+    assert is_unstaffed(first, Roster(), START)
+    assert not is_unstaffed(first, roster(people=(), fallback="rescue"), START)
+    assert not is_unstaffed(first, roster(), START)
+    assert not is_unstaffed(opening(BUSINESS_CRITICAL, 3), Roster(), START)
+    late = roster(people=())
+    found = next_reachable(page(), replace(late, teams={"payments": Team(name="payments", people=("dia",))}), START)
+    assert found is not None
+    assert found.target == TEAM
+
+
+def test_an_answer_that_expired_calls_whoever_gave_it_and_then_goes_on_as_before() -> None:
+    again = lapse(replace(page(step=2, paged=("ana",)), state=PageState.ACKED, owner="ana", acked_by="ana"),
+                  after_lapse(BUSINESS_CRITICAL, "ana"), START + minutes(20))  # fmt: skip
+    steps_now, following = due(again, START + minutes(20))
+    assert [step.target for step in steps_now] == [Target(person="ana")]
+    assert following == START + minutes(25)
+    sent = recipients(again, steps_now[0], roster(), START + minutes(20))
+    assert [it.key for it in sent] == ["PAGE-9/2/ana/push", "PAGE-9/2/ana/mail"]
+    assert sent_as(again, 2) == steps_now[0]
+    assert occasion_of(again, steps_now[0]) is Occasion.AGAIN
+
+
+NIGHT = QuietHours(start=time(22), end=time(7), time_zone="Europe/Madrid")
+
+
+@pytest.mark.parametrize(
+    ("now", "begins"),
+    [
+        ("2026-01-06T20:59:59+00:00", "2026-01-06T20:59:59+00:00"),
+        ("2026-01-06T21:00:00+00:00", "2026-01-07T06:00:00+00:00"),
+        ("2026-01-07T05:59:59+00:00", "2026-01-07T06:00:00+00:00"),
+        ("2026-01-07T06:00:00+00:00", "2026-01-07T06:00:00+00:00"),
+        ("2026-03-28T22:00:00+00:00", "2026-03-29T05:00:00+00:00"),  # the night that has one hour less
+    ],
+)
+def test_b5_15_quiet_hours_are_kept_only_where_they_were_chosen(now: str, begins: str) -> None:
+    at = datetime.fromisoformat(now)
+    assert begins_at(replace(URGENT, quiet_hours=NIGHT), at) == datetime.fromisoformat(begins)
+    assert begins_at(URGENT, at) == at
+    noon = replace(NIGHT, start=time(12), end=time(14))
+    assert begins_at(replace(URGENT, quiet_hours=noon), START) == START + minutes(60)
+
+
+def test_a_shadow_gets_copies_and_nobody_waits_for_their_answer() -> None:
+    first = step_at(BUSINESS_CRITICAL, FIVE, 0)
+    sent = recipients(page(), first, roster(), START, shadows=(somebody("fay", PUSH, SMS), somebody("ana", PUSH)))
+    assert [(it.person, it.channel) for it in sent if it.copy] == [("fay", "fay/push")]
+    assert [(it.person, it.channel) for it in sent if not it.copy] == [("ana", "ana/push"), ("ana", "ana/mail")]
+
+
+@pytest.mark.parametrize(
+    ("by", "rooms", "counts"),
+    [("ana", False, True), ("eli", False, False), ("eli", True, True), ("fay", True, False), ("fay", False, False)],
+)
+def test_an_answer_counts_from_those_who_were_called_and_never_from_a_shadow(
+    by: str, rooms: bool, counts: bool
+) -> None:
+    called = page(paged=("ana", "fay"))
+    assert answers_count(called, by, rooms=rooms, shadows=("fay",)) is counts
 
 
 def test_the_last_resort_is_whoever_it_is_now() -> None:

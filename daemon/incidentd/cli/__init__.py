@@ -24,7 +24,7 @@ def main() -> None:
 for _command in (
     daemon.run, daemon.check, test.test, replay.replay, explain.explain, schema.schema, store.store,
     sending.send, tokens.token, looking.incidents, looking.holds, looking.pages, looking.runs, rota.oncall,
-    people.ack, people.declare, people.note, people.progress, people.resolve, people.extend, people.stand_down,
-    people.approve,
+    people.ack, people.take, people.helping, people.declare, people.note, people.progress, people.resolve,
+    people.extend, people.stand_down, people.approve,
 ):  # fmt: skip
     main.add_command(_command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from incidentd.cli.client import Daemon, asks, printed, segment
@@ -18,7 +20,31 @@ def _is_hold(subject: str) -> bool:
 def ack(daemon: Daemon, page: str) -> None:
     """Acknowledge a page: you have it, and nobody else is paged for it."""
     done = daemon.post(f"/api/v1/pages/{segment(page)}/ack")
-    printed(daemon, done, f"{done['acked_by']} has {done['id']}: {plain(done['title'])}; it is about {done['subject']}")
+    printed(daemon, done, f"{_who_has(done)}: {plain(done['title'])}; it is about {done['subject']}")
+
+
+def _who_has(page: dict[str, Any]) -> str:
+    who = page.get("owner") or page["acked_by"]
+    return f"{who} has {page['id']}" if page["state"] == "acked" else f"{page['id']} still waits for an answer"
+
+
+@click.command()
+@click.argument("page", metavar="PAGE-9")
+@asks(acts=True)
+def take(daemon: Daemon, page: str) -> None:
+    """Take a page: you have it from here, whether it called you or not, and whoever had it."""
+    done = daemon.post(f"/api/v1/pages/{segment(page)}/take")
+    printed(daemon, done, f"{_who_has(done)}: {plain(done['title'])}; it is about {done['subject']}")
+
+
+@click.command()
+@click.argument("page", metavar="PAGE-9")
+@click.argument("text", required=False, default="")
+@asks(acts=True)
+def helping(daemon: Daemon, page: str, text: str) -> None:
+    """Say that you are helping; the page goes on until somebody has it. TEXT goes onto the timeline."""
+    done = daemon.post(f"/api/v1/pages/{segment(page)}/helping", **({"text": text} if text else {}))
+    printed(daemon, done, f"noted on {done['subject']}; {_who_has(done)}")
 
 
 @click.command()

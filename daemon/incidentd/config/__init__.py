@@ -73,7 +73,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
     core = core_settings(config, names, secrets)
     roster = people.roster(tree, names, secrets)
     policies = people.escalations(tree, names)
-    policies.setdefault(DEFAULT_POLICY, people.default_policy(roster.schedules, core["urgencies"]))
+    policies.setdefault(DEFAULT_POLICY, people.default_policy(roster, core["urgencies"]))
     schedules.prove(tree, roster, schedules_paged(policies), report)
     for document in tree.documents["playbook_test"]:
         not_acted_on(report, document.at, "`kind: playbook_test`")

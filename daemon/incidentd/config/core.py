@@ -97,9 +97,12 @@ def _severity(name: str, rank: int, part: Part, base: Severity) -> Severity:
 
 def _urgencies(config: Part) -> dict[str, Urgency]:
     written = {
-        name: Urgency(name=name, respond_within=parse_duration(part.value["respond_within"]))
+        name: Urgency(
+            name=name, respond_within=parse_duration(part.value["respond_within"]),
+            renotify=parse_duration(part.value["renotify"]) if "renotify" in part else None,
+        )
         for name, part in config.items("urgencies")
-    }
+    }  # fmt: skip
     return {**URGENCIES, **written}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from incidentd.config import schedules
+from incidentd.config import schedules, values
 from incidentd.config.names import DEFAULT_POLICY, EVERYBODY, Names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report
@@ -13,11 +13,20 @@ from incidentd.config.secrets import Secrets
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
 from incidentd.oncall import Channel, ChannelKind, Person, Roster, Schedule, Target, Team
-from incidentd.pages import Chain, EscalationPolicy, Exhausted, Level
+from incidentd.pages import Chain, EscalationPolicy, Exhausted, Level, QuietHours
 from incidentd.rules import Urgency
 
 # process: whoever pages everybody repeats it every 5 minutes when money is lost, else every 15
 _MOST_BETWEEN = timedelta(minutes=15)
+_LOOPS = 3
+_PUSH, _SMS, _CALL = ChannelKind.PUSH, ChannelKind.SMS, ChannelKind.CALL
+_CHAT, _MAIL = ChannelKind.CHAT, ChannelKind.MAIL
+# process: the default chains; channels one after the other, and a call every minute where five are allowed
+_CALLS_EACH_FIFTH = (
+    (0, 5, (_PUSH, _CHAT, _MAIL)), (1, 5, (_SMS,)), (2, 5, (_CALL,)), (3, 5, (_CALL,)), (4, 5, (_CALL,)),
+)  # fmt: skip
+_CALLS_EACH_THIRD = ((0, 3, (_PUSH, _CHAT)), (1, 3, (_SMS,)), (2, 3, (_CALL,)))
+_NEVER_QUIET = "business_critical"
 _BACKLOG = "ticket"
 """The urgency that pages nobody."""
 
@@ -44,28 +53,39 @@ def escalations(tree: Tree, names: Names) -> dict[str, EscalationPolicy]:
     return {name: _policy(name, part, names) for name, part in tree.of("escalations", "escalations")}
 
 
-def default_policy(known: Mapping[str, Schedule], urgencies: Mapping[str, Urgency]) -> EscalationPolicy:
-    """Make the policy that exists without being written: the first schedule's person on call, then everybody."""
+def default_policy(everybody: Roster, urgencies: Mapping[str, Urgency]) -> EscalationPolicy:
+    """Make the policy that exists without being written, about the first schedule and its team (docs/escalation.md)."""
     return EscalationPolicy(
         name=DEFAULT_POLICY,
-        chains={
-            name: _default_chain(urgency, next(iter(known), ""))
-            for name, urgency in urgencies.items()
-            if name != _BACKLOG
-        },
+        chains={name: _default_chain(urgency, everybody) for name, urgency in urgencies.items() if name != _BACKLOG},
     )
 
 
-def _default_chain(urgency: Urgency, schedule: str) -> Chain:
-    everybody = Target(team=EVERYBODY)
+def _default_chain(urgency: Urgency, known: Roster) -> Chain:
+    """Stretch one of the two tables of the process to the response time: 5 minutes, or 30."""
+    within = urgency.respond_within
+    exhausted = Exhausted(page=Target(team=EVERYBODY), every=min(within, _MOST_BETWEEN))
+    schedule = next(iter(known.schedules.values()), None)
+    if schedule is None:
+        return Chain(levels=(Level(after=timedelta(0), page=Target(team=EVERYBODY)),), exhausted=exhausted)
+    team = _team_of(schedule, known)
+    everyone = Target(team=team.name if team else EVERYBODY)
+    lead = Target(person=team.lead) if team is not None and team.lead in known.people else everyone
+    short = within <= _MOST_BETWEEN
+    first = _CALLS_EACH_FIFTH if short else _CALLS_EACH_THIRD
+    by = tuple((within * part / parts, kinds) for part, parts, kinds in first)
     levels = (
-        Level(after=timedelta(0), page=Target(on_call=schedule)),
-        Level(after=urgency.respond_within, page=everybody),
+        Level(after=timedelta(0), page=Target(on_call=schedule.name), by=by),
+        Level(after=within, page=Target(on_call=schedule.name, previous=True)),
+        Level(after=within * 2 if short else within * 3 / 2, page=everyone if short else lead),
     )
-    return Chain(
-        levels=levels if schedule else (Level(after=timedelta(0), page=everybody),),
-        exhausted=Exhausted(page=everybody, every=min(urgency.respond_within, _MOST_BETWEEN)),
-    )
+    return Chain(levels=levels, loops=_LOOPS, exhausted=exhausted)
+
+
+def _team_of(schedule: Schedule, known: Roster) -> Team | None:
+    """Find the team of a schedule: its fallback, else the one of the same name."""
+    named = schedule.fallback.team if schedule.fallback else ""
+    return known.teams.get(named) or known.teams.get(schedule.name)
 
 
 def _person(handle: str, part: Part, names: Names, secrets: Secrets) -> Person:
@@ -105,18 +125,28 @@ def _policy(name: str, part: Part, names: Names) -> EscalationPolicy:
     for urgency in part.value:
         chain = part[urgency]
         names.refer("urgency", Part(urgency, chain.key_at, chain.key_at))
-        chains[urgency] = _chain(chain, names)
+        chains[urgency] = _chain(chain, urgency, names)
     return EscalationPolicy(name=name, chains=chains)
 
 
-def _chain(part: Part, names: Names) -> Chain:
+def _chain(part: Part, urgency: str, names: Names) -> Chain:
     levels = tuple(_level(level, names) for level in part.entries("levels"))
     _rising(part, levels, names.report)
     exhausted = None
     if "exhausted" in part:
         target = _target(part["exhausted"]["page"], names)
         exhausted = Exhausted(page=target, every=parse_duration(part.value["exhausted"]["every"]))
-    return Chain(levels=levels, loops=int(part.get("loops", 1)), exhausted=exhausted)
+    quiet = _quiet_hours(part["quiet_hours"], urgency, names) if "quiet_hours" in part else None
+    return Chain(levels=levels, loops=int(part.get("loops", 1)), exhausted=exhausted, quiet_hours=quiet)
+
+
+def _quiet_hours(part: Part, urgency: str, names: Names) -> QuietHours:
+    start, end = values.clock(part.value["from"]), values.clock(part.value["until"])
+    if urgency == _NEVER_QUIET:
+        names.report.wrong(part.key_at, f"{urgency} pages have no quiet hours", "take `quiet_hours` out here")
+    if start == end:
+        names.report.wrong(part["until"].at, "these quiet hours never end", "`until` must differ from `from`")
+    return QuietHours(start=start, end=end, time_zone=part.value["time_zone"])
 
 
 def _rising(part: Part, levels: tuple[Level, ...], report: Report) -> None:

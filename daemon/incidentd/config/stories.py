@@ -20,7 +20,15 @@ _STARTS = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 LONGEST = timedelta(days=31)
 """A story that is longer was not meant so: a unit is wrong."""
 _PEOPLE = frozenset(
-    {Happens.ACKNOWLEDGED_BY, Happens.DECLARED_BY, Happens.STOOD_DOWN_BY, Happens.RESOLVED_BY, Happens.APPROVED_BY}
+    {
+        Happens.ACKNOWLEDGED_BY,
+        Happens.TAKEN_BY,
+        Happens.HELPED_BY,
+        Happens.DECLARED_BY,
+        Happens.STOOD_DOWN_BY,
+        Happens.RESOLVED_BY,
+        Happens.APPROVED_BY,
+    }
 )
 _OF_RULES = frozenset({Expects.HOLD, Expects.RULE, Expects.TICKET, Expects.RECORDED})
 _REASONED = frozenset({Happens.DECLARED_BY, Happens.STOOD_DOWN_BY, Happens.RESOLVED_BY})
@@ -158,6 +166,8 @@ class _Reader:
                 given = {"number": number}
             case list() as words:
                 given = {"words": tuple(words)}
+            case dict() as people:
+                given = {"by": tuple((name, tuple(kinds)) for name, kinds in people.items())}
             case word:
                 given = {"word": word}
         if kind is Expects.DECLARES_AT:
@@ -176,6 +186,10 @@ class _Reader:
             self._reachable(part)
 
     def _reachable(self, part: Part) -> None:
+        if isinstance(part.value, dict):
+            for name in part.value:
+                self._names.refer("person", Part(name, part[name].key_at, part[name].key_at))
+            return
         given = self._names.given
         known = [*given["escalation"], DEFAULT_POLICY, *given["person"], *given["channel"]]
         if {"escalations", "people", "config"} & self._names.tree.broken:

@@ -202,7 +202,7 @@ class Actors:
         place = "incidents" if known.page.subject.startswith("INC-") else "holds"
         found = [("Details", f"{base}/{place}/{known.page.subject}"), *known.links]
         person = job.payload["person"]
-        if pages.needs_ack(known.page) and person:
+        if pages.needs_ack(known.page) and person and not job.payload.get("copy"):
             # the nonce is the message's own name: a repeat carries the same link, and each link acts once
             token = links.make(
                 self._doors.link_key, action="ack", subject=known.page.key, person=person, nonce=job.ukey,

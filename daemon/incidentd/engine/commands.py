@@ -8,11 +8,11 @@ from uuid import NAMESPACE_URL, uuid5
 from incidentd import holds, pages
 from incidentd.actionitems import ActionItem, ItemState, ItemType
 from incidentd.durations import format_duration
-from incidentd.engine import automation, course, learning, paging
+from incidentd.engine import automation, course, learning, owning
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import Incident, Status, Trigger
-from incidentd.pages import Page
+from incidentd.pages import Page, PageState
 from incidentd.playbooks import Run
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, subjects, things
@@ -29,21 +29,62 @@ def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor,
     Raises NotFound, and Conflict when somebody else was first, it is over, or the link was used before.
     """
     page = things.get_page(tx, page_id)
+    owning.refuse_if_not_asked(page, settings, by)
     acked = pages.acknowledge(page, by, tx.now)
     if acked == page:
         return page
     if nonce:
         things.use_link(tx, nonce)
-    paging.acknowledged(tx, acked, late=acked.breached and not page.breached)
-    late = "" if not acked.breached else " (after its response time)"
-    draft = Draft("page.acked", f"{page.key} was acknowledged by {by}{late}.", {"page": page.key, "by": by})
-    chain.append(tx, page.subject, actor, [draft])
+    return _has_it(tx, settings, page, acked, actor=actor, how="was acknowledged by")
+
+
+def take_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor, nonce: str = "") -> Page:
+    """Make somebody the one who has a page, whether it called them or not, and whoever has it now.
+
+    Raises NotFound, and Conflict when it is over, or the link was used before.
+    """
+    page = things.get_page(tx, page_id)
+    taken = pages.take(page, by, tx.now)
+    if taken == page:
+        return page
+    if nonce:
+        things.use_link(tx, nonce)
+    return _has_it(tx, settings, page, taken, actor=actor, how="was taken by")
+
+
+def help_with_page(
+    tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor, text: str = "", nonce: str = ""
+) -> Page:  # fmt: skip
+    """Say that somebody helps; the page goes on until somebody owns it.
+
+    Raises NotFound, BadRequest for a text that is too long, and Conflict when it is over, or the link was used before.
+    """
+    page = things.get_page(tx, page_id)
+    if page.state is PageState.RESOLVED:
+        raise Conflict(f"{page.key} is over; there is nothing to help with")
+    if nonce:
+        things.use_link(tx, nonce)
+    said = f": {plain(_checked(text, 'the text', LONGEST_TEXT))}" if text else ""
+    has_it = f"{page.held_by} has it" if page.held_by else "it still waits for an answer"
+    words = f"{by} is helping with {page.key}{said} ({has_it})."
+    chain.append(tx, page.subject, actor, [Draft("page.helping", words, {"page": page.key, "by": by})])
+    return page
+
+
+def _has_it(tx: Tx, settings: Settings, page: Page, owned: Page, *, actor: Actor, how: str) -> Page:
+    """Carry out that somebody has a page from here, and what it is about with it."""
+    by = owned.owner
+    owning.acknowledged(tx, owned, before=page)
+    late = " (after its response time)" if owned.breached and page.acked_at is None else ""
+    over = f" over from {page.held_by}" if page.held_by else ""
+    text = f"{page.key} {how} {by}{over}{late}."
+    chain.append(tx, page.subject, actor, [Draft("page.acked", text, {"page": page.key, "by": by})])
     if page.subject.startswith("INC-"):
         incident = subjects.get_incident(tx, _number(page.subject))
         course.engaged(tx, incident, by=by, actor=actor)
     else:
         _hold_acked(tx, settings, page, by, actor)
-    return acked
+    return owned
 
 
 def _hold_acked(tx: Tx, settings: Settings, page: Page, by: str, actor: Actor) -> None:

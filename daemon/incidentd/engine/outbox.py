@@ -8,7 +8,6 @@ from datetime import datetime
 
 from incidentd import escalation, holds
 from incidentd.engine import paging
-from incidentd.errors import NotFound
 from incidentd.holds import Hold, HoldState
 from incidentd.incidents import Incident
 from incidentd.oncall import Target
@@ -50,7 +49,7 @@ def page_message(tx: Tx, settings: Settings, job: Job) -> PageMessage | None:
         severity=about.severity, means=known.means if known else "", since=about.impact_started_at,
         because=about.reason, tried=_tried(tx, page.subject), declares_at=_declares_at(about),
     )  # fmt: skip
-    step = escalation.step_at(page.chain, page.respond_within, int(job.payload["step"]))
+    step = escalation.sent_as(page, int(job.payload["step"]))
     target = step.target if occasion in _NEEDS_AN_ANSWER else None
     return PageMessage(page=page, occasion=occasion, facts=facts, target=target, links=_links(tx, about))
 
@@ -111,14 +110,6 @@ def given_up(tx: Tx, settings: Settings, job: Job, *, channel: str, why: str) ->
         return False
     text = f"Could not reach {channel}: {why}"
     chain.append(tx, job.subject, INCIDENTD, [Draft("page.failed", text, {"key": job.ukey, "channel": channel})])
-    if "page" not in job.payload or jobs.has_others_of_step(tx, job):
-        return True
-    try:
-        page = things.get_page(tx, int(job.payload["page"]))
-    except NotFound:
-        return True
-    following = escalation.step_at(page.chain, page.respond_within, page.step)
-    # beyond the chain's first time through there is nobody new to turn to, and trying again at once would be a flood
-    if page.state is PageState.OPEN and following.loop == 1 and following.level <= len(page.chain.levels):
-        paging.advance(tx, settings, page, at_once=True)
+    if "page" in job.payload:
+        paging.delivery_failed(tx, settings, job, channel=channel)
     return True

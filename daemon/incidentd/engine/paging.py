@@ -5,52 +5,79 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from incidentd import escalation
 from incidentd.durations import about
 from incidentd.errors import NotFound
+from incidentd.holds import HoldState
+from incidentd.incidents import ACTIVE, Status
 from incidentd.metrics import Metrics
-from incidentd.oncall import Target
-from incidentd.pages import Chain, Level, Occasion, Page, PageState, purpose_of
+from incidentd.oncall import LOG_CHANNEL, Roster, Target
+from incidentd.pages import Chain, Ending, Level, Occasion, Page, PageState, purpose_of
+from incidentd.rules import Urgency
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, rota, things
+from incidentd.store import Tx, chain, jobs, rota, subjects, things
+from incidentd.store.jobs import Job
 from incidentd.text import clock
 from incidentd.timeline import INCIDENTD, Draft
 
 UNDELIVERABLE_AFTER = timedelta(hours=24)
 """A page is tried for this long; then it is said aloud that it could not be delivered."""
+_PAUSE = timedelta(seconds=15)
 _EVERYBODY = Chain(levels=(Level(after=timedelta(0), page=Target(team="*")),))
 _WORK_DAY = range(8, 18)
 _SLEEP_FROM, _SLEEP_UNTIL = 22, 8
 
 
 def start(tx: Tx, settings: Settings, *, subject: str, policy: str, urgency: str, title: str) -> Page | None:
-    """Page the people of an escalation policy about a hold or incident; None when nobody is to be paged."""
+    """Page the people of an escalation policy about a hold or incident; None when nobody is to be paged.
+
+    One page is enough for a subject and a target: one that waits for an answer is the one.
+    """
     if not policy or urgency == "ticket":
         return None
-    clock_of = settings.urgencies.get(urgency)
+    same = [page for page in things.pages_of(tx, subject) if (page.policy, page.urgency) == (policy, urgency)]
+    waiting = next((page for page in same if page.state is PageState.OPEN), None)
+    if waiting is not None:
+        return waiting
+    chain_now = chain_of(settings, policy, urgency)
+    within, renotify = clocks_of(settings, urgency)
+    begins = escalation.begins_at(chain_now, tx.now)
     page = things.insert_page(
         tx,
         Page(
             id=0, subject=subject, policy=policy, urgency=urgency, state=PageState.OPEN, title=title, started_at=tx.now,
-            respond_within=clock_of.respond_within if clock_of else timedelta(minutes=30),
-            chain=_chain(settings, policy, urgency),
+            respond_within=within, renotify=renotify, chain=chain_now, origin=begins if begins > tx.now else None,
         ),
     )  # fmt: skip
+    return begin(tx, settings, page)
+
+
+def begin(tx: Tx, settings: Settings, page: Page) -> Page:
+    """Say that a page starts, set the clock for its answer, and take its first steps."""
+    waits = "" if page.origin is None or page.origin <= tx.now else f" after the quiet hours, at {clock(page.origin)}"
     answer_by = clock(escalation.breach_at(page))
-    text = f"{page.key}: paging {policy}, {urgency}; to be answered by {answer_by}."
-    chain.append(tx, subject, INCIDENTD, [Draft("page.started", text, {"page": page.key, "urgency": urgency})])
+    text = f"{page.key}: paging {page.policy}{waits}, {page.urgency}; to be answered by {answer_by}."
+    draft = Draft("page.started", text, {"page": page.key, "urgency": page.urgency})
+    chain.append(tx, page.subject, INCIDENTD, [draft])
     period = _period(tx.now)
-    tx.count(lambda m: m.pages_total.labels(urgency=urgency, team=policy, period=period).inc())
+    tx.count(lambda m: m.pages_total.labels(urgency=page.urgency, team=page.policy, period=period).inc())
     jobs.schedule(
-        tx, queue=jobs.TIMER, kind="breach", subject=subject, ukey=f"breach:{page.id}",
+        tx, queue=jobs.TIMER, kind="breach", subject=page.subject, ukey=f"breach:{page.id}",
         due_at=escalation.breach_at(page), payload={"page": page.id},
     )  # fmt: skip
     return advance(tx, settings, page)
 
 
-def _chain(settings: Settings, policy: str, urgency: str) -> Chain:
+def clocks_of(settings: Settings, urgency: str) -> tuple[timedelta, timedelta]:
+    """Say how soon a page of an urgency is to be answered, and how long an answer holds that nothing follows."""
+    known = settings.urgencies.get(urgency) or Urgency(name=urgency, respond_within=timedelta(minutes=30))
+    return known.respond_within, known.answer_holds_for
+
+
+def chain_of(settings: Settings, policy: str, urgency: str) -> Chain:
     """Find the chain to follow. A policy that a reload took away pages everybody rather than nobody."""
     found = settings.escalations.get(policy) or settings.escalations.get("default")
     if found is None:
@@ -58,15 +85,35 @@ def _chain(settings: Settings, policy: str, urgency: str) -> Chain:
     return found.chains.get(urgency) or next(iter(found.chains.values()), _EVERYBODY)
 
 
-def advance(tx: Tx, settings: Settings, page: Page, *, at_once: bool = False) -> Page:
-    """Take the steps of an escalation that are due (`at_once`: the next one too); set the clock for what follows."""
+class Reason(StrEnum):
+    """Why a page goes on with the next step; also the label of its metric."""
+
+    NO_ANSWER = "no_answer"
+    NOBODY = "nobody"
+    """It turned to a rotation that names nobody now."""
+    DELIVERY_FAILURE = "delivery_failure"
+    """No channel of those who were called takes the message."""
+
+
+def advance(tx: Tx, settings: Settings, page: Page, *, reason: Reason = Reason.NO_ANSWER) -> Page:
+    """Take the steps of an escalation that are due, and set the clock for what follows.
+
+    With another reason than that nobody answered, the next step that reaches anybody is taken too, without waiting.
+    """
     at = tx.now
-    if at_once:
-        at = max(at, page.started_at + escalation.step_at(page.chain, page.respond_within, page.step).at)
+    roster = rota.current(tx, settings.roster)
+    if reason is not Reason.NO_ANSWER:
+        following = escalation.next_reachable(page, roster, tx.now)
+        if following is not None:
+            page = replace(page, step=following.number)
+            at = max(at, page.counts_from + following.at)
     steps, due_at = escalation.due(page, at)
+    again = Reason.NO_ANSWER
     for step in steps:
-        page = _take(tx, settings, page, step)
+        page, again = _take(tx, roster, page, step, reason)
     things.save_page(tx, page)
+    if again is not Reason.NO_ANSWER and escalation.next_reachable(page, roster, tx.now) is not None:
+        return advance(tx, settings, page, reason=again)
     if page.state is PageState.OPEN:
         jobs.schedule(
             tx, queue=jobs.TIMER, kind="page", subject=page.subject, ukey=f"page:{page.id}", due_at=max(due_at, tx.now),
@@ -75,40 +122,70 @@ def advance(tx: Tx, settings: Settings, page: Page, *, at_once: bool = False) ->
     return page
 
 
-def _take(tx: Tx, settings: Settings, page: Page, step: escalation.Step) -> Page:
+def _take(tx: Tx, roster: Roster, page: Page, step: escalation.Step, reason: Reason) -> tuple[Page, Reason]:
+    """Take a step; also says whether the next one is to be taken at once, and why."""
+    after = replace(page, step=step.number + 1)
+    others = escalation.next_reachable(after, roster, tx.now) is not None
+    if others and escalation.is_unstaffed(step, roster, tx.now):
+        text = f"{page.key}: nobody is {step.target}; going on with the next level at once."
+        chain.append(tx, page.subject, INCIDENTD, [Draft("page.nobody", text, {"page": page.key, "level": step.level})])
+        return after, Reason.NOBODY
     occasion = escalation.occasion_of(page, step)
-    recipients = escalation.recipients(page, step, rota.current(tx, settings.roster), tx.now)
+    recipients = escalation.recipients(page, step, roster, tx.now)
     for recipient in recipients:
-        _put_message(
-            tx, page, occasion, person=recipient.person, channel=recipient.channel, key=recipient.key, step=step.number
-        )  # fmt: skip
-    people = list(dict.fromkeys(recipient.person for recipient in recipients if recipient.person))
-    if occasion is not Occasion.FIRST:
-        whom = ", ".join(people) or ", ".join(recipient.channel for recipient in recipients)
-        what = "escalated to" if occasion is Occasion.ESCALATION else "paging again"
-        text = f"{page.key}: no answer for {about(tx.now - page.started_at)}; {what} {whom} ({step.target})."
-        chain.append(
-            tx, page.subject, INCIDENTD, [Draft("page.escalated", text, {"page": page.key, "level": step.level})]
-        )
-        last_resort = step.level > len(page.chain.levels) and step.loop == 1
-        tx.count(lambda m: _count_step(m, page, occasion, last_resort=last_resort))
-    return replace(page, step=step.number + 1, paged=tuple(dict.fromkeys([*page.paged, *people])))
+        _put_message(tx, page, occasion, recipient, step=step.number)
+    people = list(dict.fromkeys(it.person for it in recipients if it.person and not it.copy))
+    whom = people or [it.channel for it in recipients]
+    _say_step(tx, page, step, occasion=occasion, whom=whom, reason=reason)
+    nowhere = others and all(it.channel == LOG_CHANNEL for it in recipients)
+    paged = tuple(dict.fromkeys([*page.paged, *people]))
+    return replace(after, paged=paged), Reason.DELIVERY_FAILURE if nowhere else Reason.NO_ANSWER
 
 
-def _count_step(metrics: Metrics, page: Page, occasion: Occasion, *, last_resort: bool) -> None:
-    if occasion is Occasion.ESCALATION:
-        metrics.escalations_total.labels(team=page.policy, reason="no_answer").inc()
+def _say_step(
+    tx: Tx, page: Page, step: escalation.Step, *, occasion: Occasion, whom: Sequence[str], reason: Reason
+) -> None:  # fmt: skip
+    last_resort = step.level > len(page.chain.levels) and step.loop == 1
+    tx.count(lambda m: _count_step(m, page, occasion, reason, last_resort=last_resort))
+    if occasion is Occasion.FIRST or (page.lapsed_by and step.number == 0):
+        return
+    why = f"no answer for {about(tx.now - page.counts_from)}"
+    if reason is Reason.DELIVERY_FAILURE:
+        why = "no channel of those called before takes the message"
+    elif reason is Reason.NOBODY:
+        why = "nobody was on call there"
+    what = "escalated to" if occasion is Occasion.ESCALATION else "paging again"
+    text = f"{page.key}: {why}; {what} {', '.join(whom)} ({step.target})."
+    facts = {"page": page.key, "level": step.level, "reason": reason.value}
+    chain.append(tx, page.subject, INCIDENTD, [Draft("page.escalated", text, facts)])
+
+
+def delivery_failed(tx: Tx, settings: Settings, job: Job, *, channel: str) -> None:
+    """Go on at once with a page when none of a step's messages could be delivered; this one was given up."""
+    page = _page(tx, int(job.payload["page"]))
+    if page is None or page.state is not PageState.OPEN:
+        return
+    page = replace(page, unreachable=tuple(dict.fromkeys([*page.unreachable, channel])))
+    things.save_page(tx, page)
+    current = int(job.payload["step"]) == page.base + page.step - 1
+    if current and not jobs.has_others_of_step(tx, job):
+        advance(tx, settings, page, reason=Reason.DELIVERY_FAILURE)
+
+
+def _count_step(metrics: Metrics, page: Page, occasion: Occasion, reason: Reason, *, last_resort: bool) -> None:
+    if occasion is Occasion.ESCALATION or reason is not Reason.NO_ANSWER:
+        metrics.escalations_total.labels(team=page.policy, reason=reason.value).inc()
     if last_resort:
         metrics.escalations_exhausted_total.labels(team=page.policy).inc()
 
 
-def _put_message(tx: Tx, page: Page, occasion: Occasion, *, person: str, channel: str, key: str, step: int) -> None:
+def _put_message(tx: Tx, page: Page, occasion: Occasion, to: escalation.Recipient, *, step: int) -> None:
     """Put a message about a page into the outbox. Its words are written when it is sent, from what is true then."""
     payload = {
-        "page": page.id, "occasion": occasion.value, "person": person, "channel": channel,
-        "purpose": purpose_of(occasion), "step": step,
+        "page": page.id, "occasion": occasion.value, "person": to.person, "channel": to.channel,
+        "purpose": purpose_of(occasion), "step": page.base + step, **({"copy": True} if to.copy else {}),
     }  # fmt: skip
-    _put(tx, subject=page.subject, kind="page", key=key, payload=payload)
+    _put(tx, subject=page.subject, kind="page", key=to.key, payload=payload)
 
 
 def tell(tx: Tx, *, subject: str, channel: str, purpose: str, title: str, body: str, key: str) -> None:
@@ -130,7 +207,7 @@ def ask(tx: Tx, settings: Settings, *, subject: str, teams: Sequence[str], round
     `round_of` names the wait that is about to end: it is asked about once. The words are written when it is sent.
     """
     pages = things.pages_of(tx, subject)
-    answered = [page.acked_by for page in pages if page.state is PageState.ACKED]
+    answered = [page.held_by for page in pages if page.held_by]
     people = list(dict.fromkeys(answered or [handle for page in pages for handle in page.paged]))
     whom = [
         (handle, channel.name)
@@ -146,37 +223,32 @@ def ask(tx: Tx, settings: Settings, *, subject: str, teams: Sequence[str], round
         _put(tx, subject=subject, kind="ask", key=f"{subject}/ask/{round_of.isoformat()}/{channel}", payload=payload)
 
 
-def acknowledged(tx: Tx, page: Page, *, late: bool) -> None:
-    """Stop what an acknowledged page would still have done, and count its answer.
-
-    `late` says that the answer came after the response time and before the deadline was handled.
-    """
-    things.save_page(tx, page)
-    if late:
-        _count_breach(tx, page)
-    _stop(tx, page)
-    took = ((page.acked_at or tx.now) - page.started_at).total_seconds()
-    timeliness = "late" if page.breached else "on_time"
-
-    def figures(m: Metrics) -> None:
-        m.page_response_seconds.labels(urgency=page.urgency, team=page.policy).observe(took)
-        m.page_acknowledgements_total.labels(urgency=page.urgency, team=page.policy, timeliness=timeliness).inc()
-
-    tx.count(figures)
-
-
-def end_all(tx: Tx, settings: Settings, subject: str, *, occasion: Occasion | None = None) -> None:
+def end_all(
+    tx: Tx, settings: Settings, subject: str, *, ending: Ending = Ending.RESOLVED_BEFORE_ACK,
+    occasion: Occasion | None = None,
+) -> None:  # fmt: skip
     """End the open pages of a hold or incident; with an occasion, those who were paged are told once why."""
     for page in things.pages_of(tx, subject):
         if page.state is not PageState.OPEN:
+            if page.state is PageState.ACKED:
+                jobs.cancel_page(tx, subject, page.id)  # an answer about what is over need not be renewed
             continue
-        ended = replace(page, state=PageState.RESOLVED, closed_at=tx.now)
+        ended = replace(page, state=PageState.RESOLVED, closed_at=tx.now, ending=ending)
         things.save_page(tx, ended)
-        _stop(tx, ended)
-        text = f"{page.key} ended before anybody answered."
-        chain.append(tx, subject, INCIDENTD, [Draft("page.resolved", text, {"page": page.key})])
+        stop(tx, ended)
+        before = page.acked_at is None
+        text = f"{page.key} ended before anybody answered{'' if before else ' again'}."
+        facts = {"page": page.key, "ending": ending.value}
+        chain.append(tx, subject, INCIDENTD, [Draft("page.resolved", text, facts)])
+        if before and ending is Ending.RESOLVED_BEFORE_ACK:
+            _count_unanswered(tx, page)
         if occasion is not None:
             _tell_paged(tx, settings, ended, occasion)
+
+
+def _count_unanswered(tx: Tx, page: Page) -> None:
+    how = {"urgency": page.urgency, "team": page.policy, "timeliness": Ending.RESOLVED_BEFORE_ACK.value}
+    tx.count(lambda m: m.page_acknowledgements_total.labels(**how).inc())
 
 
 def _tell_paged(tx: Tx, settings: Settings, page: Page, occasion: Occasion) -> None:
@@ -184,10 +256,12 @@ def _tell_paged(tx: Tx, settings: Settings, page: Page, occasion: Occasion) -> N
         person = settings.roster.people.get(handle)
         for channel in person.channels if person else ():
             key = f"{page.key}/{occasion.value}/{channel.name}"
-            _put_message(tx, page, occasion, person=handle, channel=channel.name, key=key, step=page.step)
+            to = escalation.Recipient(person=handle, channel=channel.name, key=key)
+            _put_message(tx, page, occasion, to, step=page.step)
 
 
-def _stop(tx: Tx, page: Page) -> None:
+def stop(tx: Tx, page: Page) -> None:
+    """Cancel what a page would still do."""
     jobs.cancel_page(tx, page.subject, page.id)
 
 
@@ -204,25 +278,53 @@ def move(tx: Tx, settings: Settings, *, of: str, to: str) -> bool:
     return moved
 
 
+def goes_on(tx: Tx, subject: str) -> bool | None:
+    """Say whether what a page is about still hurts; False while it recovers or is silenced, None when it is over."""
+    kind, _, number = subject.partition("-")
+    if kind == "HOLD":
+        state = subjects.get_hold(tx, int(number)).state
+        return {HoldState.HOLDING: True, HoldState.RECOVERING: False, HoldState.SNOOZED: False}.get(state)
+    status = subjects.get_incident(tx, int(number)).status
+    if status not in ACTIVE:
+        return None
+    return status is not Status.MITIGATED and jobs.live(tx, f"quiet:{subject}") is None
+
+
 def time_came(tx: Tx, settings: Settings, page_id: int) -> None:
     """Go on with a page whose next step is due."""
     page = _page(tx, page_id)
-    if page is not None and page.state is PageState.OPEN:
+    if page is None or page.state is not PageState.OPEN:
+        return
+    if goes_on(tx, page.subject) is False:
+        _look_again(tx, page, "page")
+    else:
         advance(tx, settings, page)
+
+
+def _look_again(tx: Tx, page: Page, kind: str) -> None:
+    """Call nobody for what resolved a moment ago: it ends soon, or fires again, and then what is due is due."""
+    jobs.schedule(
+        tx, queue=jobs.TIMER, kind=kind, subject=page.subject, ukey=f"{kind}:{page.id}", due_at=tx.now + _PAUSE,
+        payload={"page": page.id},
+    )  # fmt: skip
 
 
 def breached(tx: Tx, page_id: int) -> Page | None:
     """Note that a page was not answered in time; None when it was, or is over."""
     page = _page(tx, page_id)
-    if page is None or page.state is not PageState.OPEN or page.breached:
+    if page is None or page.state is not PageState.OPEN or page.breached or page.acked_at is not None:
+        return None
+    if goes_on(tx, page.subject) is False:
+        _look_again(tx, page, "breach")
         return None
     page = replace(page, breached=True)
     things.save_page(tx, page)
-    _count_breach(tx, page)
+    count_breach(tx, page)
     return page
 
 
-def _count_breach(tx: Tx, page: Page) -> None:
+def count_breach(tx: Tx, page: Page) -> None:
+    """Say that a page was not answered in time, once a page."""
     text = f"{page.key} was not answered within {about(page.respond_within)}."
     chain.append(tx, page.subject, INCIDENTD, [Draft("page.breached", text, {"page": page.key})])
     tx.count(lambda m: m.response_breaches_total.labels(urgency=page.urgency, team=page.policy).inc())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from incidentd import holds
-from incidentd.engine import course, learning, maintenance, paging, rota, watchdog
+from incidentd.engine import course, learning, maintenance, owning, paging, rota, watchdog
 from incidentd.settings import Settings
 from incidentd.store import Tx, jobs, retention, subjects
 from incidentd.store.jobs import Job
@@ -34,6 +34,8 @@ def _handle(tx: Tx, settings: Settings, job: Job) -> None:
             paging.time_came(tx, settings, int(job.payload["page"]))
         case "breach":
             _breach(tx, settings, job)
+        case owning.LAPSE | owning.WORSE:
+            owning.time_came(tx, settings, job)
         case "quiet":
             course.quiet_passed(tx, settings, job.subject)
         case "draft":

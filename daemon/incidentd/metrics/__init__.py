@@ -176,12 +176,18 @@ class Metrics:
         "Decision instant to the first human ownership act.", _RESPONSE, urgency="urgencies", team="teams"
     )
     page_acknowledgements_total = counter(
-        "Acknowledged pages.", urgency="urgencies", team="teams", timeliness=("on_time", "late")
+        "Pages by how they were answered the first time; what went away before has a label of its own.",
+        urgency="urgencies", team="teams", timeliness=("on_time", "late", "resolved_before_ack"),
+    )  # fmt: skip
+    page_renotifications_total = counter(
+        "Pages opened again because nothing was heard after the answer.", urgency="urgencies", team="teams"
     )
     response_breaches_total = counter(
         "Pages not acknowledged inside the response time.", urgency="urgencies", team="teams"
     )
-    escalations_total = counter("Escalation steps taken.", team="teams", reason=("no_answer", "nobody"))
+    escalations_total = counter(
+        "Escalation steps taken.", team="teams", reason=("no_answer", "nobody", "delivery_failure")
+    )
     escalations_exhausted_total = counter("Escalation chains that ran out with no acknowledgement.", team="teams")
     # not started at zero, which would say that nobody is on call
     oncall_staffed = gauge("1 when somebody is on call now.", team="set_staffed")

@@ -174,7 +174,7 @@ def _found(target: Target, roster: Roster, at: datetime, passed: frozenset[str])
         return _known((target.person,), roster)
     if target.team:
         team = roster.teams.get(target.team)
-        return _known(team.people, roster) if team else ()
+        return _known(tuple(dict.fromkeys([*team.people, team.lead])), roster) if team else ()
     schedule = roster.schedules.get(target.on_call)
     if schedule is None or schedule.name in passed:
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,6 +51,16 @@ class Sight:
         owners = {channel.name: person.handle for person in self.roster.people.values() for channel in person.channels}
         people = [owners[channel] for channel in channels if channel in owners]
         return list(dict.fromkeys([*pages, *people, *channels]))
+
+    def by_kind(self) -> dict[str, list[str]]:
+        """Name the people who are called at this instant, each with the kinds of channels, sorted."""
+        owners = {it.name: (person.handle, it.kind) for person in self.roster.people.values() for it in person.channels}
+        called: dict[str, set[str]] = {}
+        for at, sent in self.sent:
+            if sent.page and self.just(at) and sent.purpose in ("page", "escalation") and sent.channel in owners:
+                handle, kind = owners[sent.channel]
+                called.setdefault(handle, set()).add(kind.value)
+        return {handle: sorted(kinds) for handle, kinds in called.items()}
 
     def reason(self, incident: Incident) -> str:
         """Say why an incident was declared, in the words of the files."""
@@ -171,6 +181,9 @@ def _recorded(it: Expectation, sight: Sight, subject: Hold | Incident | None) ->
 
 
 def _paged(it: Expectation, sight: Sight, subject: Hold | Incident | None) -> str:
+    if it.by is not None:
+        called, wanted = sight.by_kind(), {name: sorted(set(kinds)) for name, kinds in it.by}
+        return "" if called == wanted else f"expected paged: {_whom(wanted)}; paged now: {_whom(called)}"
     if not it.words:
         ever = sight.paged(just=False)
         return f"expected that nobody was paged; {', '.join(ever)} was" if ever else ""
@@ -179,6 +192,11 @@ def _paged(it: Expectation, sight: Sight, subject: Hold | Incident | None) -> st
     if not missing:
         return ""
     return f"expected {', '.join(missing)} paged; paged now: {', '.join(found) or 'nobody'}{_earlier(missing, sight)}"
+
+
+def _whom(people: Mapping[str, Sequence[str]]) -> str:
+    """Write who is paged by what, as it stands in a file."""
+    return "{" + ", ".join(f"{name}: [{', '.join(kinds)}]" for name, kinds in people.items()) + "}"
 
 
 def _earlier(names: Iterable[str], sight: Sight) -> str:

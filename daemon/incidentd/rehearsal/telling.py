@@ -166,6 +166,8 @@ class _Telling:
                 self._measure(event)
             case Happens.PLAYBOOK:
                 await self._playbook(event)
+            case Happens.ACKNOWLEDGED_BY | Happens.TAKEN_BY | Happens.HELPED_BY:
+                await self._answers(event)
             case _:
                 await self._person(event)
 
@@ -245,16 +247,26 @@ class _Telling:
         last = next(iter(await self._runs()), None)
         return f"; {last.key} is {last.state.replace('_', ' ')}" if last else ""
 
+    async def _answers(self, event: Event) -> None:
+        """Have somebody answer, take over, or help with the page that was sent last."""
+        seen = await self.world.store.read(everything)
+        takes_over = event.kind is not Happens.ACKNOWLEDGED_BY
+        states = (PageState.OPEN, PageState.ACKED) if takes_over else (PageState.OPEN,)
+        found = [it for it in seen.pages if it.state in states]
+        if not found:
+            self._fail(event, f"`{event.kind}` has nothing to act on: {_open(seen)}")
+            return
+        act = commands.help_with_page if event.kind is Happens.HELPED_BY else commands.take_page
+        await self.world.do(act, found[-1].id, by=event.by, actor=Actor(name=event.by, via="story"))
+        self._say(event, f"{event.kind.replace('_', ' ')} {event.by}")
+
     async def _person(self, event: Event) -> None:
         seen = await self.world.store.read(everything)
         actor = Actor(name=event.by, via="story")
         open_holds = [it for it in seen.holds if it.ended_at is None]
         active = [it for it in seen.incidents if it.resolved_at is None]
-        pages = [it for it in seen.pages if it.state is PageState.OPEN]
         proposed = [it for it in seen.runs if it.state is RunState.PROPOSED]
         match event.kind:
-            case Happens.ACKNOWLEDGED_BY if pages:
-                await self.world.do(commands.ack_page, pages[-1].id, by=event.by, actor=actor)
             case Happens.NOTE | Happens.PROGRESS if open_holds or active:
                 subject = (open_holds or active)[-1].key
                 await self.world.do(commands.add_note, subject, actor=actor, text=event.text, customer=event.customer)

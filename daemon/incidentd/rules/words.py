@@ -39,8 +39,17 @@ class Urgency:
 
     name: str
     respond_within: timedelta
+    renotify: timedelta | None = None
+    """An answer expires without a note or progress for so long. None: the response time, and 15 minutes at least."""
+
+    @property
+    def answer_holds_for(self) -> timedelta:
+        """How long an answer holds when nothing more is heard."""
+        return self.renotify if self.renotify is not None else max(self.respond_within, _SHORTEST_ANSWER)
 
 
+# process: 15 minutes where 5 are allowed for an answer, 30 where 30 are; PagerDuty's acknowledgements expire after 30
+_SHORTEST_ANSWER = timedelta(minutes=15)
 # process: severities by impact; three and five days are PagerDuty's postmortem guide's due dates
 SEVERITIES = {
     s.name: s

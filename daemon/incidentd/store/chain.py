@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, func, select
 
 from incidentd.store.base import Tx, both
 from incidentd.store.tables import chain_head, timeline
@@ -22,6 +23,9 @@ _SET_HEAD = both(
 _ENTRY = timeline.insert()
 _NOTHING = (0, "")
 _READ = select(timeline).where(timeline.c.subject == bindparam("of")).order_by(timeline.c.seq)
+_LAST_OF = select(func.max(timeline.c.at)).where(
+    timeline.c.subject == bindparam("of"), timeline.c.kind.in_(bindparam("kinds", expanding=True))
+)
 _READ_ALL = select(timeline).order_by(timeline.c.subject, timeline.c.seq)
 
 
@@ -58,6 +62,12 @@ def _head(tx: Tx, subject: str) -> tuple[int, str]:
 def entries(tx: Tx, subject: str) -> tuple[Entry, ...]:
     """Read a whole chain, oldest first."""
     return tuple(_entry(row) for row in tx.conn.execute(_READ, {"of": subject}))
+
+
+def last_of(tx: Tx, subject: str, kinds: Sequence[str]) -> datetime | None:
+    """Say when something of these kinds was written about a subject the last time."""
+    found: datetime | None = tx.conn.execute(_LAST_OF, {"of": subject, "kinds": list(kinds)}).scalar()
+    return found
 
 
 def chains(tx: Tx) -> Iterator[tuple[str, list[Entry]]]:

@@ -126,10 +126,10 @@ def between(tx: Tx, roster: Roster, start: datetime, end: datetime) -> Roster:
     if not roster.schedules:
         return roster
     shifts: dict[str, list[Published]] = defaultdict(list)
-    for row in tx.conn.execute(_SHIFTS, {"after": start, "before": end}):
+    for row in tx.execute(_SHIFTS, {"after": start, "before": end}):
         shifts[row.schedule].append(_published(row))
     overrides: dict[str, list[Override]] = defaultdict(list)
-    for row in tx.conn.execute(_ACTIVE, {"after": start}):
+    for row in tx.execute(_ACTIVE, {"after": start}):
         overrides[row.schedule].append(_override(row).as_override())
     schedules = {
         name: replace(
@@ -161,7 +161,7 @@ def shifts_ending_after(tx: Tx, at: datetime) -> list[StoredShift]:
         StoredShift(
             id=row.id, schedule=row.schedule, shift=_published(row), start_wall=row.start_wall, end_wall=row.end_wall
         )
-        for row in tx.conn.execute(_SHIFTS, {"after": at, "before": far})
+        for row in tx.execute(_SHIFTS, {"after": at, "before": far})
     ]
 
 

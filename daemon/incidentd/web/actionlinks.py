@@ -50,7 +50,7 @@ async def act(request: web.Request) -> web.Response:
         )
     except Conflict:
         found, _ = await house.store.read(page_with_subject, number)
-        return _over(request, found, claim, status=200 if found.acked_by == claim.person else 409)
+        return _over(request, found, claim, status=200 if found.held_by == claim.person else 409)
     message = f"{acked.key} is acknowledged. Work on {acked.subject}; write down what you find."
     return page(request, "message.html", title="You have it", message=message)
 
@@ -78,11 +78,17 @@ def _over(request: web.Request, found: Page, claim: Claim, *, status: int) -> we
 
 def _why_over(found: Page, person: str) -> tuple[str, str]:
     match found.state:
-        case PageState.ACKED if found.acked_by == person:
-            return "You have it already", f"{found.key} was acknowledged by you at {instant(found.acked_at)}."
+        case PageState.ACKED if found.held_by == person:
+            return (
+                "You have it already",
+                f"{found.key} was acknowledged by you at {instant(found.owned_at or found.acked_at)}.",
+            )
         case PageState.ACKED:
-            who = plain(found.acked_by, 100)
-            return f"{who} has it", f"{found.key} was acknowledged by {who} at {instant(found.acked_at)}."
+            who = plain(found.held_by, 100)
+            return (
+                f"{who} has it",
+                f"{found.key} was acknowledged by {who} at {instant(found.owned_at or found.acked_at)}.",
+            )
         case PageState.RESOLVED:
             return "It is over", f"{found.key} ended at {instant(found.closed_at)}; nothing is left to take."
         case PageState.OPEN:

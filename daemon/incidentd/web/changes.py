@@ -30,6 +30,11 @@ class _By(msgspec.Struct, forbid_unknown_fields=True):
     by: Word = ""
 
 
+class _Help(msgspec.Struct, forbid_unknown_fields=True):
+    text: Text = ""
+    by: Word = ""
+
+
 class _Note(msgspec.Struct, forbid_unknown_fields=True):
     text: Text
     by: Word = ""
@@ -84,6 +89,20 @@ async def ack(request: web.Request) -> web.Response:
     number, fields = speakable(request.match_info["id"], "PAGE"), await read_fields(request, _By)
     who = actor(request, fields.by)
     return await _changed(request, commands.ack_page, number, by=who.name, actor=who)
+
+
+async def take(request: web.Request) -> web.Response:
+    """Take a page: whoever had it, or nobody, somebody else has it from here."""
+    number, fields = speakable(request.match_info["id"], "PAGE"), await read_fields(request, _By)
+    who = actor(request, fields.by)
+    return await _changed(request, commands.take_page, number, by=who.name, actor=who)
+
+
+async def helping(request: web.Request) -> web.Response:
+    """Say that somebody helps with a page; it goes on until somebody has it."""
+    number, fields = speakable(request.match_info["id"], "PAGE"), await read_fields(request, _Help)
+    who = actor(request, fields.by)
+    return await _changed(request, commands.help_with_page, number, by=who.name, actor=who, text=fields.text)
 
 
 async def declare(request: web.Request) -> web.Response:
@@ -179,6 +198,8 @@ async def _changed(request: web.Request, command: Any, number: int, **how: Any) 
 
 ROUTES = (
     Route("POST", "/api/v1/pages/{id}/ack", ack, Right.RESPOND),
+    Route("POST", "/api/v1/pages/{id}/take", take, Right.RESPOND),
+    Route("POST", "/api/v1/pages/{id}/helping", helping, Right.RESPOND),
     Route("POST", "/api/v1/incidents", declare, Right.RESPOND),
     Route("POST", "/api/v1/incidents/{id}/note", note_on_incident, Right.RESPOND),
     Route("POST", "/api/v1/incidents/{id}/resolve", resolve, Right.COMMAND),

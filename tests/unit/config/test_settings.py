@@ -195,8 +195,14 @@ def test_a_policy_called_default_exists_without_being_written(complete: Settings
     assert set(policy.chains) == {"business_critical", "urgent", "relaxed"}
     assert [(level.after, level.page) for level in policy.chains["urgent"].levels] == [
         (timedelta(0), Target(on_call="payments")),
-        (timedelta(minutes=30), Target(team="*")),
+        (timedelta(minutes=30), Target(on_call="payments", previous=True)),
+        (timedelta(minutes=45), Target(person="ben")),
     ]
+    first = policy.chains["business_critical"].levels[0]
+    assert [(offset / first.by[1][0], [str(kind) for kind in kinds]) for offset, kinds in first.by] == [
+        (0, ["push", "chat", "mail"]), (1, ["sms"]), (2, ["call"]), (3, ["call"]), (4, ["call"]),
+    ]  # fmt: skip
+    assert [chain.loops for chain in policy.chains.values()] == [3, 3, 3]
 
 
 def test_without_any_schedule_the_default_policy_pages_everybody_at_once() -> None:

@@ -9,14 +9,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 from incidentd import holds
 from incidentd.actionitems import ActionItem, ItemState, ItemType
-from incidentd.engine import learning, paging
+from incidentd.engine import learning, owning, paging
 from incidentd.engine.course import busy, joining, watching
 from incidentd.engine.course.common import can_be_asked, cut_text, is_serious, number_of, unheard_of
 from incidentd.engine.course.incident import declare, incident_changed
 from incidentd.holds import Hold, HoldState, Joining, Turn, Watch
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.metrics import Metrics
-from incidentd.pages import Occasion
+from incidentd.pages import Ending, Occasion
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, reconciling, subjects, things
 from incidentd.text import plain
@@ -84,11 +84,8 @@ def _call_people(tx: Tx, settings: Settings, before: Hold, hold: Hold, turn: Tur
     if "hold.asked" in kinds:
         paging.ask(tx, settings, subject=hold.key, teams=hold.teams, round_of=holds.declares_at(hold))
     back = hold.state is HoldState.HOLDING and (before.state is HoldState.RECOVERING or "hold.refuted" in kinds)
-    if hold.urgency != before.urgency and hold.state is HoldState.HOLDING:
-        title = f"Raised to {hold.severity}: {hold.title}"
-        paging.start(
-            tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=title
-        )  # fmt: skip
+    if hold.state is HoldState.HOLDING and owning.is_worse(before, hold):
+        owning.worse(tx, settings, before, hold)
     elif back and hold.wants is None and not things.pages_of(tx, hold.key) and not busy.is_at_work(tx, hold.key):
         paging.start(
             tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=hold.title
@@ -109,7 +106,8 @@ def _ended(tx: Tx, settings: Settings, hold: Hold, why: str, actor: Actor) -> In
     occasion = Occasion.STOOD_DOWN if hold.outcome is holds.Outcome.STOOD_DOWN else None
     if hold.outcome is not holds.Outcome.STOOD_DOWN and is_serious(settings, hold.severity):
         occasion = Occasion.SELF_RESOLVED
-    paging.end_all(tx, settings, hold.key, occasion=occasion)
+    ending = Ending.STOOD_DOWN if occasion is Occasion.STOOD_DOWN else Ending.RESOLVED_BEFORE_ACK
+    paging.end_all(tx, settings, hold.key, ending=ending, occasion=occasion)
     return None
 
 
@@ -268,7 +266,7 @@ def _declare_from(tx: Tx, settings: Settings, hold: Hold, why: str, actor: Actor
     merged_into = subjects.open_incident(tx, hold.source, hold.correlation_key)
     if merged_into is not None:
         subjects.copy_members(tx, of=hold.key, to=merged_into.key)
-        paging.end_all(tx, settings, hold.key)
+        paging.end_all(tx, settings, hold.key, ending=Ending.MERGED)
         return merged_into
     by_hand = hold.outcome is holds.Outcome.DECLARED_MANUAL
     new = Incident(

@@ -10,7 +10,7 @@ from incidentd.engine.course.common import cut_text, is_serious, number_of, unhe
 from incidentd.holds import Hold
 from incidentd.incidents import Incident, Status
 from incidentd.metrics import Metrics
-from incidentd.pages import Occasion, PageState
+from incidentd.pages import Ending, Occasion, PageState
 from incidentd.roles import Assignment, Role
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, rota, subjects, things
@@ -191,7 +191,7 @@ def resolve(tx: Tx, settings: Settings, incident: Incident, *, actor: Actor, not
     chain.append(tx, resolved.key, actor, [Draft("incident.resolved", f"Resolved by {actor.name}{why}")])
     subjects.close_members(tx, resolved.key)
     jobs.cancel(tx, f"quiet:{resolved.key}")
-    paging.end_all(tx, settings, resolved.key)
+    paging.end_all(tx, settings, resolved.key, ending=Ending.RESOLVED)
     took = (tx.now - incident.declared_at).total_seconds()
 
     def figures(m: Metrics) -> None:
