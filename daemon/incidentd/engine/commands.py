@@ -12,7 +12,7 @@ from incidentd.engine import automation, course, learning, paging
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import Incident, Status, Trigger
-from incidentd.pages import Page
+from incidentd.pages import Page, PageState
 from incidentd.playbooks import Run
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, subjects, things
@@ -49,6 +49,17 @@ def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor,
 def _hold_acked(tx: Tx, settings: Settings, page: Page, by: str, actor: Actor) -> None:
     hold = subjects.get_hold(tx, _number(page.subject))
     course.carry_out(tx, settings, hold, holds.acknowledged(hold, by=by, now=tx.now), actor)
+
+
+def escalate_page(tx: Tx, settings: Settings, page_id: int, *, actor: Actor) -> Page:
+    """Page the next level now instead of when it is due. Raises NotFound, and Conflict when the page is over."""
+    page = things.get_page(tx, page_id)
+    if page.state is not PageState.OPEN:
+        who = f"acknowledged by {page.acked_by}" if page.state is PageState.ACKED else "over"
+        raise Conflict(f"{page.key} is {who}, so nobody else is paged for it")
+    text = f"{actor.name} asks to page the next level of {page.key} now."
+    chain.append(tx, page.subject, actor, [Draft("page.hurried", text, {"page": page.key, "by": actor.name})])
+    return paging.advance(tx, settings, page, at_once=True)
 
 
 def add_note(

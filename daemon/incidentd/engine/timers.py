@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from incidentd import holds
-from incidentd.engine import course, learning, maintenance, paging, watchdog
+from incidentd.engine import course, handoff, learning, maintenance, paging, watchdog
 from incidentd.settings import Settings
 from incidentd.store import Tx, jobs, retention, subjects
 from incidentd.store.jobs import Job
@@ -49,6 +49,8 @@ def _keep_house(tx: Tx, settings: Settings, job: Job) -> None:
             watchdog.time_came(tx, settings, job)
         case maintenance.KIND:
             maintenance.is_over(tx, job)
+        case handoff.KIND:
+            handoff.time_came(tx, settings, job)
         case retention.PRUNE:
             retention.take_turn(tx, settings.retention)
         case _:
