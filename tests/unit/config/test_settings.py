@@ -225,7 +225,7 @@ def test_rules_take_what_they_do_not_say_from_their_file_and_then_from_their_sev
         declare_on=frozenset({DeclareOn.SEVERITY_RAISED, DeclareOn.GROWING, DeclareOn.ACK_MISSED}),
     )  # fmt: skip
     assert last.hold.declare_on == IN_FORCE
-    assert (last.name, last.at.line) == ("1.10", 53)
+    assert (last.name, last.at.line) == ("1.10", 54)
 
 
 @pytest.mark.parametrize(
