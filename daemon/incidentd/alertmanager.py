@@ -14,6 +14,7 @@ import msgspec
 
 from incidentd.alerts import clean, parse_time
 from incidentd.errors import IncidentdError, PermanentError, TemporaryError
+from incidentd.handoff import Silence
 from incidentd.httpclient import HttpClient, Reply
 from incidentd.reconciliation import ApiAlert, Snapshot
 from incidentd.settings import AlertmanagerSettings
@@ -47,6 +48,26 @@ class _Alert(msgspec.Struct, rename="camel"):
     annotations: dict[str, str] = msgspec.field(default_factory=dict)
     receivers: list[_Named] = msgspec.field(default_factory=list)
     generator_url: str = msgspec.field(default="", name="generatorURL")
+
+
+class _Silenced(msgspec.Struct):
+    state: str = ""
+    """expired | active | pending"""
+
+
+class _Matcher(msgspec.Struct, rename="camel"):
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+
+
+class _Silence(msgspec.Struct, rename="camel"):
+    ends_at: str
+    status: _Silenced
+    matchers: list[_Matcher] = msgspec.field(default_factory=list)
+    created_by: str = ""
+    comment: str = ""
 
 
 class _Config(msgspec.Struct):
@@ -86,6 +107,7 @@ class _Heard:
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _one = msgspec.json.Decoder(_Alert).decode
 _status = msgspec.json.Decoder(_Status).decode
+_silences = msgspec.json.Decoder(list[_Silence]).decode
 
 
 class Alertmanager:
@@ -137,6 +159,25 @@ class Alertmanager:
             except IncidentdError as error:
                 errors.append(error)
         raise _trouble(errors)
+
+    async def silences(self) -> list[Silence]:
+        """List the silences in force and to come, as the first peer that answers has them. Raises as `alerts`."""
+        errors: list[BaseException] = []
+        for url in self._urls:
+            try:
+                return await self._silences(url)
+            except IncidentdError as error:
+                errors.append(error)
+        raise _trouble(errors)
+
+    async def _silences(self, url: str) -> list[Silence]:
+        who = f"Alertmanager at {url}"
+        reply = await self._clients[url].ask("GET", f"{url}/api/v2/silences", within=WITHIN, most=MOST)
+        _check(reply, who)
+        try:
+            return [_silence(it) for it in _silences(reply.body) if it.status.state != "expired"]
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise PermanentError(f"the silences of {who} cannot be read: {plain(str(error), 200)}") from None
 
     async def _hear(self, url: str) -> _Heard:
         status, (alerts, says_time_muting) = await asyncio.gather(self._status(url), self._alerts(url))
@@ -204,6 +245,17 @@ def _alert(it: _Alert) -> ApiAlert:
         receivers=frozenset(one.name for one in it.receivers),
         muted_by=tuple(muted) or (("something",) if it.status.state == "suppressed" else ()),
         processed=it.status.state != "unprocessed",
+    )
+
+
+def _silence(it: _Silence) -> Silence:
+    ends_at = parse_time(it.ends_at)
+    if ends_at is None:
+        raise ValueError("a silence without endsAt")
+    signs = {(True, False): "=", (True, True): "=~", (False, False): "!=", (False, True): "!~"}
+    matchers = ", ".join(f'{one.name}{signs[one.is_equal, one.is_regex]}"{one.value}"' for one in it.matchers)
+    return Silence(
+        matchers=clean(f"{{{matchers}}}"), ends_at=ends_at, by=clean(it.created_by), comment=clean(it.comment)
     )
 
 

@@ -14,13 +14,41 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
-from incidentd.errors import IncidentdError
+from incidentd.errors import Conflict, IncidentdError
 
 _VERSION = "v1"
 _LONGEST = 1024
 _SHORTEST_KEY = 32  # bytes; as long as the hash, below which HMAC grows weaker (RFC 2104, section 3)
+
+
+class LinkAction(StrEnum):
+    """The one thing that a link is for."""
+
+    ACK = "ack"
+    HELPING = "helping"
+    """Say that somebody helps whoever has it, or will have it."""
+    ESCALATE = "escalate"
+    """Have the next level of the escalation paged now."""
+    DECLARE = "declare"
+    """Make an incident of a hold now."""
+    EXTEND = "extend"
+    """Give a hold more time."""
+    APPROVE = "approve"
+    """Let a proposed playbook run begin."""
+    CONFIRM = "confirm"
+    """Say that a test message arrived."""
+
+
+_APPROVALS_WORK_FOR = timedelta(minutes=15)
+_WORK_FOR = timedelta(hours=24)
+
+
+def works_for(action: LinkAction) -> timedelta:
+    """Say for how long a link works at most; what it is about may be over sooner, and then it does nothing."""
+    return _APPROVALS_WORK_FOR if action is LinkAction.APPROVE else _WORK_FOR
 
 
 class BadLink(IncidentdError):
@@ -31,14 +59,18 @@ class ExpiredLink(BadLink):
     """The link was ours, and its time is over."""
 
 
+class UsedLink(Conflict):
+    """The link did what it is for before; it does so once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a link that was proved allows."""
 
     action: str
-    """ack | escalate | approve"""
+    """One of LinkAction, or a word of another version."""
     subject: str
-    """`PAGE-9`"""
+    """`PAGE-9`, `HOLD-7`, `RUN-3`; of a test message the channel and the mark of its address."""
     person: str
     """The handle of the one who was sent the link, and who acts by using it."""
     nonce: str
@@ -84,6 +116,22 @@ def read(keys: Mapping[str, bytes], token: str, now: datetime) -> Claim:
     if now >= expires:
         raise ExpiredLink(f"this link for {subject} expired at {expires:%Y-%m-%d %H:%M} UTC")
     return Claim(action=action, subject=subject, person=person, nonce=nonce, expires=expires, kid=kid)
+
+
+def form_token(keys: Mapping[str, bytes], token: str) -> str:
+    """Give what the form of a link's page sends along, which proves that its page was shown.
+
+    Raises BadLink for a token that no key in use signed.
+    """
+    key = keys.get(token.split(".")[1] if token.count(".") == 3 else "")
+    if key is None:
+        raise BadLink("this link was signed with a key that is not in use here")
+    return _mac(key, f"form {token}")
+
+
+def same_form(keys: Mapping[str, bytes], token: str, given: str) -> bool:
+    """Say whether a form that was sent is that of this link's page."""
+    return hmac.compare_digest(form_token(keys, token).encode(), given.encode("utf-8", "surrogateescape"))
 
 
 def _mac(key: bytes, signed: str) -> str:

@@ -144,6 +144,17 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatSettings:
+    """How others learn that incidentd itself is in trouble."""
+
+    url: Secret | None = None
+    """Of a dead man's switch, pinged while every promise is kept; None: nobody is pinged."""
+    every: timedelta = timedelta(minutes=1)
+    channel: str = ""
+    """Which shared channel is told straight when promises are not kept; '' is the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that the operator's files say, checked; without any file, what incidentd does by itself."""
 
@@ -163,6 +174,7 @@ class Settings:
     jira: JiraSettings | None = None
     automation: Automation = field(default_factory=Automation)
     retention: Retention = field(default_factory=Retention)
+    heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
     rules: tuple[SeverityRule, ...] = (CATCH_ALL,)
     maintenance: tuple[Maintenance, ...] = ()
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)

@@ -265,7 +265,9 @@ class Stage:
         """Do what a person does with a link in a mail: look at the page, and press its button."""
         async with self.session.get(link) as shown:
             page = await shown.text()
-        async with self.session.post(link, headers={"Origin": self.url}) as pressed:
+        form = re.search(r'name="form" value="([^"]+)"', page)
+        fields = {"form": form[1] if form else ""}
+        async with self.session.post(link, data=fields, headers={"Origin": self.url}) as pressed:
             return page, await pressed.text()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -31,6 +32,15 @@ async def until(check: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any
         while not (found := await check()):
             await asyncio.sleep(0.05)
         return found
+
+
+async def press(session: aiohttp.ClientSession, link: str) -> int:
+    """Do what a person does with a link in a message: look at its page, and press the button."""
+    async with session.get(link) as shown:
+        form = re.search(r'name="form" value="([^"]+)"', await shown.text())
+    fields = {"form": form[1] if form else ""}
+    async with session.post(link, data=fields) as pressed:
+        return pressed.status
 
 
 class Daemon:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.doors.mail_double import MailDouble, mail_server
-from tests.system.daemon import Daemon, an_alert, ended, started, until
+from tests.system.daemon import Daemon, an_alert, ended, press, started, until
 
 CONFIG = """
 kind: config
@@ -164,8 +164,7 @@ async def test_a_page_that_was_sent_is_answered_after_a_kill_and_not_sent_again(
     await daemon.start()
     link = re.search(r"http\S+/a/\S+", str(mail.mails[0].get_content()))
     assert link is not None
-    async with session.post(link.group()) as pressed:
-        assert pressed.status == 200
+    assert await press(session, link.group()) == 200
 
     assert await daemon.states("pages") == {"PAGE-1": "acked"}
     assert await daemon.states("incidents", "status") == {"INC-1": "investigating"}

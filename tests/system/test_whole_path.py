@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.doors.mail_double import mail_server
-from tests.system.daemon import Daemon, RealAlertmanager, ended, started, until
+from tests.system.daemon import Daemon, RealAlertmanager, ended, press, started, until
 
 CONFIG = """
 kind: config
@@ -84,8 +84,7 @@ async def test_a_real_alert_becomes_a_page_an_incident_a_postmortem_and_one_jira
         async with session.get(link.group()) as shown:
             assert shown.status == 200
         assert (await daemon.get("incidents/INC-1"))["status"] == "declared"
-        async with session.post(link.group()) as pressed:
-            assert pressed.status == 200
+        assert await press(session, link.group()) == 200
         incident = await daemon.get("incidents/INC-1")
         assert (incident["status"], incident["acknowledged_at"] is not None) == ("investigating", True)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from incidentd import links
+from incidentd.handoff import Silence
 from incidentd.holds import Hold, HoldPolicy, HoldState
 from incidentd.metrics import Metrics
 from incidentd.pages import Chain, Page, PageState
@@ -33,6 +34,8 @@ class SmallHouse:
     overload: str = ""
     at: datetime = NOW
     reloads: int = 0
+    illness: str = ""
+    silenced: list[Silence] | None = None
     trouble: Exception | None = None
 
     def now(self) -> datetime:
@@ -40,6 +43,12 @@ class SmallHouse:
 
     def not_ready(self) -> str:
         return self.why
+
+    def unwell(self) -> str:
+        return self.illness
+
+    async def silences(self) -> list[Silence] | None:
+        return self.silenced
 
     def overloaded(self) -> str:
         return self.overload
@@ -105,6 +114,24 @@ def insert_page(tx: Tx, /, subject: str, title: str = "[sev3] QueueLagHigh") -> 
 
 def link_for(page: Page, *, person: str = "ana", nonce: str = "n" * 22, expires: datetime | None = None) -> str:
     """Write the path of the link that acknowledges a page."""
+    return link_to("ack", page.key, person=person, nonce=nonce, expires=expires)
+
+
+def link_to(
+    action: str, subject: str, *, person: str = "ana", nonce: str = "n" * 22, expires: datetime | None = None
+) -> str:
+    """Write the path of a link."""
     until = expires or NOW + timedelta(hours=24)
-    token = links.make(KEY, action="ack", subject=page.key, person=person, nonce=nonce, expires=until)
+    token = links.make(KEY, action=action, subject=subject, person=person, nonce=nonce, expires=until)
     return f"/a/{token}"
+
+
+def form_of(link: str, **fields: str) -> dict[str, Any]:
+    """Give how the form of a link's page is sent, as a browser does it."""
+    token = link.removeprefix("/a/")
+    try:
+        form = links.form_token({links.kid_of(KEY): KEY}, token)
+    except links.BadLink:
+        form = "x"
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+    return {"headers": headers, "data": {"form": form, **fields}}

@@ -13,6 +13,7 @@ import aiohttp
 from incidentd import __version__
 from incidentd.alertmanager import Alertmanager
 from incidentd.engine import Doors
+from incidentd.heartbeat import Heartbeat
 from incidentd.notify import Notifier
 from incidentd.prometheus import Prometheus, number
 from incidentd.redaction import Redactor
@@ -40,10 +41,12 @@ class OpenDoors:
             tickets=self._tickets(settings), link_key=key, alertmanagers=self._alertmanagers(settings),
             prometheus=self._prometheus(settings),
         )  # fmt: skip
+        self.pulse = self._pulse(settings)
 
     async def adopt(self, before: Settings, settings: Settings) -> None:
         """Go by other files from here; what is under way with the old ones ends by itself."""
         self._notifier.replace(settings.all_channels())
+        self.pulse = self._pulse(settings)
         self.doors.prometheus = self._prometheus(settings)
         self.doors.alertmanagers = self._alertmanagers(settings)
         if settings.jira != before.jira:
@@ -78,6 +81,10 @@ class OpenDoors:
             for source in settings.sources.values()
             if source.alertmanager is not None
         }
+
+    def _pulse(self, settings: Settings) -> Heartbeat | None:
+        url = settings.heartbeat.url
+        return None if url is None else Heartbeat(url, self._session)
 
     def _tickets(self, settings: Settings) -> Tickets | None:
         return None if settings.jira is None else Tickets(settings.jira, redact=self._redact)

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -16,8 +17,11 @@ from incidentd import __version__, links, web
 from incidentd.app.clock import Clock
 from incidentd.app.doors import OpenDoors
 from incidentd.app.files import Options, load, summary
-from incidentd.engine import Engine
+from incidentd.engine import Engine, contact
+from incidentd.engine.asking import all_silences
+from incidentd.engine.auditing import Auditor
 from incidentd.errors import IncidentdError, PermanentError, StoreUnavailable
+from incidentd.handoff import Silence
 from incidentd.metrics import Known, Metrics
 from incidentd.redaction import Redactor
 from incidentd.settings import Settings
@@ -48,6 +52,7 @@ class House:
         self._doors: OpenDoors | None = None
         self._store: Store | None = None
         self._engine: Engine | None = None
+        self._auditor: Auditor | None = None
         self._took(settings)
 
     @property
@@ -69,6 +74,14 @@ class House:
     def not_ready(self) -> str:
         """Say why nothing should be sent here now; '' when all is well."""
         return self._not_ready
+
+    def unwell(self) -> str:
+        """Say why the store cannot be used, as the auditor found it last; '' when it can."""
+        return self._auditor.unwell if self._auditor else ""
+
+    async def silences(self) -> list[Silence] | None:
+        """List the silences of every Alertmanager; None when there is none to ask, or one gives no answer."""
+        return await all_silences(self._doors.doors.alertmanagers.values()) if self._doors else None
 
     def overloaded(self) -> str:
         """Say why no more deliveries can be taken for now; '' when they can."""
@@ -127,7 +140,8 @@ class House:
             )  # fmt: skip
             engine.start()
             stack.push_async_callback(engine.stop, GRACE)
-            for watch in (self._watch_staffing(), self._watch_clock()):
+            auditor = self._auditor = self._audit(store, self._doors, engine)
+            for watch in (self._watch_staffing(), self._watch_contacts(), self._watch_clock(), auditor.run()):
                 stack.callback(asyncio.create_task(watch).cancel)
             host, port = self._listen()
             runner = await web.serve(web.make_app(self), host, port)
@@ -141,6 +155,12 @@ class House:
             stack.callback(self._stopping)
             self._not_ready = ""
             yield
+
+    def _audit(self, store: Store, doors: OpenDoors, engine: Engine) -> Auditor:
+        return Auditor(
+            store, settings=lambda: self._settings, notifier=doors.doors.notifier, pulse=lambda: doors.pulse,
+            turns=lambda: engine.turned, now=self._clock, metrics=self.metrics, host=socket.gethostname(),
+        )  # fmt: skip
 
     def _listen(self) -> tuple[str, int]:
         host, _, port = self._settings.listen.rpartition(":")
@@ -162,6 +182,17 @@ class House:
                 self.metrics.set_staffed(staffed, gaps)
             except StoreUnavailable as error:
                 log.warning("who is on call could not be looked up for the metrics: %s", error)
+            await asyncio.sleep(30)
+
+    async def _watch_contacts(self) -> None:
+        """Say in the metrics how many channels of people are known to work."""
+        while True:
+            key = next(iter(self.link_keys.values()))
+            try:
+                found = await self.store.read(contact.listed, self._settings, key=key)
+                self.metrics.set_contacts(Counter(one.state.value for one in found))
+            except StoreUnavailable as error:
+                log.warning("contacts could not be counted for the metrics: %s", error)
             await asyncio.sleep(30)
 
     async def _watch_clock(self) -> None:

@@ -19,7 +19,7 @@ from incidentd.oncall import Channel, ChannelKind
 from incidentd.playbooks import Mode
 from incidentd.redaction import Secret
 from incidentd.rules import SEVERITIES, URGENCIES, Decide, LabelMap, Severity, Urgency
-from incidentd.settings import Automation, Retention
+from incidentd.settings import Automation, HeartbeatSettings, Retention
 
 
 def not_acted_on(report: Report, at: Location, what: str) -> None:
@@ -43,6 +43,8 @@ def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any
         found["store_password"] = secrets.one(config, "store_password")
     if "jira" in config:
         found["jira"] = _jira(config["jira"], names.tree, secrets)
+    if "heartbeat" in config:
+        found["heartbeat"] = _heartbeat(config["heartbeat"], names, secrets)
     return {
         **found,
         "sources": sources(config, secrets),
@@ -117,6 +119,13 @@ def _jira(part: Part, tree: Tree, secrets: Secrets) -> JiraSettings:
         epic=part.get("epic", ""),
         projects={name: team.value["jira"]["project"] for name, team in tree.of("teams", "teams") if "jira" in team},
     )
+
+
+def _heartbeat(part: Part, names: Names, secrets: Secrets) -> HeartbeatSettings:
+    names.refer_all("channel", part, "channel")
+    url = secrets.one(part, "url") if "url_file" in part or "url_env" in part else None
+    every = parse_duration(part.value["every"]) if "every" in part else HeartbeatSettings().every
+    return HeartbeatSettings(url=url, every=every, channel=part.get("channel", ""))
 
 
 def _automation(written: dict[str, str]) -> Automation:

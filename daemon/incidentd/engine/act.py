@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from incidentd import holds, links, pages
+from incidentd import holds, pages
 from incidentd.actionitems import ActionItem, ItemState
-from incidentd.engine import automation, learning, outbox
-from incidentd.engine.asking import Alertmanager, Asking
+from incidentd.engine import automation, contact, handoff, learning, offers, outbox
+from incidentd.engine.asking import Alertmanager, Asking, all_silences
 from incidentd.engine.facts import Prometheus
 from incidentd.engine.sampling import Sampling
-from incidentd.errors import PermanentError, TemporaryError
+from incidentd.errors import NotFound, PermanentError, TemporaryError
+from incidentd.handoff import report
 from incidentd.metrics import Metrics
 from incidentd.pages import Notification
 from incidentd.playbooks import Step, StepResult, walk
@@ -27,7 +28,6 @@ from incidentd.text import plain
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 300.0
 _LONGEST_WISH = timedelta(minutes=15)
-_LINKS_WORK_FOR = timedelta(hours=24)
 _TICKETS_GIVE_UP_AFTER = timedelta(days=7)
 
 
@@ -163,25 +163,35 @@ class Actors:
         """Write the words of a message from what is true now; None when nobody needs it any more."""
         late = max(self._now() - job.created_at, timedelta(0))
         repeat = job.attempt - 1 > int(job.payload.get("known_undone", 0))
-        if job.kind == "ask":
-            return await self._ask(job, repeat=repeat, late_by=late)
-        if job.kind != "page":
-            return Notification(
-                key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"],
-                title=job.payload["title"], body=job.payload["body"], repeat=repeat, late_by=late,
-            )  # fmt: skip
+        match job.kind:
+            case "ask":
+                return await self._ask(job, repeat=repeat, late_by=late)
+            case contact.KIND:
+                return await self._test(job, repeat=repeat, late_by=late)
+            case handoff.KIND:
+                return await self._report(job, repeat=repeat, late_by=late)
+            case "page":
+                return await self._page(job, repeat=repeat, late_by=late)
+            case _:
+                return Notification(
+                    key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"],
+                    title=job.payload["title"], body=job.payload["body"], repeat=repeat, late_by=late,
+                )  # fmt: skip
+
+    async def _page(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
+        """Write the words of a message about a page."""
         settings = self._settings()
         known = await self._store.read(outbox.page_message, settings, job)
         if known is None:
             return None
         person = settings.roster.people.get(job.payload["person"])
-        facts = known.with_links(self._links(job, known))
+        facts = known.with_links(await self._links(job, known))
         title, body = pages.page_text(
             known.page, facts, known.occasion, now=self._now(), person=person, target=known.target
         )
         return Notification(
             key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=title, body=body,
-            page=known.page.key, repeat=repeat, late_by=late,
+            page=known.page.key, repeat=repeat, late_by=late_by,
         )  # fmt: skip
 
     async def _ask(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
@@ -192,24 +202,53 @@ class Actors:
         words = holds.ask_message(hold, person=person, url=settings.external_url, now=self._now())
         if words is None:
             return None
+        answers = "".join(f"\n{name}: {url}" for name, url in offers.of_ask(hold, self._reader(job)))
         return Notification(
             key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=words[0],
-            body=words[1], repeat=repeat, late_by=late_by,
+            body=words[1] + answers, repeat=repeat, late_by=late_by,
         )  # fmt: skip
 
-    def _links(self, job: Job, known: outbox.PageMessage) -> list[tuple[str, str]]:
+    async def _links(self, job: Job, known: outbox.PageMessage) -> list[tuple[str, str]]:
         base = self._settings().external_url
         place = "incidents" if known.page.subject.startswith("INC-") else "holds"
-        found = [("Details", f"{base}/{place}/{known.page.subject}"), *known.links]
-        person = job.payload["person"]
-        if pages.needs_ack(known.page) and person and not job.payload.get("copy"):
-            # the nonce is the message's own name: a repeat carries the same link, and each link acts once
-            token = links.make(
-                self._doors.link_key, action="ack", subject=known.page.key, person=person, nonce=job.ukey,
-                expires=known.page.started_at + _LINKS_WORK_FOR,
-            )  # fmt: skip
-            found.insert(0, ("I have it", f"{base}/a/{token}"))
-        return found
+        details = ("Details", f"{base}/{place}/{known.page.subject}")
+        if job.payload.get("copy"):  # whoever learns beside the one who is called has nothing to answer
+            return [details, *known.links]
+        runs = await self._store.read(offers.proposed, known.page.subject)
+        return [*offers.of_page(known.page, runs, self._reader(job)), details, *known.links]
+
+    def _reader(self, job: Job) -> offers.Reader:
+        return offers.Reader(
+            key=self._doors.link_key, base=self._settings().external_url, person=job.payload["person"],
+            message=job.ukey, now=self._now(),
+        )  # fmt: skip
+
+    async def _test(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
+        """Write the words of a contact test."""
+        person, channel = self._settings().roster.people.get(job.payload["person"]), job.payload["channel"]
+        if person is None:
+            return None
+        link = offers.of_test(contact.subject_of(channel, job.payload["mark"]), self._reader(job))
+        title, body = contact.message(person, channel, link)
+        return Notification(
+            key=job.ukey, channel=channel, purpose=job.payload["purpose"], title=title, body=body, repeat=repeat,
+            late_by=late_by,
+        )  # fmt: skip
+
+    async def _report(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
+        """Write the words of a handoff report."""
+        settings, at = self._settings(), datetime.fromisoformat(job.payload["at"])
+        silences = await all_silences(self._doors.alertmanagers.values())
+        try:
+            known = await self._store.read(handoff.known, settings, job.payload["schedule"], at, silences)
+        except NotFound:
+            return None  # the configuration has the schedule no longer
+        person = settings.roster.people.get(job.payload["person"])
+        title, body = report(known, now=self._now(), person=person, url=settings.external_url)
+        return Notification(
+            key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=title, body=body,
+            repeat=repeat, late_by=late_by,
+        )  # fmt: skip
 
     # -- Jira --------------------------------------------------------------------------------------------------------
 

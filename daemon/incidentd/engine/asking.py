@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from incidentd.engine import reconcile, watchdog
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.handoff import Silence
 from incidentd.metrics import Metrics
 from incidentd.reconciliation import Finding, KnownAlert, Snapshot, compare
 from incidentd.settings import Settings
@@ -30,6 +31,23 @@ class Alertmanager(Protocol):
 
     async def alerts(self) -> Snapshot:
         """List what fires. Raises TemporaryError and PermanentError."""
+
+    async def silences(self) -> list[Silence]:
+        """List the silences in force and to come. Raises TemporaryError and PermanentError."""
+
+
+async def all_silences(doors: Iterable[Alertmanager]) -> list[Silence] | None:
+    """List the silences of all of them; None when there is none to ask, or one gives no answer."""
+    said = await asyncio.gather(*(door.silences() for door in doors), return_exceptions=True)
+    found: list[Silence] = []
+    for one in said:
+        if isinstance(one, TemporaryError | PermanentError):
+            log.warning("silences are unknown: %s", one)
+            return None
+        if isinstance(one, BaseException):
+            raise one
+        found += one
+    return found if said else None
 
 
 class Asking:

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 from incidentd import holds, pages
 from incidentd.actionitems import ActionItem, ItemState, ItemType
 from incidentd.durations import format_duration
-from incidentd.engine import automation, course, learning, owning
+from incidentd.engine import automation, course, learning, owning, paging
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import Incident, Status, Trigger
@@ -90,6 +90,17 @@ def _has_it(tx: Tx, settings: Settings, page: Page, owned: Page, *, actor: Actor
 def _hold_acked(tx: Tx, settings: Settings, page: Page, by: str, actor: Actor) -> None:
     hold = subjects.get_hold(tx, _number(page.subject))
     course.carry_out(tx, settings, hold, holds.acknowledged(hold, by=by, now=tx.now), actor)
+
+
+def escalate_page(tx: Tx, settings: Settings, page_id: int, *, actor: Actor) -> Page:
+    """Page the next level now instead of when it is due. Raises NotFound, and Conflict when the page is over."""
+    page = things.get_page(tx, page_id)
+    if page.state is not PageState.OPEN:
+        who = f"answered by {page.held_by}" if page.state is PageState.ACKED else "over"
+        raise Conflict(f"{page.key} is {who}, so nobody else is paged for it")
+    text = f"{actor.name} asks to page the next level of {page.key} now."
+    chain.append(tx, page.subject, actor, [Draft("page.hurried", text, {"page": page.key, "by": actor.name})])
+    return paging.advance(tx, settings, page, reason=paging.Reason.ASKED)
 
 
 def add_note(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from incidentd.durations import about
-from incidentd.engine import course, decide, reconcile, rota, timers
+from incidentd.engine import course, decide, handoff, reconcile, rota, timers
 from incidentd.engine.act import Actors, Doors
 from incidentd.engine.facts import FactFinder
 from incidentd.errors import IncidentdError, StoreUnavailable
@@ -71,6 +71,8 @@ class Engine:
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._acting: set[asyncio.Task[None]] = set()
+        self.turned: dict[str, datetime] = {}
+        """When each loop came round last."""
         self._lanes: Counter[str] = Counter()
         """How many messages are under way to each channel."""
 
@@ -81,6 +83,7 @@ class Engine:
             return False
         await self._store.write(reconcile.begin, settings, started=self._begun_with is None)
         await self._store.write(rota.begin, settings)
+        await self._store.write(handoff.begin, settings)
         self._begun_with = settings
         self._begun.set()
         return True
@@ -272,6 +275,7 @@ class Engine:
         if name != "begin":
             await self._begun.wait()  # a clock that ran out while nobody listened is set anew before it is looked at
         while not self._stopping.is_set():
+            self.turned[name] = self._now()
             news.clear()
             try:
                 found = await step()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incidentd import oncall
+from incidentd.engine import handoff
 from incidentd.engine import rota as publishing
 from incidentd.errors import BadRequest, Conflict
 from incidentd.oncall import Override, Roster, Schedule, Shift
@@ -53,6 +54,7 @@ def override(
     why = f": {plain(because)}" if because else ""
     text = f"{made.key}: {person} has the pager of {schedule} from {instant(start)} to {instant(end)}{why}.{over}"
     chain.append(tx, SYSTEM, actor, [Draft("oncall.override", text, _facts(made))])
+    handoff.begin(tx, settings)
     if person != actor.name:
         publishing.tell(
             tx, settings, [person], title=f"You have the pager of {schedule}", body=text, key=f"oncall/{made.key}"
@@ -140,6 +142,7 @@ def accept(tx: Tx, settings: Settings, name: str, *, actor: Actor) -> Made:
     done = rota.set_state(tx, halves, OverrideState.ACTIVE)
     text = f"{name} in {schedule} counts: {_halves(done)}."
     chain.append(tx, SYSTEM, actor, [Draft("oncall.swap_accepted", text, {"swap": name, "schedule": schedule})])
+    handoff.begin(tx, settings)
     publishing.tell(
         tx, settings, [made_by], title=f"{actor.name} accepted your swap", body=text, key=f"oncall/{name}/accepted"
     )
@@ -166,6 +169,7 @@ def withdraw(tx: Tx, settings: Settings, override_id: int, *, reason: str, actor
     why = f": {plain(_reason(reason))}" if reason else ""
     text = f"{one.swap or one.key} of {one.schedule} was withdrawn by {actor.name}{why}."
     chain.append(tx, SYSTEM, actor, [Draft("oncall.withdrawn", text, _facts(one))])
+    handoff.begin(tx, settings)
     people = {half.person for half in all_of} - {actor.name}
     key = f"oncall/{one.key}/withdrawn"
     publishing.tell(tx, settings, sorted(people), title=f"{one.swap or one.key} was withdrawn", body=text, key=key)

@@ -93,6 +93,8 @@ class Reason(StrEnum):
     """It turned to a rotation that names nobody now."""
     DELIVERY_FAILURE = "delivery_failure"
     """No channel of those who were called takes the message."""
+    ASKED = "asked"
+    """Somebody asked for the next level now."""
 
 
 def advance(tx: Tx, settings: Settings, page: Page, *, reason: Reason = Reason.NO_ANSWER) -> Page:
@@ -154,6 +156,8 @@ def _say_step(
         why = "no channel of those called before takes the message"
     elif reason is Reason.NOBODY:
         why = "nobody was on call there"
+    elif reason is Reason.ASKED:
+        why = "somebody asked for the next level"
     what = "escalated to" if occasion is Occasion.ESCALATION else "paging again"
     text = f"{page.key}: {why}; {what} {', '.join(whom)} ({step.target})."
     facts = {"page": page.key, "level": step.level, "reason": reason.value}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from incidentd import oncall
-from incidentd.engine import paging
+from incidentd.engine import handoff, paging
 from incidentd.errors import NotFound
 from incidentd.oncall import ChannelKind, Person, Schedule
 from incidentd.settings import Settings
@@ -50,6 +50,7 @@ def publish_now(tx: Tx, settings: Settings, name: str, *, actor: Actor) -> int:
     made = 0 if schedule.rollout_immediate else _publish(tx, schedule)
     text = f"The schedule {name} counts as its file has it now: {count(made, 'shift')} were published anew."
     chain.append(tx, SYSTEM, actor, [Draft("oncall.published", text, {"schedule": name})])
+    handoff.begin(tx, settings)
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from incidentd import holds
-from incidentd.engine import course, learning, maintenance, owning, paging, rota, watchdog
+from incidentd.engine import course, handoff, learning, maintenance, owning, paging, rota, watchdog
 from incidentd.settings import Settings
 from incidentd.store import Tx, jobs, retention, subjects
 from incidentd.store.jobs import Job
@@ -53,6 +53,9 @@ def _keep_house(tx: Tx, settings: Settings, job: Job) -> None:
             maintenance.is_over(tx, job)
         case rota.KIND:
             rota.time_came(tx, settings)
+            handoff.begin(tx, settings)
+        case handoff.KIND:
+            handoff.time_came(tx, settings, job)
         case retention.PRUNE:
             retention.take_turn(tx, settings.retention)
         case _:

@@ -40,6 +40,8 @@ ITEM_STATES = ("proposed", "open", "filed", "stuck", "done", "declined")
 ITEM_TYPES = ("prevent", "mitigate", "detect", "repair", "investigate", "process", "automate")
 PRIORITIES = ("P0", "P1", "P2", "P3")
 PURPOSES = ("page", "escalation", "update", "resolved", "ticket", "trouble")
+PROMISES = ("store", "inbox", "deadline", "page", "message", "playbook", "dispatcher")
+CONTACTS = ("confirmed", "stale", "changed", "unconfirmed")
 ANSWERS = ("ok", "failed", "refused")
 """What came of a question: an answer; none now; none until somebody changes something."""
 VERDICTS = ("found", "gone", "suppressed", "confirmed", "refired", "refuted")
@@ -186,7 +188,7 @@ class Metrics:
         "Pages not acknowledged inside the response time.", urgency="urgencies", team="teams"
     )
     escalations_total = counter(
-        "Escalation steps taken.", team="teams", reason=("no_answer", "nobody", "delivery_failure")
+        "Escalation steps taken.", team="teams", reason=("no_answer", "nobody", "delivery_failure", "asked")
     )
     escalations_exhausted_total = counter("Escalation chains that ran out with no acknowledgement.", team="teams")
     # not started at zero, which would say that nobody is on call
@@ -197,6 +199,7 @@ class Metrics:
     notification_last_success_timestamp_seconds = gauge(
         "Unix time of the last delivered notification.", channel="channels"
     )
+    oncall_contacts = gauge("Channels of people, by whether they are known to work.", state=CONTACTS)
     notification_outbox_length = gauge("Notifications waiting to be sent.")
 
     # playbooks
@@ -222,6 +225,10 @@ class Metrics:
     jira_outbox_length = gauge("Jira writes waiting.")
 
     # the machine itself
+    promise_kept = gauge("1 while incidentd keeps what it promises about itself.", promise=PROMISES)
+    promise_late_seconds = gauge("How long the oldest that is due has been due.", promise=PROMISES)
+    heartbeats_total = counter("Heartbeats to the dead man's switch.", result=("sent", "failed", "withheld"))
+    heartbeat_last_success_timestamp_seconds = gauge("Unix time the dead man's switch took a heartbeat last.")
     timer_lag_seconds = histogram("How late deadlines were handled.", _LAG)
     store_operation_duration_seconds = histogram("Database operation time.", _REQUEST, operation=("commit", "read"))
     store_reruns_total = counter("Units of work that were run again, since a change of somebody else came in between.")
@@ -274,6 +281,11 @@ class Metrics:
             self.oncall_staffed.labels(team=team).set(staffed)
             self.oncall_coverage_gap_seconds.labels(team=team).set(gaps[team])
         self._staffed = tuple(teams)
+
+    def set_contacts(self, states: Mapping[str, int]) -> None:
+        """Say how many channels of people are in each state."""
+        for state in CONTACTS:
+            self.oncall_contacts.labels(state=state).set(states.get(state, 0))
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Write all of it for a scrape: the body and its content type, OpenMetrics when the Accept header names it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from incidentd.actionitems import ActionItem
 from incidentd.errors import IncidentdError
+from incidentd.handoff import Silence
 from incidentd.pages import Notification
 from incidentd.playbooks import Step, StepResult
 from incidentd.prometheus import Answer
@@ -121,6 +122,13 @@ class Peer:
     """How old its answers are; one that is old enough is not kept, and the next question is asked anew."""
     failure: IncidentdError | None = None
     asked: int = 0
+    silenced: list[Silence] = field(default_factory=list)
+
+    async def silences(self) -> list[Silence]:
+        """List the silences."""
+        if self.failure is not None:
+            raise self.failure
+        return list(self.silenced)
 
     async def alerts(self) -> Snapshot:
         """List the alerts."""

@@ -374,6 +374,15 @@ link_use = _table(
 )
 """Action links that acted; each acts once."""
 
+contact = _table(
+    "contact",
+    Column("channel", Text, primary_key=True),
+    Column("mark", Text, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+)
+"""Channels that were tested; `mark` is a keyed hash of the address, never the address."""
+
 shared = _table(
     "shared",
     Column("name", Text, primary_key=True),

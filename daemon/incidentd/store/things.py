@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from incidentd.actionitems import ActionItem
 from incidentd.errors import Conflict, NotFound
+from incidentd.links import UsedLink
 from incidentd.pages import Page
 from incidentd.playbooks import FINISHED, Run, StepResult, StepState
 from incidentd.store import locks
@@ -21,6 +22,11 @@ from incidentd.store.tables import action_item, external_ref, link_use, page, pl
 
 _PAGE = Read(select(page.c.body).where(page.c.id == bindparam("b_id")))
 _PAGES_OF = Read(select(page.c.body).where(page.c.subject == bindparam("of")).order_by(page.c.id))
+# not a look and then an insert: of two at once the second waits for the first here, and finds its row
+_USE_LINK = both(
+    lambda insert: insert(link_use).on_conflict_do_nothing(index_elements=["nonce"]).returning(literal_column("1"))
+)
+_LINK_USED = select(link_use.c.at).where(link_use.c.nonce == bindparam("of"))
 _SAVE_PAGE = update(page).where(page.c.id == bindparam("b_id"))
 
 
@@ -54,10 +60,14 @@ def pages_of(tx: Tx, subject: str) -> list[Page]:
 
 
 def use_link(tx: Tx, nonce: str) -> None:
-    """Note that an action link acted. Raises Conflict when it did so before."""
-    if tx.conn.execute(select(link_use.c.at).where(link_use.c.nonce == nonce)).one_or_none() is not None:
-        raise Conflict("this link was used already")
-    tx.conn.execute(insert(link_use), {"nonce": nonce, "at": tx.now})
+    """Note that an action link acted. Raises UsedLink when it did so before."""
+    if tx.conn.execute(_USE_LINK[tx.conn.dialect.name], {"nonce": nonce, "at": tx.now}).first() is None:
+        raise UsedLink("this link was used already")
+
+
+def was_used(tx: Tx, nonce: str) -> bool:
+    """Say whether an action link acted."""
+    return tx.conn.execute(_LINK_USED, {"of": nonce}).one_or_none() is not None
 
 
 def _page_row(it: Page) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from aiohttp import web
 from incidentd.access import Right
 from incidentd.alerts import LARGEST_BODY
 from incidentd.errors import NotAllowed, NotFound
-from incidentd.web import actionlinks, api, calendars, changes, console, oncall, probes, receiver, tokens
+from incidentd.web import actionlinks, api, calendars, changes, console, oncall, probes, reaching, receiver, tokens
 from incidentd.web.answers import answer_errors
 from incidentd.web.callers import CALLER, GATE, Gate, refuse_open_listening, refuse_other_sites
 from incidentd.web.house import HOUSE, INGEST, Handler, House, Route
@@ -24,7 +24,7 @@ from incidentd.web.serving import SILENT, serve
 __all__ = ["ROUTES", "House", "Route", "make_app", "refuse_open_listening", "serve"]
 
 ROUTES: tuple[Route, ...] = (
-    *receiver.ROUTES, *api.ROUTES, *changes.ROUTES, *oncall.ROUTES, *calendars.ROUTES, *tokens.ROUTES,
+    *receiver.ROUTES, *api.ROUTES, *changes.ROUTES, *oncall.ROUTES, *calendars.ROUTES, *reaching.ROUTES, *tokens.ROUTES,
     *probes.ROUTES, *actionlinks.ROUTES, *console.ROUTES,
 )  # fmt: skip
 

@@ -1,99 +1,126 @@
 """Action links out of messages: GET shows what would happen, the form's POST does it.
 
-Mail scanners and chat previews open every link; so opening one changes nothing, however often. The link itself proves
-who acts: it was sent to one person, for one thing, and acts once.
+Mail scanners and chat previews open every link; so opening one changes nothing, however often. A press has to bring the
+form's own token, so that nobody acts who did not load the page. The link itself proves who acts: it was sent to one
+person, for one thing, and acts once. Only a playbook of high risk wants more: whoever lets it run also signs in.
 """
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 from aiohttp import web
 
 from incidentd.access import Right
-from incidentd.engine import commands
-from incidentd.errors import Conflict
-from incidentd.links import BadLink, Claim, ExpiredLink, read
-from incidentd.pages import Page, PageState
-from incidentd.store.views import page_with_subject, speakable
-from incidentd.text import instant, plain
+from incidentd.alerts import clean
+from incidentd.engine import answering
+from incidentd.engine.answering import Press, Shown
+from incidentd.errors import BadRequest, Conflict, NotAllowed
+from incidentd.links import BadLink, Claim, ExpiredLink, LinkAction, UsedLink, form_token, read, same_form
 from incidentd.timeline import Actor
+from incidentd.web.bodies import read_body
+from incidentd.web.callers import GATE
 from incidentd.web.house import HOUSE, Route
 from incidentd.web.html import page
+
+_LARGEST_FORM = 16 * 1024
+_MOST_FIELDS = 5
 
 
 async def show(request: web.Request) -> web.Response:
     """Show what the link is about, and the button."""
     try:
         claim = _claim(request)
-    except BadLink as error:
+        shown = await _shown(request, claim)
+    except (BadLink, UsedLink) as error:
         return _refused(request, error)
-    found, severity = await request.app[HOUSE].store.read(page_with_subject, speakable(claim.subject, "PAGE"))
-    if found.state is not PageState.OPEN:
-        return _over(request, found, claim, status=200)
-    return page(
-        request, "ack.html", title=plain(found.title), severity=severity, subject=found.subject, key=found.key,
-        since=instant(found.started_at), person=claim.person, urgency=found.urgency,
-    )  # fmt: skip
+    if shown.over is not None:
+        return _message(request, 200, *shown.over)
+    form = form_token(request.app[HOUSE].link_keys, request.match_info["token"])
+    return page(request, "answer.html", it=shown, form=form)
 
 
 async def act(request: web.Request) -> web.Response:
-    """Do what the link is for: the one whom it was sent to has the page now."""
+    """Do what the link is for, as the person whom it was sent to."""
     house = request.app[HOUSE]
     try:
         claim = _claim(request)
-    except BadLink as error:
+        it = await _press(request, claim)
+        return _message(request, 200, *await house.store.write(answering.press, house.settings, it))
+    except (BadLink, UsedLink) as error:
         return _refused(request, error)
-    number = speakable(claim.subject, "PAGE")
-    who = Actor(name=claim.person, via="link", key=f"link:{claim.kid}:{claim.nonce[:8]}")
+    except BadRequest as error:
+        return _message(request, 400, "Something is missing", f"{error}. Go back, and press it again.")
+    except Conflict as error:
+        return await _too_late(request, error)
+
+
+async def _too_late(request: web.Request, error: Conflict) -> web.Response:
+    """Say what happened instead; that is well when this very person did it."""
+    shown = await _shown(request, _claim(request))
+    title, message = shown.over or ("Not now", str(error))
+    return _message(request, 200 if shown.well else 409, title, message)
+
+
+async def _press(request: web.Request, claim: Claim) -> Press:
+    fields = await _form(request)
+    shown = await _shown(request, claim)
+    return Press(
+        claim=claim, actor=await _actor(request, claim, shown), key=request.app[HOUSE].link_keys[claim.kid],
+        reason=fields.get("reason", ""), approver=fields.get("approver", ""),
+    )  # fmt: skip
+
+
+async def _shown(request: web.Request, claim: Claim) -> Shown:
+    house = request.app[HOUSE]
+    return await house.store.read(answering.look, house.settings, claim, house.link_keys[claim.kid])
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """Read the form of a link's page. Raises BadLink when it is not that of this very link."""
+    body = await read_body(request, _LARGEST_FORM)
     try:
-        acked = await house.store.write(
-            commands.ack_page, house.settings, number, by=claim.person, actor=who, nonce=claim.nonce
-        )
-    except Conflict:
-        found, _ = await house.store.read(page_with_subject, number)
-        return _over(request, found, claim, status=200 if found.held_by == claim.person else 409)
-    message = f"{acked.key} is acknowledged. Work on {acked.subject}; write down what you find."
-    return page(request, "message.html", title="You have it", message=message)
+        found = parse_qs(body.decode(), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise BadRequest("this is not the form of the link's page") from None
+    fields = {name: clean(values[0]).strip() for name, values in found.items()}
+    if not same_form(request.app[HOUSE].link_keys, request.match_info["token"], fields.get("form", "")):
+        raise BadLink("this did not come from the link's own page; open the link, and press its button")
+    return fields
+
+
+async def _actor(request: web.Request, claim: Claim, shown: Shown) -> Actor:
+    """Say who acts: whom the link was sent to; where that does not do, whoever signed in as well."""
+    key = f"link:{claim.kid}:{claim.nonce[:60]}"
+    if not shown.needs_login:
+        return Actor(name=claim.person, via="link", key=key)
+    caller = await request.app[GATE].caller(request, Right.OPERATE)
+    if not caller.local and caller.name != claim.person:
+        raise NotAllowed(f"this link was sent to {claim.person}, and {caller.name} is signed in", authenticated=True)
+    return Actor(name=claim.person, via="link", key=f"{key} {caller.key}".strip())
 
 
 def _claim(request: web.Request) -> Claim:
     house = request.app[HOUSE]
     claim = read(house.link_keys, request.match_info["token"], house.now())
-    if claim.action != "ack":
+    if claim.action not in set(LinkAction):
         raise BadLink("this link is for something that this incidentd does not do")
     return claim
 
 
-def _refused(request: web.Request, error: BadLink) -> web.Response:
-    over = isinstance(error, ExpiredLink)
-    if not over:
-        request.app[HOUSE].metrics.auth_failures_total.inc()
-    title = "This link has expired" if over else "This link is not valid"
-    return page(request, "message.html", status=410 if over else 403, title=title, message=str(error))
+def _refused(request: web.Request, error: BadLink | UsedLink) -> web.Response:
+    match error:
+        case ExpiredLink():
+            return _message(request, 410, "This link has expired", str(error))
+        case UsedLink():
+            return _message(request, 410, "This link was used already", str(error))
+        case _:
+            request.app[HOUSE].metrics.auth_failures_total.inc()
+            return _message(request, 403, "This link is not valid", str(error))
 
 
-def _over(request: web.Request, found: Page, claim: Claim, *, status: int) -> web.Response:
-    title, message = _why_over(found, claim.person)
+def _message(request: web.Request, status: int, title: str, message: str) -> web.Response:
     return page(request, "message.html", status=status, title=title, message=message)
-
-
-def _why_over(found: Page, person: str) -> tuple[str, str]:
-    match found.state:
-        case PageState.ACKED if found.held_by == person:
-            return (
-                "You have it already",
-                f"{found.key} was acknowledged by you at {instant(found.owned_at or found.acked_at)}.",
-            )
-        case PageState.ACKED:
-            who = plain(found.held_by, 100)
-            return (
-                f"{who} has it",
-                f"{found.key} was acknowledged by {who} at {instant(found.owned_at or found.acked_at)}.",
-            )
-        case PageState.RESOLVED:
-            return "It is over", f"{found.key} ended at {instant(found.closed_at)}; nothing is left to take."
-        case PageState.OPEN:
-            again = f"{found.key} is open again and needs an answer anew; use the link in the newest message."
-            return "This link was used already", again
 
 
 ROUTES = (

@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol
 from aiohttp import web
 
 from incidentd.access import Right
+from incidentd.handoff import Silence
 from incidentd.metrics import Metrics
 from incidentd.settings import Settings
 from incidentd.store import Store
@@ -44,6 +45,12 @@ class House(Protocol):
 
     def not_ready(self) -> str:
         """Say why nothing should be sent here now; '' when all is well."""
+
+    def unwell(self) -> str:
+        """Say why the store cannot be used, as it was found a moment ago; '' when it can."""
+
+    async def silences(self) -> list[Silence] | None:
+        """List the silences of every Alertmanager; None when nobody says."""
 
     def overloaded(self) -> str:
         """Say why no more deliveries can be taken for now, though all is well; '' when they can."""

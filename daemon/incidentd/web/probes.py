@@ -26,7 +26,8 @@ async def healthy(_: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Say whether alerts should be sent here."""
-    if why := request.app[HOUSE].not_ready():
+    house = request.app[HOUSE]
+    if why := house.not_ready() or house.unwell():
         return web.Response(text=f"incidentd is not ready: {why}\n", status=503)
     return web.Response(text="incidentd is ready.\n")
 

@@ -13,11 +13,11 @@ from incidentd.oncall import ChannelKind, Hours, Layer, Target
 from incidentd.playbooks import Limit, Limits, Mode
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, SEVERITIES
-from incidentd.settings import OAuth2, Retention, Settings, Signing, Tls
+from incidentd.settings import HeartbeatSettings, OAuth2, Retention, Settings, Signing, Tls
 from tests.unit.config.trees import RULES, loaded, problems, written
 
 COMPLETE = Path(__file__).parent / "complete.yaml"
-ENV = {name: f"the-secret-of-{name}" for name in ("AM", "PROM", "TOKEN", "CHAT", "JIRA", "ANA_PUSH")}
+ENV = {name: f"the-secret-of-{name}" for name in ("AM", "PROM", "TOKEN", "CHAT", "JIRA", "ANA_PUSH", "SWITCH")}
 
 
 @pytest.fixture
@@ -41,6 +41,9 @@ def test_the_configuration_itself_is_read(complete: Settings) -> None:
     assert complete.automation.overall == Limit(runs=10, window=timedelta(hours=2))
     assert complete.retention == Retention(
         closed=timedelta(days=200), alerts=timedelta(days=30), inbox=timedelta(days=2)
+    )
+    assert complete.heartbeat == HeartbeatSettings(
+        url=Secret(ENV["SWITCH"]), every=timedelta(seconds=30), channel="ops-chat"
     )
     assert complete.urgencies["business_critical"].respond_within == timedelta(minutes=3)
     assert set(complete.urgencies) == {"business_critical", "urgent", "ticket", "relaxed"}
@@ -237,7 +240,8 @@ def test_rules_take_what_they_do_not_say_from_their_file_and_then_from_their_sev
         declare_on=frozenset({DeclareOn.SEVERITY_RAISED, DeclareOn.GROWING, DeclareOn.ACK_MISSED}),
     )  # fmt: skip
     assert last.hold.declare_on == IN_FORCE
-    assert (last.name, last.at.line) == ("1.10", 54)
+    lines = COMPLETE.read_text().splitlines()
+    assert (last.name, lines[last.at.line - 1].strip()[:13]) == ("1.10", "- {name: 1.10")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,147 @@
+"""Handoff reports as units of work: one deadline at each schedule's next shift change, and what is sent then.
+
+The deadline is a row like any other: a restart forgets none, and one that passed meanwhile is reported late. It is
+taken once, in the transaction that puts the messages into the outbox, so each change is reported exactly once. The
+words are written when a message is sent, from what is true then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from incidentd import handoff
+from incidentd.engine import paging
+from incidentd.errors import NotFound
+from incidentd.handoff import Change, Known, Silence
+from incidentd.oncall import FOREVER, Override, Roster, Schedule, on_call, shifts_between
+from incidentd.settings import Settings
+from incidentd.store import Tx, chain, handovers, jobs, rota
+from incidentd.store.jobs import Job
+from incidentd.text import plain
+from incidentd.timeline import INCIDENTD, SYSTEM, Draft
+
+KIND = "handoff"
+"""The kind of the deadlines, and of the messages."""
+_AHEAD = timedelta(days=28)
+"""Overrides that begin later than this are not worth a line yet."""
+_LONGEST_SHIFT = timedelta(days=31)
+"""What was paged is told of this stretch at most."""
+_MOMENT = timedelta(microseconds=1)
+
+
+def begin(tx: Tx, settings: Settings) -> None:
+    """Set the clock of every schedule; one that ran out is left to be reported, late.
+
+    Whatever moves an edge of a shift calls it: a reload, an override, shifts that are published anew.
+    """
+    for schedule in _roster(tx, settings, tx.now).schedules.values():
+        job = jobs.live(tx, _key(schedule.name))
+        if job is None or job.due_at > tx.now:
+            _schedule(tx, schedule, tx.now)
+
+
+def time_came(tx: Tx, settings: Settings, job: Job) -> None:
+    """Report a shift change, and wait for the next one."""
+    edge = datetime.fromisoformat(job.payload["edge"])
+    roster = _roster(tx, settings, edge)
+    schedule = roster.schedules.get(str(job.payload["schedule"]))
+    if schedule is None:
+        return  # the configuration has it no longer
+    # of changes that passed while nobody ran, the last one says it all
+    change = change_at(schedule, max(edge, last_edge(schedule, edge, tx.now)))
+    if change.leaving != change.coming:
+        _send(tx, roster, change)
+    _schedule(tx, schedule, tx.now)
+
+
+def _roster(tx: Tx, settings: Settings, at: datetime) -> Roster:
+    """Give the roster with the overrides and published shifts from a shift before `at` to what is told of ahead."""
+    return rota.between(tx, settings.roster, at - _LONGEST_SHIFT, tx.now + _AHEAD)
+
+
+def last_edge(schedule: Schedule, edge: datetime, now: datetime) -> datetime:
+    """Give the last shift change up to now, from one that is known; edges at which nobody changes are no changes."""
+    last = edge
+    while (duty := on_call(schedule, edge)).until <= now:
+        edge = duty.until
+        if on_call(schedule, edge).person != duty.person:
+            last = edge
+    return last
+
+
+def change_at(schedule: Schedule, at: datetime) -> Change:
+    """Say who hands over to whom at an instant, and since when whoever leaves had the pager."""
+    leaving, began = "", at - _LONGEST_SHIFT
+    for shift in shifts_between(schedule, began, at):
+        if shift.person != leaving:
+            leaving, began = shift.person, shift.start
+    return Change(
+        schedule=schedule.name, at=at, leaving=leaving, coming=on_call(schedule, at).person, began=min(began, at)
+    )
+
+
+def _schedule(tx: Tx, schedule: Schedule, now: datetime) -> None:
+    edge = on_call(schedule, now).until
+    if edge >= FOREVER:
+        jobs.cancel(tx, _key(schedule.name))
+        return
+    jobs.schedule(
+        tx, queue=jobs.TIMER, kind=KIND, subject=SYSTEM, ukey=_key(schedule.name), due_at=edge,
+        payload={"schedule": schedule.name, "edge": edge.isoformat()},
+    )  # fmt: skip
+
+
+def _send(tx: Tx, roster: Roster, change: Change) -> None:
+    people = [roster.people[name] for name in (change.leaving, change.coming) if name in roster.people]
+    for person in people:
+        for channel in handoff.channels_for(person):
+            payload = {
+                "person": person.handle, "channel": channel.name, "purpose": "update", "schedule": change.schedule,
+                "at": change.at.isoformat(),
+            }  # fmt: skip
+            key = f"handoff/{change.schedule}/{change.at.isoformat()}/{channel.name}"
+            jobs.schedule(
+                tx, queue=jobs.NOTIFY, kind=KIND, subject=SYSTEM, ukey=key, due_at=tx.now, payload=payload,
+                give_up_at=tx.now + paging.UNDELIVERABLE_AFTER,
+            )  # fmt: skip
+    told = ", ".join(person.handle for person in people) or "nobody"
+    text = (
+        f"{change.coming or 'nobody'} has the pager of {plain(change.schedule, 60)}, after "
+        f"{change.leaving or 'nobody'}; the report goes to {told}."
+    )
+    data = {"schedule": change.schedule, "from": change.leaving, "to": change.coming}
+    chain.append(tx, SYSTEM, INCIDENTD, [Draft("oncall.handoff", text, data)])
+
+
+def _key(schedule: str) -> str:
+    return f"handoff:{schedule}"
+
+
+# -- what a report tells ---------------------------------------------------------------------------------------------
+
+
+def known(tx: Tx, settings: Settings, name: str, at: datetime | None, silences: Sequence[Silence] | None) -> Known:
+    """Read what a report tells: of the change at an instant, or of the shift that runs. Raises NotFound."""
+    schedule = _roster(tx, settings, at or tx.now).schedules.get(name)
+    if schedule is None:
+        raise NotFound(f"there is no schedule {plain(name, 60)!r}")
+    change = change_at(schedule, at) if at is not None else _running(schedule, tx.now)
+    incidents, holds = handovers.open_now(tx)
+    return Known(
+        change=change, incidents=incidents, holds=holds, pages=handovers.paged_between(tx, change.began, change.at),
+        flapping=handovers.flapped_between(tx, change.began, change.at), silences=silences,
+        overrides=_ahead(schedule, tx.now),
+    )  # fmt: skip
+
+
+def _running(schedule: Schedule, now: datetime) -> Change:
+    """Make a change of handing over right now to whoever comes next."""
+    so_far = change_at(schedule, now + _MOMENT)
+    following = on_call(schedule, on_call(schedule, now).until).person
+    return Change(schedule=schedule.name, at=now, leaving=so_far.leaving, coming=following, began=so_far.began)
+
+
+def _ahead(schedule: Schedule, now: datetime) -> list[Override]:
+    ahead = [it for it in schedule.overrides if it.end > now and it.start < now + _AHEAD]
+    return sorted(ahead, key=lambda it: it.start)

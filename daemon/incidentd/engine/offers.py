@@ -1,0 +1,74 @@
+"""The links that a message carries: what its reader may do by pressing one, each for one person and one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from incidentd import links
+from incidentd.holds import Hold
+from incidentd.links import LinkAction
+from incidentd.pages import Page, needs_ack
+from incidentd.playbooks import Run, RunState
+from incidentd.store import Tx, things
+from incidentd.text import plain
+
+_MOST_RUNS = 3
+Links = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Whom a message goes to, and what signs and names its links."""
+
+    key: bytes
+    base: str
+    """The address under which people reach this daemon."""
+    person: str
+    message: str
+    """The message's own name: a repeat of it carries the same links, and each of them acts once."""
+    now: datetime
+
+
+def of_page(page: Page, runs: Sequence[Run], reader: Reader) -> Links:
+    """Make the links of a message about a page; none for a channel that is nobody's own."""
+    if not reader.person or not needs_ack(page):
+        return []
+    return [
+        ("I have it", _link(reader, LinkAction.ACK, page.key, began=page.started_at)),
+        ("I am helping", _link(reader, LinkAction.HELPING, page.key, began=page.started_at)),
+        ("Page the next level now", _link(reader, LinkAction.ESCALATE, page.key, began=page.started_at)),
+        *(
+            (f"Let {run.key} run ({plain(run.playbook, 20)})", _link(reader, LinkAction.APPROVE, run.key))
+            for run in runs
+        ),
+    ]
+
+
+def of_ask(hold: Hold, reader: Reader) -> Links:
+    """Make the links of the message that asks before a hold declares."""
+    if not reader.person:
+        return []
+    found = [("Declare now", _link(reader, LinkAction.DECLARE, hold.key))]
+    if not hold.extended_by:
+        found.append(("More time", _link(reader, LinkAction.EXTEND, hold.key)))
+    return found
+
+
+def of_test(subject: str, reader: Reader) -> str:
+    """Make the link of a test message."""
+    return _link(reader, LinkAction.CONFIRM, subject)
+
+
+def proposed(tx: Tx, subject: str) -> list[Run]:
+    """Find the newest runs for a hold or incident that wait for somebody's approval."""
+    return [run for run in things.runs_of(tx, subject) if run.state is RunState.PROPOSED][-_MOST_RUNS:]
+
+
+def _link(reader: Reader, action: LinkAction, subject: str, *, began: datetime | None = None) -> str:
+    token = links.make(
+        reader.key, action=action.value, subject=subject, person=reader.person,
+        nonce=f"{reader.message}/{action.value}/{subject}", expires=(began or reader.now) + links.works_for(action),
+    )  # fmt: skip
+    return f"{reader.base}/a/{token}"
