@@ -339,8 +339,10 @@ job = _table(
     Column("last_error", Text, nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    Column("rank", Integer, nullable=False, server_default="0"),
     CheckConstraint("state IN ('live', 'done', 'dead', 'cancelled')", name="state"),
     Index("ix_job_due", "queue", "due_at", **_where("state = 'live'")),
+    Index("ix_job_rank", "queue", "rank", "due_at", **_where("state = 'live' AND queue = 'notify'")),
     Index("uq_job_live", "ukey", unique=True, **_where("state = 'live'")),
     Index("ix_job_subject", "subject", **_where("state = 'live'")),
 )
