@@ -1,9 +1,11 @@
-"""Durations as Prometheus writes them: `1h30m`, `500ms`, `2w`, and `0`."""
+"""Durations as Prometheus writes them: `1h30m`, `500ms`, `2w`, and `0`; and as HTTP asks for them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 # The grammar of Prometheus: units in this order, each at most once, at least one of them.
 _GRAMMAR = re.compile(
@@ -20,6 +22,8 @@ _MILLISECONDS = {
     "ms": 1,
 }
 _LONGEST = 100 * _MILLISECONDS["y"]
+LONGEST_WAIT = timedelta(minutes=15)
+"""A server's wish to be asked again later than this is answered after this."""
 
 
 def parse_duration(text: str) -> timedelta:
@@ -56,3 +60,18 @@ def about(duration: timedelta) -> str:
     elif whole >= timedelta(hours=1):
         whole = timedelta(minutes=round(whole / timedelta(minutes=1)))
     return format_duration(whole)
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Read Retry-After, seconds or an HTTP date, between now and 15 minutes; None when there is none or it is nonsense.
+
+    A date is compared with the answer's own Date, so neither clock matters.
+    """
+    wish = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]+", wish):
+        return LONGEST_WAIT if len(wish) > 6 else min(timedelta(seconds=int(wish)), LONGEST_WAIT)
+    try:
+        wait = parsedate_to_datetime(wish) - parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+    return min(max(wait, timedelta(0)), LONGEST_WAIT)

@@ -59,13 +59,17 @@ class StoreUnavailable(IncidentdError):
 class TemporaryError(IncidentdError):
     """It did not work now and may work later; `retry_after` is the other side's wish, when it had one.
 
-    `maybe_done` says that the other side may have taken the request although no answer came.
+    `maybe_done` says that the other side may have taken the request although no answer came. `tried` is False when the
+    door itself let it wait and asked nobody; such a try counts for nothing.
     """
 
-    def __init__(self, message: str, *, retry_after: timedelta | None = None, maybe_done: bool = False) -> None:
+    def __init__(
+        self, message: str, *, retry_after: timedelta | None = None, maybe_done: bool = False, tried: bool = True
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.maybe_done = maybe_done
+        self.tried = tried
 
 
 class PermanentError(IncidentdError):

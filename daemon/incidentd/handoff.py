@@ -9,8 +9,9 @@ from datetime import datetime
 from incidentd.durations import about
 from incidentd.holds import Hold
 from incidentd.incidents import Incident
+from incidentd.messages import for_reader
 from incidentd.oncall import Channel, ChannelKind, Override, Person
-from incidentd.pages import Page, PageState, for_reader
+from incidentd.pages import Page, PageState
 from incidentd.text import count, plain
 
 _MOST = 20

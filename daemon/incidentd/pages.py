@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from incidentd.durations import about
 from incidentd.errors import Conflict
-from incidentd.oncall import ChannelKind, Person, Target
-from incidentd.text import clock, instant, plain
-
-TITLE_LIMIT = 140
-"""Characters of a title: what a phone shows on its lock screen, and an SMS still holds with a link."""
+from incidentd.oncall import ChannelKind, Target
+from incidentd.text import near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +153,10 @@ class Notification:
     repeat: bool = False
     """The outcome of an earlier try is not known, so this may be a second copy."""
     late_by: timedelta = field(default_factory=timedelta)
+    attempt: int = 1
+    """Which try it is."""
+    also: tuple[str, ...] = ()
+    """Keys of the messages that this one brings along."""
 
 
 class Occasion(StrEnum):
@@ -176,6 +174,8 @@ class Occasion(StrEnum):
     STOOD_DOWN = "stood_down"
 
 
+CALLS = frozenset({"page", "escalation"})
+"""The purposes of messages that call somebody."""
 _PURPOSES = {
     Occasion.FIRST: "page",
     Occasion.ESCALATION: "escalation",
@@ -219,9 +219,9 @@ def acknowledge(page: Page, by: str, now: datetime) -> Page:
         case PageState.ACKED if page.held_by == by:
             return page
         case PageState.ACKED:
-            raise Conflict(f"{page.key} was acknowledged by {page.held_by} at {_time(page.owned_at, now)}")
+            raise Conflict(f"{page.key} was acknowledged by {page.held_by} at {near(page.owned_at, now)}")
         case PageState.RESOLVED:
-            at = _time(page.closed_at, now)
+            at = near(page.closed_at, now)
             raise Conflict(f"{page.key} was over at {at}, before anybody answered; there is nothing to acknowledge")
 
 
@@ -235,7 +235,7 @@ def take(page: Page, by: str, now: datetime) -> Page:
         case PageState.ACKED:
             return replace(page, owner=by, owned_at=now)
         case PageState.RESOLVED:
-            raise Conflict(f"{page.key} was over at {_time(page.closed_at, now)}; there is nothing to take")
+            raise Conflict(f"{page.key} was over at {near(page.closed_at, now)}; there is nothing to take")
 
 
 def _owned(page: Page, by: str, now: datetime) -> Page:
@@ -279,114 +279,3 @@ def answers_count(page: Page, by: str, *, rooms: bool, shadows: Collection[str] 
 def purpose_of(occasion: Occasion) -> str:
     """Give the purpose of a notification that is sent on this occasion."""
     return _PURPOSES.get(occasion, "resolved")
-
-
-def page_text(
-    page: Page,
-    facts: Facts,
-    occasion: Occasion,
-    *,
-    now: datetime,
-    person: Person | None = None,
-    target: Target | None = None,
-    said: str = "",
-) -> tuple[str, str]:
-    """Write a message about a page: its title and its body, plain text with every stranger's value made harmless.
-
-    `person` is who reads it (for the time zone), `target` the level's, and `said` whatever somebody said about it.
-    """
-    lead = _lead(page, occasion, now)
-    front, back = f"[{plain(facts.severity, 20).upper()}] {lead}", f" ({page.subject})"
-    title = front + plain(page.title, TITLE_LIMIT - len(front) - len(back)) + back
-    lines = [
-        *_lines("What", page.title),
-        *_lines("How bad", facts.severity + (f": {facts.means}" if facts.means else "")),
-        f"Since: {for_reader(facts.since, person)}, {about(max(now - facts.since, timedelta(0)))} ago",
-        *_declares(facts, person),
-        *(_why(facts, target) if occasion in _PURPOSES else ()),
-        *_asked(page, occasion, person, now),
-        *_lines("Said", said),
-        *(f"Tried: {plain(what)}" for what in facts.tried),
-    ]
-    shown = [f"{plain(name, 40)}: {address}" for name, address in facts.links if is_web_link(address)]
-    return title, "\n".join([*lines, "", *shown] if shown else lines)
-
-
-def is_web_link(address: str) -> bool:
-    """Say whether a stranger's address may be shown as a link: http or https with a host, in one harmless line."""
-    if plain(address, 2000) != address or any(character in address for character in ' <>"\\'):
-        return False
-    try:
-        parts = urlsplit(address)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        return False
-
-
-def _lead(page: Page, occasion: Occasion, now: datetime) -> str:
-    match occasion:
-        case Occasion.FIRST:
-            return ""
-        case Occasion.ESCALATION:
-            return f"Unanswered for {about(now - page.started_at)}: "
-        case Occasion.AGAIN if page.lapsed_by:
-            return f"Still going on, {plain(page.lapsed_by, 30)} has it: "
-        case Occasion.AGAIN:
-            return "Still unanswered: "
-        case Occasion.DECLARED:
-            return "Declared: "
-        case Occasion.SELF_RESOLVED:
-            return "Resolved by itself: "
-        case Occasion.STOOD_DOWN:
-            return "Stood down: "
-
-
-def _why(facts: Facts, target: Target | None) -> list[str]:
-    lines = _lines("Why", facts.because)
-    if target is None:
-        return lines
-    if target.on_call:
-        return [*lines, f"Why you: you are {plain(str(target))}"]
-    if target.team == "*":
-        return [*lines, "Why you: everybody is paged now"]
-    if target.team:
-        return [*lines, f"Why you: all of {plain(str(target))} is paged now"]
-    return [*lines, "Why you: the escalation names you"] if target.person else lines
-
-
-def _asked(page: Page, occasion: Occasion, person: Person | None, now: datetime) -> list[str]:
-    """Say what the reader is asked to do, and who was asked before."""
-    if occasion is Occasion.SELF_RESOLVED:
-        return ["Asked of you: nobody answered before it went away; please look when you can"]
-    if occasion is Occasion.STOOD_DOWN:
-        return ["Asked of you: nothing any more"]
-    before = _lines("Paged so far", ", ".join(page.paged)) if occasion is not Occasion.FIRST else []
-    if page.lapsed_by:
-        heard = f"nothing was heard of it for {about(page.renotify)}"
-        return [f"Asked of you: note how it goes and answer again; {heard}", *before]
-    until = page.counts_from + page.respond_within
-    late = f"; that was {about(now - until)} ago, please answer now" if now > until else ""
-    return [f"Answer by: {for_reader(until, person)}{late}", *before]
-
-
-def _declares(facts: Facts, person: Person | None) -> list[str]:
-    if facts.declares_at is None:
-        return []
-    return [f"Held: declares at {for_reader(facts.declares_at, person)} unless there is progress"]
-
-
-def _lines(name: str, value: str) -> list[str]:
-    return [f"{name}: {plain(value)}"] if value else []
-
-
-def for_reader(at: datetime, person: Person | None) -> str:
-    """Write an instant in UTC, and in the reader's zone beside it."""
-    if person is None or person.time_zone == "UTC":
-        return instant(at)
-    return f"{instant(at)} ({at.astimezone(ZoneInfo(person.time_zone)):%a %H:%M} in {person.time_zone})"
-
-
-def _time(at: datetime | None, now: datetime) -> str:
-    """Write the time of day, with the day when that is another one."""
-    same_day = at is not None and at.astimezone(UTC).date() == now.astimezone(UTC).date()
-    return clock(at) if at is not None and same_day else instant(at)

@@ -10,7 +10,8 @@ from pathlib import Path
 from incidentd.actionitems import JiraSettings
 from incidentd.errors import Problem
 from incidentd.matchers import Matcher
-from incidentd.oncall import Channel, Roster
+from incidentd.messages import TEMPLATES, MessageTemplate, Style
+from incidentd.oncall import Channel, ChannelKind, Roster
 from incidentd.pages import EscalationPolicy
 from incidentd.playbooks import Limit, Mode, Playbook
 from incidentd.redaction import Secret
@@ -171,6 +172,10 @@ class Settings:
     urgencies: Mapping[str, Urgency] = field(default_factory=lambda: dict(URGENCIES))
     channels: Mapping[str, Channel] = field(default_factory=dict)
     """Shared ones by name; a person's are in the roster. Empty: notifications go to the log."""
+    fallback_channel: str = ""
+    """Where a page goes that its channel does not take, unless the person says otherwise; '' for none of its own."""
+    templates: Mapping[Style, MessageTemplate] = field(default_factory=lambda: dict(TEMPLATES))
+    """How messages about pages are written."""
     jira: JiraSettings | None = None
     automation: Automation = field(default_factory=Automation)
     retention: Retention = field(default_factory=Retention)
@@ -197,6 +202,13 @@ class Settings:
         """Give every channel by name, the shared ones and each person's."""
         own = {channel.name: channel for person in self.roster.people.values() for channel in person.channels}
         return {**own, **self.channels}
+
+    def kind_of(self, channel: str) -> ChannelKind:
+        """Give the kind of a channel; the log's for one that the files do not know any more."""
+        person = self.roster.people.get(channel.partition("/")[0])
+        own = {one.name: one for one in person.channels} if person else {}
+        known = self.channels.get(channel) or own.get(channel)
+        return ChannelKind.LOG if known is None else known.kind
 
 
 def schedules_paged(escalations: Mapping[str, EscalationPolicy]) -> tuple[tuple[str, tuple[str, ...]], ...]:

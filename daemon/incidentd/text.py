@@ -20,6 +20,12 @@ def clock(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%H:%M:%S UTC")
 
 
+def near(at: datetime | None, now: datetime) -> str:
+    """Write the time of day of an instant, with the day when that is another one than now."""
+    same_day = at is not None and at.astimezone(UTC).date() == now.astimezone(UTC).date()
+    return clock(at) if at is not None and same_day else instant(at)
+
+
 def iso(at: datetime | None) -> str | None:
     """Write an instant for machines: RFC 3339 in UTC, microseconds only when there are any."""
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

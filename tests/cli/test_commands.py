@@ -258,6 +258,43 @@ def test_check_proves_a_configuration_in_one_line(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
+PEOPLE = """kind: config
+channels:
+  ops-chat: {kind: chat, url_env: CHAT}
+---
+kind: people
+people:
+  ana: {name: Ana, channels: {mail: {url_env: MAIL}, sms: {url_env: SMS}}}
+  ben: {name: Ben}
+"""
+
+
+def test_check_shows_by_what_each_person_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "incidentd.yaml"
+    file.write_text(PEOPLE)
+    for name in ("CHAT", "MAIL", "SMS"):
+        monkeypatch.setenv(name, "json://127.0.0.1:9/canary")
+    done = CliRunner().invoke(main, ["check", str(file)])
+    assert done.stdout.splitlines()[1:] == ["  ana: mail, sms", "  ben: no channel: pages go to the log"]
+    assert "canary" not in done.output
+
+
+def test_check_refuses_an_address_that_nothing_can_be_sent_to_and_does_not_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "incidentd.yaml"
+    file.write_text(PEOPLE)
+    monkeypatch.setenv("CHAT", "slack://canary")
+    monkeypatch.setenv("MAIL", "json://127.0.0.1:9/x")
+    monkeypatch.setenv("SMS", "carrier-pigeon://canary-roof")
+    done = CliRunner().invoke(main, ["check", str(file)])
+    assert done.exit_code == 2
+    assert f"{file}:3:13: the address of the channel `ops-chat` is none that Apprise understands" in done.stderr
+    assert f"{file}:7:" in done.stderr
+    assert done.stderr.endswith("2 mistakes\n")
+    assert "canary" not in done.output
+
+
 def test_check_lists_every_mistake_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "incidentd.yaml"
     file.write_text("kind: config\nlisten: 7\nstor: x\n")

@@ -18,9 +18,10 @@ import pytest
 from aiohttp import web
 
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.messages import TITLE_LIMIT
 from incidentd.notify import Notifier, problems
 from incidentd.oncall import Channel, ChannelKind
-from incidentd.pages import TITLE_LIMIT, Notification
+from incidentd.pages import Notification
 from incidentd.redaction import Redactor, Secret
 from tests.doors.mail_double import MailDouble, mail_server
 from tests.doors.web_double import serving

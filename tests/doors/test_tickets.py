@@ -18,11 +18,12 @@ import requests
 from jira import JIRAError
 
 from incidentd.actionitems import ActionItem, JiraSettings, own_label
+from incidentd.durations import LONGEST_WAIT, retry_after
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.redaction import Redactor, Secret
 from incidentd.tickets import HUNG, Filed, Tickets
 from incidentd.tickets.mapping import summary, wiki
-from incidentd.tickets.trouble import LONGEST_WAIT, SETTLE, retry_after, translate
+from incidentd.tickets.trouble import SETTLE, translate
 from tests.doors.jira_double import EPIC_LINK, RETRY_SECONDS, Fault, JiraDouble, every, once
 
 TOKEN = "jira-token"

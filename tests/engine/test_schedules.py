@@ -21,7 +21,7 @@ from incidentd.rehearsal.world import START, World
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Retention, Settings
 from incidentd.store import Tx, jobs, retention, rota
-from incidentd.store.oncall_tables import oncall_shift
+from incidentd.store.tables import oncall_shift
 from incidentd.timeline import SYSTEM, Actor, Entry
 from tests.engine.world import Making, make_world, minutes, roster
 

@@ -199,7 +199,7 @@ VALUES: dict[str, Any] = {
         ("uq_hold_open", subjects._OPEN_HOLD), ("uq_incident_open", subjects._OPEN_INCIDENT),
         ("ix_member_open", subjects._MEMBERSHIPS), ("ix_job_due", jobs._DUE), ("uq_job_live", jobs._LIVE_KEY),
         ("ix_inbox_new", counts._INBOX), ("uq_hold_open", counts._HOLDS),
-        ("ix_job_due", jobs._DUE_IN_LANES), ("ix_alert_group_cut", reconciling._ANY_CUT),
+        ("ix_job_rank", jobs._DUE_IN_LANES), ("ix_alert_group_cut", reconciling._ANY_CUT),
         ("ix_alert_status", reconciling._ANY_MUTED),
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from incidentd import __version__
 from incidentd.alertmanager import Alertmanager
 from incidentd.engine import Doors
 from incidentd.heartbeat import Heartbeat
+from incidentd.metrics import Metrics
 from incidentd.notify import Notifier
 from incidentd.prometheus import Prometheus, number
 from incidentd.redaction import Redactor
@@ -25,7 +26,9 @@ from incidentd.tickets import Tickets
 class OpenDoors:
     """What the engine has of the outside, kept in step with the operator's files. Make it inside the running loop."""
 
-    def __init__(self, settings: Settings, *, key: bytes, redact: Redactor, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: Settings, *, key: bytes, redact: Redactor, now: Callable[[], datetime], metrics: Metrics
+    ) -> None:  # fmt: skip
         self._redact = redact
         self._now = now
         self._session = aiohttp.ClientSession(
@@ -33,7 +36,9 @@ class OpenDoors:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"incidentd/{__version__}"},
         )  # fmt: skip
-        self._notifier = Notifier(settings.all_channels(), log=logging.getLogger("incidentd.notify"), redact=redact)
+        self._notifier = Notifier(
+            settings.all_channels(), log=logging.getLogger("incidentd.notify"), redact=redact, metrics=metrics
+        )
         # so that the first page does not wait for imports
         self._warming = asyncio.create_task(self._notifier.warm_up())
         self.doors = Doors(

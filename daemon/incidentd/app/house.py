@@ -132,7 +132,9 @@ class House:
             await store.write(retention.keep_pruning)
             key = await link_key(self._settings, store)
             self.link_keys = {links.kid_of(key): key}
-            self._doors = OpenDoors(self._settings, key=key, redact=self.redactor, now=self._clock)
+            self._doors = OpenDoors(
+                self._settings, key=key, redact=self.redactor, now=self._clock, metrics=self.metrics
+            )  # fmt: skip
             stack.push_async_callback(self._doors.close)
             doors = self._doors.doors
             engine = self._engine = Engine(

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from incidentd.errors import ConfigError
+from incidentd.settings import Settings
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}")
 CONFIG = click.Path(path_type=Path, dir_okay=False)
@@ -83,15 +84,35 @@ def check(*, file: Path, alertmanager: str | None, receiver: str) -> None:
             click.echo(str(problem), err=True)
         click.echo(f"{file}: {mistakes(len(error.problems))}", err=True)
         sys.exit(2)
+    _refuse_addresses(file, settings)
     for warning in settings.warnings:
         click.echo(
             f"{warning.at}: warning: {warning.message}" + (f" ({warning.hint})" if warning.hint else ""), err=True
         )
     click.echo(f"{file}: good: {app.summary(settings)}")
+    for person in settings.roster.people.values():
+        kinds = ", ".join(channel.kind for channel in person.channels)
+        click.echo(f"  {person.handle}: {kinds or 'no channel: pages go to the log'}")
     if alertmanager is not None:
         from incidentd.cli.traps import warn_of_traps  # noqa: PLC0415 - as above
 
         warn_of_traps(settings, alertmanager, receiver)
+
+
+def _refuse_addresses(file: Path, settings: Settings) -> None:
+    """Exit 2 and name the channels whose address nothing can be sent to; an address is a secret and is not shown."""
+    from incidentd.notify import problems  # noqa: PLC0415 - as above
+
+    channels = settings.all_channels()
+    unknown = problems(channels)
+    for name in unknown:
+        click.echo(
+            f"{channels[name].at or file}: the address of the channel `{name}` is none that Apprise understands "
+            "(correct what it is read from; https://appriseit.com/services/ has the addresses)", err=True,
+        )  # fmt: skip
+    if unknown:
+        click.echo(f"{file}: {mistakes(len(unknown))}", err=True)
+        sys.exit(2)
 
 
 def mistakes(number: int) -> str:

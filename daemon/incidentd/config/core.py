@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from incidentd.actionitems import JiraSettings
-from incidentd.config import values
+from incidentd.config import texts, values
 from incidentd.config.names import Names, severity_names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report
@@ -15,7 +15,7 @@ from incidentd.config.sources import sources
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
 from incidentd.errors import Location
-from incidentd.oncall import Channel, ChannelKind
+from incidentd.oncall import Channel, ChannelKind, Rate
 from incidentd.playbooks import Mode
 from incidentd.redaction import Secret
 from incidentd.rules import SEVERITIES, URGENCIES, Decide, LabelMap, Severity, Urgency
@@ -41,6 +41,11 @@ def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any
     found = {key: read(config.value[key]) for key, read in readers.items() if key in config}
     if "store_password_file" in config or "store_password_env" in config:
         found["store_password"] = secrets.one(config, "store_password")
+    if "fallback_channel" in config:
+        names.refer("channel", config["fallback_channel"])
+        found["fallback_channel"] = config.value["fallback_channel"]
+    if "templates" in config:
+        found["templates"] = texts.templates(config["templates"], names.tree.folder, names.report)
     if "jira" in config:
         found["jira"] = _jira(config["jira"], names.tree, secrets)
     if "heartbeat" in config:
@@ -63,8 +68,16 @@ def _channels(config: Part, secrets: Secrets) -> dict[str, Channel]:
     for name, part in config.items("channels"):
         has_address = "url_file" in part or "url_env" in part  # all but those of kind `log` have one
         url = secrets.one(part, "url") if has_address else Secret("")
-        found[name] = Channel(name=name, kind=ChannelKind(part.value["kind"]), url=url)
+        found[name] = Channel(name=name, kind=ChannelKind(part.value["kind"]), url=url, rate=rate_of(part), at=part.at)
     return found
+
+
+def rate_of(part: Part) -> Rate | None:
+    """Read how much a channel is sent at most."""
+    if "limit" not in part:
+        return None
+    limit = values.limit(part.value["limit"])
+    return Rate(most=limit.runs, window=limit.window)
 
 
 def _severities(config: Part, names: Names) -> dict[str, Severity]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from incidentd.config import schedules, values
+from incidentd.config.core import rate_of
 from incidentd.config.names import DEFAULT_POLICY, EVERYBODY, Names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report
@@ -90,8 +91,17 @@ def _team_of(schedule: Schedule, known: Roster) -> Team | None:
 
 def _person(handle: str, part: Part, names: Names, secrets: Secrets) -> Person:
     names.refer_all("site", part, "site")
+    fallback = part.get("fallback_channel", "")
+    if fallback and fallback not in part.get("channels", {}):
+        names.refer("channel", part["fallback_channel"])
     channels = tuple(
-        Channel(name=f"{handle}/{kind}", kind=ChannelKind(kind), url=secrets.one(channel, "url"))
+        Channel(
+            name=f"{handle}/{kind}",
+            kind=ChannelKind(kind),
+            url=secrets.one(channel, "url"),
+            rate=rate_of(channel),
+            at=channel.at,
+        )
         for kind, channel in part.items("channels")
     )
     return Person(
@@ -102,6 +112,7 @@ def _person(handle: str, part: Part, names: Names, secrets: Secrets) -> Person:
         jira=part.get("jira", ""),
         site=part.get("site", ""),
         channels=channels,
+        fallback_channel=f"{handle}/{fallback}" if fallback in part.get("channels", {}) else fallback,
     )
 
 

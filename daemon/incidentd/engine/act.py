@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from incidentd import holds, pages
 from incidentd.actionitems import ActionItem, ItemState
-from incidentd.engine import automation, contact, handoff, learning, offers, outbox
+from incidentd.engine import automation, learning, waits
 from incidentd.engine.asking import Alertmanager, Asking, all_silences
+from incidentd.engine.delivery import Delivery, Notifier
 from incidentd.engine.facts import Prometheus
 from incidentd.engine.sampling import Sampling
-from incidentd.errors import NotFound, PermanentError, TemporaryError
-from incidentd.handoff import report
+from incidentd.errors import PermanentError, TemporaryError
 from incidentd.metrics import Metrics
-from incidentd.pages import Notification
 from incidentd.playbooks import Step, StepResult, walk
 from incidentd.settings import Settings
 from incidentd.store import Store, jobs, things
 from incidentd.store.jobs import Job
-from incidentd.text import plain
 
-_FIRST_WAIT = 1.0
-_LONGEST_WAIT = 300.0
-_LONGEST_WISH = timedelta(minutes=15)
 _TICKETS_GIVE_UP_AFTER = timedelta(days=7)
-
-
-class Notifier(Protocol):
-    """The door to people."""
-
-    async def send(self, n: Notification) -> None:
-        """Deliver one message. Raises TemporaryError and PermanentError."""
 
 
 class Filed(Protocol):
@@ -99,13 +84,17 @@ class Actors:
         self._asking = Asking(
             store, settings=settings, alertmanagers=lambda: doors.alertmanagers, now=now, metrics=metrics
         )
+        self._delivery = Delivery(
+            store, settings=settings, notifier=lambda: doors.notifier, link_key=lambda: doors.link_key,
+            silences=lambda: all_silences(doors.alertmanagers.values()), metrics=metrics, now=now,
+        )  # fmt: skip
         self._sampling = Sampling(store, settings=settings, prometheus=lambda: doors.prometheus)
 
     async def act(self, job: Job) -> None:
         """Do one claimed job."""
         match job.queue:
             case jobs.NOTIFY:
-                await self._notify(job)
+                await self._delivery.act(job)
             case jobs.JIRA:
                 await self._jira(job)
             case jobs.RECONCILE:
@@ -116,139 +105,10 @@ class Actors:
                 await self._step(job)
 
     async def put_back(self, job: Job, why: str, *, error: TemporaryError | None = None) -> None:
-        """Have a job tried again after a while that grows, with jitter so that a herd does not come back at once."""
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - nothing secret
-        wait = jitter * min(_FIRST_WAIT * 2 ** min(job.attempt - 1, 10), _LONGEST_WAIT)
-        at = self._now() + timedelta(seconds=wait)
-        if error is not None and error.retry_after is not None:
-            at = max(at, self._now() + min(error.retry_after, _LONGEST_WISH))
+        """Have a job tried again after a while."""
+        at = waits.next_try(job, self._now(), error)
         sure = error is not None and not error.maybe_done
         await self._store.write(jobs.retry, job, at=at, why=why[:500], known_undone=sure)
-
-    # -- notifications -----------------------------------------------------------------------------------------------
-
-    async def _notify(self, job: Job) -> None:
-        message = await self._message(job)
-        if message is None:
-            await self._store.write(jobs.complete, job)
-            return
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            await self._doors.notifier.send(message)
-        except TemporaryError as error:
-            self._tried(message, "failed", loop.time() - began)
-            if job.give_up_at is not None and self._now() >= job.give_up_at:
-                await self._given_up(job, message, f"nobody took it for a day: {error}")
-            else:
-                await self.put_back(job, str(error), error=error)
-        except PermanentError as error:
-            self._tried(message, "given_up", loop.time() - began)
-            await self._given_up(job, message, str(error))
-        else:
-            self._tried(message, "ok", loop.time() - began)
-            self._metrics.notification_last_success_timestamp_seconds.labels(channel=message.channel).set(
-                self._now().timestamp()
-            )
-            await self._store.write(outbox.sent, job, channel=message.channel, repeat=message.repeat)
-
-    def _tried(self, message: Notification, result: str, took: float) -> None:
-        self._metrics.notifications_total.labels(channel=message.channel, purpose=message.purpose, result=result).inc()
-        self._metrics.notification_duration_seconds.labels(channel=message.channel).observe(took)
-
-    async def _given_up(self, job: Job, message: Notification, why: str) -> None:
-        await self._store.write(outbox.given_up, self._settings(), job, channel=message.channel, why=plain(why))
-
-    async def _message(self, job: Job) -> Notification | None:
-        """Write the words of a message from what is true now; None when nobody needs it any more."""
-        late = max(self._now() - job.created_at, timedelta(0))
-        repeat = job.attempt - 1 > int(job.payload.get("known_undone", 0))
-        match job.kind:
-            case "ask":
-                return await self._ask(job, repeat=repeat, late_by=late)
-            case contact.KIND:
-                return await self._test(job, repeat=repeat, late_by=late)
-            case handoff.KIND:
-                return await self._report(job, repeat=repeat, late_by=late)
-            case "page":
-                return await self._page(job, repeat=repeat, late_by=late)
-            case _:
-                return Notification(
-                    key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"],
-                    title=job.payload["title"], body=job.payload["body"], repeat=repeat, late_by=late,
-                )  # fmt: skip
-
-    async def _page(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
-        """Write the words of a message about a page."""
-        settings = self._settings()
-        known = await self._store.read(outbox.page_message, settings, job)
-        if known is None:
-            return None
-        person = settings.roster.people.get(job.payload["person"])
-        facts = known.with_links(await self._links(job, known))
-        title, body = pages.page_text(
-            known.page, facts, known.occasion, now=self._now(), person=person, target=known.target
-        )
-        return Notification(
-            key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=title, body=body,
-            page=known.page.key, repeat=repeat, late_by=late_by,
-        )  # fmt: skip
-
-    async def _ask(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
-        """Write the words that ask somebody before a hold declares."""
-        settings = self._settings()
-        hold = await self._store.read(outbox.held, job)
-        person = settings.roster.people.get(job.payload["person"])
-        words = holds.ask_message(hold, person=person, url=settings.external_url, now=self._now())
-        if words is None:
-            return None
-        answers = "".join(f"\n{name}: {url}" for name, url in offers.of_ask(hold, self._reader(job)))
-        return Notification(
-            key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=words[0],
-            body=words[1] + answers, repeat=repeat, late_by=late_by,
-        )  # fmt: skip
-
-    async def _links(self, job: Job, known: outbox.PageMessage) -> list[tuple[str, str]]:
-        base = self._settings().external_url
-        place = "incidents" if known.page.subject.startswith("INC-") else "holds"
-        details = ("Details", f"{base}/{place}/{known.page.subject}")
-        if job.payload.get("copy"):  # whoever learns beside the one who is called has nothing to answer
-            return [details, *known.links]
-        runs = await self._store.read(offers.proposed, known.page.subject)
-        return [*offers.of_page(known.page, runs, self._reader(job)), details, *known.links]
-
-    def _reader(self, job: Job) -> offers.Reader:
-        return offers.Reader(
-            key=self._doors.link_key, base=self._settings().external_url, person=job.payload["person"],
-            message=job.ukey, now=self._now(),
-        )  # fmt: skip
-
-    async def _test(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
-        """Write the words of a contact test."""
-        person, channel = self._settings().roster.people.get(job.payload["person"]), job.payload["channel"]
-        if person is None:
-            return None
-        link = offers.of_test(contact.subject_of(channel, job.payload["mark"]), self._reader(job))
-        title, body = contact.message(person, channel, link)
-        return Notification(
-            key=job.ukey, channel=channel, purpose=job.payload["purpose"], title=title, body=body, repeat=repeat,
-            late_by=late_by,
-        )  # fmt: skip
-
-    async def _report(self, job: Job, *, repeat: bool, late_by: timedelta) -> Notification | None:
-        """Write the words of a handoff report."""
-        settings, at = self._settings(), datetime.fromisoformat(job.payload["at"])
-        silences = await all_silences(self._doors.alertmanagers.values())
-        try:
-            known = await self._store.read(handoff.known, settings, job.payload["schedule"], at, silences)
-        except NotFound:
-            return None  # the configuration has the schedule no longer
-        person = settings.roster.people.get(job.payload["person"])
-        title, body = report(known, now=self._now(), person=person, url=settings.external_url)
-        return Notification(
-            key=job.ukey, channel=job.payload["channel"], purpose=job.payload["purpose"], title=title, body=body,
-            repeat=repeat, late_by=late_by,
-        )  # fmt: skip
 
     # -- Jira --------------------------------------------------------------------------------------------------------
 

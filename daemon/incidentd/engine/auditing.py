@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from incidentd.engine.act import Notifier
+from incidentd.engine.delivery import Notifier
 from incidentd.errors import PermanentError, StoreUnavailable, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.oncall import LOG_CHANNEL

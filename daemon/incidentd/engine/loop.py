@@ -195,7 +195,7 @@ class Engine:
         how: _Claiming = {"me": self._me, "lease": LEASE[queue], "most": room}
         if queue != jobs.NOTIFY:
             return await self._store.write(jobs.claim, queue, **how)
-        claimed = await self._store.write(jobs.claim_in_lanes, queue, **how, each=PER_CHANNEL, busy=dict(self._lanes))
+        claimed = await self._store.write(jobs.claim_in_lanes, **how, each=PER_CHANNEL, busy=dict(self._lanes))
         self._lanes.update(map(jobs.lane_of, claimed))
         return claimed
 

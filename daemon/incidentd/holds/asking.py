@@ -6,8 +6,8 @@ from datetime import datetime
 
 from incidentd.holds.clock import asked_text, declares_at
 from incidentd.holds.hold import Hold, HoldState
+from incidentd.messages import TITLE_LIMIT, for_reader
 from incidentd.oncall import Person
-from incidentd.pages import TITLE_LIMIT, for_reader
 from incidentd.text import clock, plain
 
 

@@ -200,6 +200,22 @@ class Metrics:
         "Unix time of the last delivered notification.", channel="channels"
     )
     oncall_contacts = gauge("Channels of people, by whether they are known to work.", state=CONTACTS)
+    notification_circuits_open = gauge(
+        "Channels that failed again and again and are left alone now.", channel="channels"
+    )
+    notifications_held_back_total = counter(
+        "Messages that waited because their channel was not to be tried.", channel="channels",
+        reason=("circuit", "asked", "rate", "retries"),
+    )  # fmt: skip
+    notifications_merged_total = counter(
+        "Messages that reached somebody within another one, since they had waited.", channel="channels"
+    )
+    notification_fallbacks_total = counter(
+        "Pages that went to the fallback of their channel, which did not take them.", channel="channels"
+    )
+    notifications_undeliverable_total = counter(
+        "Messages that were given up: refused for good, or not taken for a day.", channel="channels", purpose=PURPOSES
+    )
     notification_outbox_length = gauge("Notifications waiting to be sent.")
 
     # playbooks

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
+from incidentd.errors import Location
 from incidentd.redaction import Secret
 
 LOG_CHANNEL = "log"
@@ -23,6 +26,26 @@ class ChannelKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """At most so many messages in any window of this length."""
+
+    most: int
+    window: timedelta
+
+
+# A page with the shipped chain calls a phone three times in fifteen minutes: two pages fit, and what comes on top is
+# merged. The rest is what the services of the kind take without answering 429 (chat: about one a second).
+RATES: Mapping[ChannelKind, Rate] = {
+    ChannelKind.PUSH: Rate(most=30, window=timedelta(minutes=1)),
+    ChannelKind.SMS: Rate(most=6, window=timedelta(minutes=15)),
+    ChannelKind.CALL: Rate(most=6, window=timedelta(minutes=15)),
+    ChannelKind.MAIL: Rate(most=60, window=timedelta(minutes=1)),
+    ChannelKind.CHAT: Rate(most=60, window=timedelta(minutes=1)),
+}
+"""How many messages a channel of each kind is sent at most, unless the files say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """One place where notifications go: a person's mail, a team's chat room. One Apprise URL, and that is a secret."""
 
@@ -30,6 +53,10 @@ class Channel:
     """Our own name for it, the only one that is ever shown: `ops-chat`, or `ana/mail` for a person's."""
     kind: ChannelKind
     url: Secret
+    rate: Rate | None = None
+    """How much it is sent at most; None: what is sound for its kind."""
+    at: Location | None = field(default=None, compare=False)
+    """Where the files speak of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +72,8 @@ class Person:
     """Whose holidays this person has; '' for none."""
     channels: tuple[Channel, ...] = ()
     """In the order of the file; names are `HANDLE/KIND`."""
+    fallback_channel: str = ""
+    """Where a page goes that a channel of theirs does not take: a name of a channel; '' for what holds for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

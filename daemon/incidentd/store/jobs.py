@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, literal_column, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, literal_column, select, update
 
 from incidentd.store import locks
 from incidentd.store.base import Tx, both
@@ -27,6 +27,8 @@ PLAYBOOK = "playbook"
 RECONCILE = "reconcile"
 SAMPLE = "sample"
 QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK, RECONCILE, SAMPLE)
+_RANKS = {"page": 0, "escalation": 1, "trouble": 1, "resolved": 2, "update": 2, "ticket": 3}
+"""Who goes first when a channel is busy, by what a message is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ _SCHEDULE = both(
             index_where=_LIVE,
             set_={
                 "due_at": new.excluded.due_at, "payload": new.excluded.payload, "kind": new.excluded.kind,
-                "give_up_at": new.excluded.give_up_at, "attempt": 0, "leased_by": None,
+                "give_up_at": new.excluded.give_up_at, "attempt": 0, "leased_by": None, "rank": new.excluded.rank,
             },
         )
     )
@@ -86,7 +88,16 @@ _DUE = (
     .order_by(job.c.due_at, job.c.id)
     .limit(bindparam("most"))
 )
-_DUE_IN_LANES = _DUE.add_columns(_LANE).where(_NOT_IN_FULL_LANES).with_for_update(skip_locked=True)
+# A value, not a column of an index: with that one, all that is due would be sorted for each message that is sent.
+_IS_DUE = func.coalesce(job.c.due_at, job.c.due_at, type_=job.c.due_at.type) <= bindparam("at")
+_MESSAGE = and_(job.c.queue == literal_column("'notify'"), _LIVE)
+_DUE_IN_LANES = (
+    select(job.c.id, _LANE)
+    .where(_MESSAGE, _IS_DUE, _NOT_IN_FULL_LANES)
+    .order_by(job.c.rank, job.c.due_at, job.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
 _CLAIMING = update(job).values(attempt=job.c.attempt + 1, leased_by=bindparam("me"), due_at=bindparam("until"))
 _CLAIM_THESE = _CLAIMING.where(job.c.id.in_(bindparam("ids", expanding=True)), _LIVE).returning(job)
 # materialized, so that the limit is looked at once, and what another replica has in hand is left to it
@@ -111,6 +122,26 @@ _OTHERS = (
     .where(job.c.queue == NOTIFY, job.c.id != bindparam("b_id"), job.c.state.in_(("live", "done")))
     .where(job.c.subject == bindparam("of"), job.c.payload["page"].as_integer() == bindparam("of_page"))
     .where(job.c.payload["step"].as_integer() == bindparam("of_step"))
+)
+_WAITING = select(job).where(_MESSAGE, job.c.kind == "page", job.c.leased_by.is_(None), bindparam("of_lane") == _LANE)
+_WAITING_OF_SUBJECT = _WAITING.where(job.c.subject == bindparam("of"))
+_WAITING_FOR_ANY = _WAITING.order_by(job.c.rank, job.c.created_at, job.c.id).limit(bindparam("most"))
+_LOCKED = {it: it.with_for_update(skip_locked=True) for it in (_WAITING_OF_SUBJECT, _WAITING_FOR_ANY)}
+_CANCEL_THESE = (
+    update(job)
+    .where(job.c.id.in_(bindparam("ids", expanding=True)), _LIVE)
+    .values(state="cancelled", finished_at=bindparam("at"))
+)
+_WRITE_INTO = update(job).where(_MINE).values(payload=bindparam("with_payload", type_=job.c.payload.type))
+_SAME_PAGE = (
+    select(func.count())
+    .where(job.c.queue == NOTIFY, job.c.subject == bindparam("of"), bindparam("of_lane") == _LANE)
+    .where(job.c.payload["page"].as_integer() == bindparam("of_page"), job.c.id != bindparam("b_id"))
+)
+_TOLD = _SAME_PAGE.where(job.c.state.in_(("live", "done")), job.c.created_at >= bindparam("since"))
+_NEWER_DONE = _SAME_PAGE.where(job.c.state == "done", job.c.id > bindparam("b_id"))
+_NEWER_IN_HAND = _SAME_PAGE.where(
+    _LIVE, job.c.id > bindparam("b_id"), job.c.leased_by.is_not(None), job.c.due_at > bindparam("at")
 )
 _RENEW = update(job).where(_MINE).values(due_at=bindparam("at"))
 _MOVE = update(job).where(job.c.id == bindparam("b_id")).values(subject=bindparam("to"))
@@ -143,7 +174,7 @@ def schedule(
     """Make a job, or move the live one of the same key (which takes it away from whoever was at it)."""
     row = {
         "queue": queue, "kind": kind, "subject": subject, "ukey": ukey, "due_at": due_at, "payload": payload or {},
-        "give_up_at": give_up_at, "created_at": tx.now,
+        "give_up_at": give_up_at, "created_at": tx.now, "rank": _RANKS.get((payload or {}).get("purpose", ""), 0),
     }  # fmt: skip
     tx.later(job, _SCHEDULE[tx.dialect], ukey, row)
     tx.wake(queue)
@@ -179,15 +210,14 @@ def claim(tx: Tx, queue: str, *, me: str, lease: timedelta, most: int) -> list[J
     return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
 
 
-def claim_in_lanes(
-    tx: Tx, queue: str, *, me: str, lease: timedelta, most: int, each: int, busy: Mapping[str, int]
-) -> list[Job]:
-    """Claim as `claim` does, but at most `each` of a lane, counting those that are `busy`.
+def claim_in_lanes(tx: Tx, *, me: str, lease: timedelta, most: int, each: int, busy: Mapping[str, int]) -> list[Job]:
+    """Claim messages as `claim` does, but at most `each` of a lane, counting those that are `busy`.
 
-    The lane of a job is the channel that it goes to: one that is slow keeps nobody else's messages waiting.
+    The lane of a job is the channel that it goes to: one that is slow keeps nobody else's messages waiting. Pages go
+    first, then escalations, updates and tickets.
     """
     full = full_lanes(busy, each)
-    found = tx.conn.execute(_DUE_IN_LANES, {"in_queue": queue, "at": tx.now, "most": 4 * most, "full": full}).all()
+    found = tx.conn.execute(_DUE_IN_LANES, {"at": tx.now, "most": 4 * most, "full": full}).all()
     taken = Counter(busy)
     ids: list[int] = []
     for row in found:
@@ -251,6 +281,53 @@ def retry(tx: Tx, failed: Job, *, at: datetime, why: str, known_undone: bool) ->
     found = tx.conn.execute(_AGAIN, {**_mine(failed), "at": at, "why": why, "with_payload": payload})
     tx.wake(failed.queue)
     return found.rowcount == 1
+
+
+def waiting_of_subject(tx: Tx, one: Job, *, lock: bool) -> list[Job]:
+    """Find the messages about pages of the same subject that wait for the same channel, in no particular order.
+
+    What nobody else has in hand is kept from the other replicas with `lock`, which needs a transaction that writes.
+    """
+    return _waiting(tx, one, _WAITING_OF_SUBJECT, {"of": one.subject}, lock=lock)
+
+
+def waiting_for_channel(tx: Tx, one: Job, most: int, *, lock: bool) -> list[Job]:
+    """Find up to `most` messages about pages that wait for the same channel, the worst and longest waiting first."""
+    return _waiting(tx, one, _WAITING_FOR_ANY, {"most": most}, lock=lock)
+
+
+def _waiting(tx: Tx, one: Job, statement: Select[Any], key: dict[str, Any], *, lock: bool) -> list[Job]:
+    key |= {"of_lane": lane_of(one), "at": tx.now}
+    rows = tx.conn.execute(_LOCKED[statement] if lock else statement, key)
+    return [_job(row) for row in rows if row.id != one.id]
+
+
+def take_along(tx: Tx, one: Job, others: Sequence[Job], lease: timedelta) -> list[Job]:
+    """Claim other jobs for whoever has this one, as `claim` does."""
+    key = {"ids": [other.id for other in others], "me": one.leased_by, "until": tx.now + lease}
+    return sorted((_job(row) for row in tx.conn.execute(_CLAIM_THESE, key)), key=lambda taken: taken.id)
+
+
+def absorb(tx: Tx, one: Job, others: Sequence[Job], payload: Mapping[str, Any]) -> Job:
+    """Cancel jobs that this one now stands for, and write into it what it has of them."""
+    tx.conn.execute(_CANCEL_THESE, {"ids": [other.id for other in others], "at": tx.now})
+    tx.conn.execute(_WRITE_INTO, {**_mine(one), "with_payload": dict(payload)})
+    return replace(one, payload=payload)
+
+
+def has_told(tx: Tx, one: Job, channel: str, since: datetime) -> bool:
+    """Say whether a channel was sent another message about the same page since then, or will be."""
+    return bool(tx.conn.execute(_TOLD, {**_same_page(one, channel), "since": since}).scalar())
+
+
+def has_newer(tx: Tx, one: Job, *, sent: bool) -> bool:
+    """Say whether a newer message about the same page reached the same channel, or is on its way there."""
+    statement = _NEWER_DONE if sent else _NEWER_IN_HAND
+    return bool(tx.conn.execute(statement, {**_same_page(one, lane_of(one)), "at": tx.now}).scalar())
+
+
+def _same_page(one: Job, channel: str) -> dict[str, Any]:
+    return {"of": one.subject, "of_page": one.payload["page"], "of_lane": channel, "b_id": one.id}
 
 
 def renew(tx: Tx, held: Job, lease: timedelta) -> bool:

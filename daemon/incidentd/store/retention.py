@@ -20,7 +20,7 @@ from incidentd.settings import Retention
 from incidentd.store import chain, jobs
 from incidentd.store import tables as t
 from incidentd.store.base import Tx
-from incidentd.store.oncall_tables import oncall_override, oncall_shift
+from incidentd.store.tables import oncall_override, oncall_shift
 from incidentd.text import count
 from incidentd.timeline import INCIDENTD, SYSTEM, Draft
 

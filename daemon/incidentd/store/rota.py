@@ -15,8 +15,7 @@ from incidentd.errors import NotFound
 from incidentd.oncall import HORIZON, Override, Published, Roster, on_call, uncovered, wall_of
 from incidentd.store import locks
 from incidentd.store.base import Read, Tx, both, new_id
-from incidentd.store.oncall_tables import oncall_override, oncall_shift
-from incidentd.store.tables import page
+from incidentd.store.tables import oncall_override, oncall_shift, page
 
 PAST = timedelta(days=15)
 """How far back the roster of now reaches: a turn of a week, and the one before; further back the layers are asked."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 
 from jira import JIRAError
 from requests import exceptions as http
 from urllib3.exceptions import NewConnectionError
 
+from incidentd.durations import retry_after
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.text import plain
 from incidentd.tickets.client import Redirected
 
-LONGEST_WAIT = timedelta(minutes=15)
-"""A wish to come back later than this is answered after this."""
 SETTLE = timedelta(seconds=15)
 """Time given to Jira's search index before a try that may have worked is looked for."""
 
@@ -71,21 +68,6 @@ def field_errors(error: JIRAError) -> dict[str, str]:
     """Give what Jira says is wrong, by field; {} when it says nothing of the kind."""
     errors = _json(error).get("errors")
     return {str(name): str(words) for name, words in errors.items()} if isinstance(errors, dict) else {}
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Read Retry-After, seconds or an HTTP date, between now and 15 minutes; None when there is none or it is nonsense.
-
-    A date is compared with the answer's own Date, so neither clock matters.
-    """
-    wish = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]+", wish):
-        return LONGEST_WAIT if len(wish) > 6 else min(timedelta(seconds=int(wish)), LONGEST_WAIT)
-    try:
-        wait = parsedate_to_datetime(wish) - parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError, OverflowError, IndexError):
-        return None
-    return min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
 def _refused(

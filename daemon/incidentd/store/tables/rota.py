@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Index, Table, Text, text
 
-from incidentd.store.tables import Id, Instant, metadata
+from incidentd.store.tables.base import Id, Instant, metadata
 
 _A_SWAP = text("swap <> ''")
 

@@ -1,0 +1,130 @@
+"""Holds, incidents, and everything that happens about them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, Text
+
+from incidentd.store.tables.base import Id, Instant, Json, id_column, table, where, while_
+
+hold = table(
+    "hold",
+    id_column(),
+    Column("source", Text, nullable=False),
+    Column("correlation_key", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("body", Json, nullable=False),
+    Index("uq_hold_open", "source", "correlation_key", unique=True, **while_("open", on=True)),
+    Index(None, "source", "correlation_key", "ended_at"),
+)
+
+incident = table(
+    "incident",
+    id_column(),
+    Column("hold_id", Id, ForeignKey("hold.id"), unique=True),
+    Column("source", Text, nullable=False),
+    Column("correlation_key", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("declared_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Json, nullable=False),
+    Index(
+        "uq_incident_open",
+        "source",
+        "correlation_key",
+        unique=True,
+        **while_("open", on=True, and_also="correlation_key <> ''"),
+    ),
+)
+
+member = table(
+    "member",
+    Column("subject", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("firing", Boolean, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("joined_at", Instant, nullable=False),
+    Index("ix_member_open", "source", "fingerprint", **while_("open", on=True)),
+)
+"""Which alerts a hold or incident is about; `open` while the hold or incident is."""
+
+tally = table("tally", Column("subject", Text, primary_key=True), Column("firing", Integer, nullable=False))
+"""How many alerts of a hold or incident fire, kept up to date: counting a hundred thousand of them takes long."""
+
+page = table(
+    "page",
+    id_column(),
+    Column("subject", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("body", Json, nullable=False),
+    Index(None, "subject"),
+    Index("ix_page_open", "id", **where("state = 'open'")),
+)
+
+playbook_run = table(
+    "playbook_run",
+    id_column(),
+    Column("subject", Text, nullable=False),
+    Column("playbook", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("body", Json, nullable=False),
+    Index("uq_playbook_run_target", "target", unique=True, **while_("active", on=True)),
+    Index(None, "started_at"),
+    Index(None, "subject"),
+)
+
+playbook_step = table(
+    "playbook_step",
+    Column("run_id", Id, ForeignKey("playbook_run.id"), primary_key=True),
+    Column("phase", Text, primary_key=True),
+    Column("idx", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("summary", Text, nullable=False, server_default=""),
+    Column("output", Text, nullable=False, server_default=""),
+)
+
+postmortem = table(
+    "postmortem",
+    id_column(),
+    Column("incident_id", Id, ForeignKey("incident.id"), nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("due_at", Instant),
+    Column("drafted_at", Instant, nullable=False),
+    Column("markdown", Text, nullable=False),
+)
+
+action_item = table(
+    "action_item",
+    id_column(),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("subject", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("due", Date),
+    Column("source", Text, nullable=False),
+    Column("correlation_key", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("body", Json, nullable=False),
+    Index(None, "subject"),
+    Index(None, "source", "correlation_key"),
+)
