@@ -156,3 +156,60 @@ async def test_a_lost_lease_writes_nothing(world: Making) -> None:
     written = await w.store.write(automation.step_done, w.settings, old, due, StepResult(ok=True, summary="late"))
     assert written is False
     assert (await run_of(w)).cursor == 0
+
+
+async def test_a_note_stands_on_the_timeline_and_a_message_goes_out_once(world: Making) -> None:
+    steps = [
+        {"name": "say", "note": "Restarting {{ inputs.instance }}."},
+        {"name": "tell", "notify": {"channel": "room", "title": "Restarting {{ inputs.instance }}", "body": "Soon."}},
+    ]
+    w = await world(settings(playbook(steps=steps)))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.at(1)
+
+    assert "RUN-1: say: Restarting w-3." in await w.story("HOLD-1")
+    assert w.post.to("room") == ["Restarting w-3"]
+    assert w.hands.done[:1] == ["verify"]
+
+
+async def test_a_wait_takes_its_time_and_a_restart_does_not_begin_it_anew(world: Making) -> None:
+    steps = [{"name": "settle", "wait": "10m"}, {"name": "go", "command": ["true"]}]
+    w = await world(settings(playbook(steps=steps)))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.at(5)
+    await w.store.write(jobs.release_all)
+    await w.settle()
+    assert w.hands.done == []
+    await w.at(9.9)
+    assert w.hands.done == []
+    await w.at(10)
+    assert w.hands.done[:1] == ["go"]
+
+
+async def test_a_step_whose_condition_does_not_hold_is_said_to_be_left_out(world: Making) -> None:
+    steps = [
+        {"name": "look", "command": ["true"], "register": "seen"},
+        {"name": "act", "command": ["true"], "when": "seen.exit == 1"},
+    ]
+    w = await world(settings(playbook(steps=steps)))
+    w.hands.answers["look"] = StepResult(ok=True, summary="exit 0", value={"exit": 0})
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+
+    assert w.hands.done[:2] == ["look", "verify"]
+    assert "RUN-1: act: skipped: `seen.exit == 1` does not hold" in await w.story("HOLD-1")
+
+
+async def test_a_crash_inside_a_block_asks_a_person_and_rescues_nothing(world: Making) -> None:
+    block = [{"name": "act", "command": ["true"]}]
+    steps = [{"name": "all", "block": block, "rescue": [{"name": "mend", "command": ["true"]}]}]
+    w = await world(settings(playbook(steps=steps)))
+    await w.store.append("default", json.dumps({"alerts": [w.firing("WorkerStuck", instance="w-3")]}).encode())
+    await w.engine.unpack()
+    await w.engine.decide_one()
+    claimed = await w.store.write(jobs.claim, jobs.PLAYBOOK, me="dead", lease=minutes(1), most=1)
+    await w.store.write(automation.step_due, w.settings, claimed[0])
+    await w.store.write(jobs.release_all)
+    await w.settle()
+
+    assert (await run_of(w)).state is RunState.INTERRUPTED
+    assert w.hands.done == []

@@ -58,10 +58,12 @@ def defaults(env: Mapping[str, str]) -> Settings:
 def playbook_from(document: Mapping[str, Any], at: Location) -> Playbook:
     """Read a playbook back from its checked document; raise ConfigError, at that place, if it is none any more."""
     report = Report()
-    part = Part(document, at, at)
-    words.tell(shape.errors_of("playbook", document), part, report)
+    own = {key: value for key, value in document.items() if key != playbook.CALLED}
+    parts = [Part(one, at, at) for one in (own, *document.get(playbook.CALLED, {}).values())]
+    for part in parts:
+        words.tell(shape.errors_of("playbook", part.value), part, report)
     report.raise_if_wrong([at.file])
-    found = playbook.playbook(part, report)
+    found = playbook.playbook(parts[0], report, {part.value["name"]: part for part in parts[1:]})
     report.raise_if_wrong([at.file])
     return found
 

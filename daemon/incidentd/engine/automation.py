@@ -7,13 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from incidentd import guards, holds
+from incidentd.durations import format_duration
 from incidentd.engine import course, paging
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import ACTIVE
 from incidentd.metrics import Metrics
-from incidentd.playbooks import FINISHED, Mode, OnFailure, Playbook, Run, RunState, Step, StepResult, StepState, walk
+from incidentd.playbooks import (
+    FINISHED,
+    Mode,
+    OnFailure,
+    Playbook,
+    Run,
+    RunState,
+    Step,
+    StepResult,
+    StepState,
+    scopes,
+    walk,
+)
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
 from incidentd.store.inbox import Changed
@@ -33,6 +46,8 @@ class Due:
     playbook: Playbook
     step: Step
     began: datetime
+    given: StepResult | None = None
+    """What it gives without anything being done outside."""
 
     @property
     def is_look(self) -> bool:
@@ -60,7 +75,7 @@ def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed
 
 def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, alert: Changed, mode: Mode) -> Run | None:
     try:
-        inputs = walk.inputs_for(playbook, alert.labels, alert.annotations)
+        inputs = scopes.inputs_for(playbook, alert.labels, alert.annotations)
         target = walk.target_for(playbook, inputs, alert.labels)
         if mode is Mode.AUTO:
             _ask_guards(tx, settings, playbook, target=target, starts_at=alert.starts_at, fires=alert.fires)
@@ -71,7 +86,7 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
             fingerprint=alert.fingerprint,
         )  # fmt: skip
         run = things.insert_run(tx, new)
-    except (walk.NotRunnable, Conflict, _Refused) as no:
+    except (scopes.NotRunnable, Conflict, _Refused) as no:
         _refuse(tx, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
@@ -116,7 +131,9 @@ def _times(runs: Sequence[Run]) -> tuple[datetime, ...]:
 
 
 def _refuse(tx: Tx, subject: str, playbook: Playbook, no: Exception) -> None:
-    guard = no.guard if isinstance(no, _Refused) else "inputs" if isinstance(no, walk.NotRunnable) else "one_at_a_time"
+    guard = (
+        no.guard if isinstance(no, _Refused) else "inputs" if isinstance(no, scopes.NotRunnable) else "one_at_a_time"
+    )
     text = f"Playbook {playbook.name} may not run: {no}"
     chain.append(tx, subject, _actor(playbook), [Draft("run.refused", text, {"guard": guard})])
     tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=playbook.name, guard=guard).inc())
@@ -177,11 +194,29 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     if step is None:
         jobs.complete(tx, job)
         return None
-    if things.step_state(tx, run, run.cursor) is StepState.STARTED and not walk.may_repeat(step):
+    started = things.step_state(tx, run, run.cursor) is StepState.STARTED
+    if started and not walk.may_repeat(step):
         _interrupt(tx, settings, job, run, step)
         return None
-    things.step_started(tx, run, run.cursor, step.name)
-    return Due(run=run, playbook=playbook, step=step, began=tx.now)
+    given = walk.known(run, step)
+    began = (things.step_began(tx, run, run.cursor) if started and step.kind == "wait" else None) or tx.now
+    if given is None and step.kind == "wait":
+        given = _waited(tx, job, run, step, began)
+        if given is None:
+            return None
+    if not started:
+        things.step_started(tx, run, run.cursor, step.name)
+    return Due(run=run, playbook=playbook, step=step, began=began, given=given)
+
+
+def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResult | None:
+    """Say that the time of a waiting step is over; None when it is not, and then it is looked at again when it is."""
+    if tx.now >= began + step.timeout:
+        return StepResult(ok=True, summary=f"waited for {format_duration(step.timeout)}")
+    if jobs.complete(tx, job):
+        things.step_started(tx, run, run.cursor, step.name)
+        _next(tx, run, began + step.timeout)
+    return None
 
 
 def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> None:
@@ -206,6 +241,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
     else:
         run, again_at = walk.step_done(due.run, due.playbook, result, tx.now), None
         _write(tx, due, due.run.cursor, result)
+        _send(tx, due, result)
     if (
         not due.is_look
         or run.state is not RunState.VERIFYING
@@ -213,7 +249,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
     ):
         # of many looks that see the same only the first is told
         data = {"run": run.key, "ok": result.ok, "output": result.output[-2000:]}
-        text = f"{run.key}: {due.step.name}: {plain(result.summary, 300)}"
+        text = f"{run.key}: {due.step.name}: {plain(result.summary, 1000)}"
         chain.append(tx, run.subject, _actor(due.playbook), [Draft("run.step", text, data)])
     things.save_run(tx, run)
     if run.state in FINISHED:
@@ -224,8 +260,19 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
 
 
 def _write(tx: Tx, due: Due, idx: int, result: StepResult) -> None:
-    state = StepState.OK if result.ok else StepState.FAILED
+    ended = StepState.OK if result.ok else StepState.FAILED
+    state = StepState.SKIPPED if result.skipped else ended
     things.step_ended(tx, due.run, idx, name=due.step.name, state=state, result=result, began=due.began)
+
+
+def _send(tx: Tx, due: Due, result: StepResult) -> None:
+    """Put the message of a step into the outbox, in the transaction that ends the step: so it is sent once."""
+    if due.step.kind == "notify" and result.ok and not result.skipped:
+        paging.tell(
+            tx, subject=due.run.subject, channel=result.value["channel"], purpose="update",
+            title=plain(result.value["title"], 200), body=result.value.get("body", ""),
+            key=f"{due.run.key}/{due.run.phase}/{due.run.cursor}",
+        )  # fmt: skip
 
 
 # -- the end of a run ------------------------------------------------------------------------------------------------

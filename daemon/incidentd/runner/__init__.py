@@ -11,8 +11,10 @@ import aiohttp
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.walk import may_repeat
+from incidentd.playbooks.when import parse_test
 from incidentd.runner import command, promql, web_request
 from incidentd.runner.kinds import Call, Kind, Tools
+from incidentd.templates import BadTemplate
 from incidentd.text import plain
 
 __all__ = ["KINDS", "Call", "Kind", "Runner", "Tools"]
@@ -59,11 +61,28 @@ class Runner:
             known = ", ".join(sorted(self._kinds))
             return _wrong(f"there is no kind of step called {call.step.kind!r}; there are {known}")
         try:
-            return await kind(call)
+            return _until(call, await kind(call))
         except (PermanentError, ValueError) as error:  # among these a bad template, condition or pattern
             return _wrong(plain(str(error), 300))
         except TemporaryError as error:
             return StepResult(ok=False, unknown=True, clean=not error.maybe_done, summary=plain(str(error), 300))
+
+
+def _until(call: Call, result: StepResult) -> StepResult:
+    """Hold what a step gave against its `until`; a value that is not there does not meet it, and may be there later."""
+    step = call.step
+    if not result.ok or not step.until:
+        return result
+    names = {**call.context, **({step.register: {**result.value, "ok": True}} if step.register else {})}
+    for condition in step.until:
+        try:
+            met = parse_test(condition).holds(names)
+        except BadTemplate as error:
+            why = f"`{condition}` cannot be told: {error}"
+            return replace(result, ok=False, unknown=True, summary=f"{result.summary}; {plain(why, 300)}")
+        if not met:
+            return replace(result, ok=False, summary=f"{result.summary}; `{condition}` does not hold")
+    return result
 
 
 def _wrong(why: str) -> StepResult:

@@ -9,7 +9,7 @@ from typing import Any
 from incidentd.durations import format_duration
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.playbooks import StepResult
-from incidentd.playbooks.walk import is_met
+from incidentd.playbooks.numbers import is_met
 from incidentd.runner.kinds import Call
 from incidentd.templates import compile_template, format_number, in_promql
 from incidentd.text import plain
