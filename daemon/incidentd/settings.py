@@ -13,6 +13,7 @@ from incidentd.matchers import Matcher
 from incidentd.oncall import Channel, Roster
 from incidentd.pages import EscalationPolicy
 from incidentd.playbooks import Limit, Mode, Playbook
+from incidentd.playbooks.cases import Case
 from incidentd.redaction import Secret
 from incidentd.rules import (
     CATCH_ALL,
@@ -156,6 +157,7 @@ class Settings:
     roster: Roster = field(default_factory=Roster)
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
     stories: tuple[Story, ...] = ()
+    cases: tuple[Case, ...] = ()
     """What the rules are tried with; the daemon itself has no use for them."""
     warnings: tuple[Problem, ...] = ()
     """What is allowed, but probably not meant."""

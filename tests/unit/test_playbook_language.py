@@ -128,7 +128,8 @@ def test_a_run_always_goes_forward_and_ends_with_nothing_pending(
     row: tuple[int, list[Block]], data: st.DataObject
 ) -> None:
     length, blocks = row
-    position, pending = 0, {}
+    position = 0
+    pending: Mapping[str, str] = {}
     while position < length:
         failure = data.draw(st.sampled_from(["", "", "failed"]))
         way = onward(blocks, position, pending, failure)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incidentd.config import maintenance, people, playbook, rulebook, shape, stories, words
-from incidentd.config.core import core_settings, not_acted_on
+from incidentd.config import cases, maintenance, people, playbook, rulebook, shape, stories, words
+from incidentd.config.core import core_settings
 from incidentd.config.names import DEFAULT_POLICY, gather
 from incidentd.config.parts import Part
 from incidentd.config.proof import Surroundings
@@ -76,8 +76,6 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
     roster = people.roster(tree, names, secrets)
     policies = people.escalations(tree, names)
     policies.setdefault(DEFAULT_POLICY, people.default_policy(roster.schedules, core["urgencies"]))
-    for document in tree.documents["playbook_test"]:
-        not_acted_on(report, document.at, "`kind: playbook_test`")
     playbooks = playbook.playbooks(tree, names)
     around = Surroundings(
         labels=core.get("labels", LabelMap()), severities=core["severities"], sources=core["sources"]
@@ -90,6 +88,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
         playbooks=playbooks,
         rules=rules,
         stories=stories.stories(tree, names),
+        cases=cases.cases(tree, names, playbooks),
         maintenance=maintenance.windows(tree, report),
         warnings=tuple(in_order(report.warnings, tree.names)),
         files=tuple(tree.files),

@@ -9,22 +9,15 @@ from incidentd.actionitems import JiraSettings
 from incidentd.config import values
 from incidentd.config.names import Names, severity_names
 from incidentd.config.parts import Part
-from incidentd.config.report import Report
 from incidentd.config.secrets import Secrets
 from incidentd.config.sources import sources
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
-from incidentd.errors import Location
 from incidentd.oncall import Channel, ChannelKind
 from incidentd.playbooks import Mode
 from incidentd.redaction import Secret
 from incidentd.rules import SEVERITIES, URGENCIES, Decide, LabelMap, Severity, Urgency
 from incidentd.settings import Automation, Retention
-
-
-def not_acted_on(report: Report, at: Location, what: str) -> None:
-    """Warn of a key that is accepted and does nothing yet."""
-    report.doubt(at, f"{what} is accepted, but this version does not act on it yet")
 
 
 def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any]:
