@@ -117,6 +117,8 @@ class Automation:
 
     mode: Mode = Mode.APPROVE
     overall: Limit = field(default_factory=lambda: Limit(runs=20, window=timedelta(hours=1)))
+    protected: tuple[str, ...] = ()
+    """RE2 patterns of whole targets that no playbook may act on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,3 +213,47 @@ async def test_a_crash_inside_a_block_asks_a_person_and_rescues_nothing(world: M
 
     assert (await run_of(w)).state is RunState.INTERRUPTED
     assert w.hands.done == []
+
+
+async def test_the_first_target_is_healed_before_another_is_tried(world: Making) -> None:
+    w = await world(settings(playbook()))
+    await w.send(w.firing("WorkerStuck", instance="w-1"), group="a")
+    await w.send(w.firing("WorkerStuck", instance="w-2", service="b"), group="b")
+    assert w.hands.done.count("restart") == 1
+    assert any("is tried on w-1 first" in text for text in await w.story("HOLD-2"))
+
+    await w.at(4)
+    await w.send(w.firing("WorkerStuck", instance="w-3", service="c"), group="c")
+    assert w.hands.done.count("restart") == 2
+
+
+async def test_a_playbook_that_did_not_help_twice_is_stopped_until_its_file_changes(world: Making) -> None:
+    w = await world(settings(playbook()))
+    w.hands.answers["verify"] = StepResult(ok=False, summary="0")
+    for number in (1, 2, 3):
+        await w.send(w.firing("WorkerStuck", instance=f"w-{number}", service=str(number)), group=str(number))
+        await w.at(number * 15)
+    assert w.hands.done.count("restart") == 2
+    assert any("did not help, so it is stopped" in text for text in await w.story("HOLD-3"))
+
+    w.settings = settings(playbook(title="Restart it otherwise"))
+    await w.send(w.firing("WorkerStuck", instance="w-4", service="4"), group="4")
+    assert w.hands.done.count("restart") == 3
+
+
+async def test_what_is_of_high_risk_waits_for_approval_in_auto_too(world: Making) -> None:
+    w = await world(settings(playbook(risk="high")))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    assert (await run_of(w)).state is RunState.PROPOSED
+    await w.do(commands.approve_run, 1, actor=ANA)
+    assert w.hands.done[:1] == ["restart"]
+
+
+async def test_runs_are_in_one_failure_domain_at_a_time(world: Making) -> None:
+    w = await world(settings(playbook(domain="{{ labels.zone }}")))
+    await w.send(w.firing("WorkerStuck", instance="w-1", zone="a"), group="a")
+    await w.at(4)
+    for instance, zone in (("w-2", "a"), ("w-3", "b")):
+        await w.send(w.firing("WorkerStuck", instance=instance, zone=zone, service=instance), group=instance)
+    assert w.hands.done.count("restart") == 2
+    assert any("is at work in a, and acts in one domain" in text for text in await w.story("HOLD-3"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from incidentd import __version__
-from incidentd.cli import daemon, explain, looking, people, replay, schema, sending, store, test, tokens
+from incidentd.cli import daemon, explain, looking, people, playbook, replay, schema, sending, store, test, tokens
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 for _command in (
-    daemon.run, daemon.check, test.test, replay.replay, explain.explain, schema.schema, store.store,
+    daemon.run, daemon.check, test.test, replay.replay, explain.explain, playbook.playbook, schema.schema, store.store,
     sending.send, tokens.token, looking.incidents, looking.holds, looking.pages, looking.runs, looking.oncall,
     people.ack, people.declare, people.note, people.progress, people.resolve, people.extend, people.stand_down,
     people.approve,

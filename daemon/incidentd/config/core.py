@@ -109,11 +109,12 @@ def _jira(part: Part, tree: Tree, secrets: Secrets) -> JiraSettings:
     )
 
 
-def _automation(written: dict[str, str]) -> Automation:
+def _automation(written: dict[str, Any]) -> Automation:
     built_in = Automation()
     return Automation(
         mode=Mode(written.get("mode", built_in.mode)),
         overall=values.limit(written["overall"]) if "overall" in written else built_in.overall,
+        protected=tuple(written.get("protected", ())),
     )
 
 

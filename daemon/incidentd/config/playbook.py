@@ -51,7 +51,9 @@ def playbook(part: Part, report: Report, library: Mapping[str, Part], names: Nam
     inputs = inputs_of(part)
     _check_inputs(part, inputs, report)
     checking = Checking(inputs, report, names)
-    checking.check(part["target"], labels=True)
+    for key in ("target", "domain"):
+        if key in part:
+            checking.check(part[key], labels=True)
     checking.steps(part, "steps")
     verify = _verify(part["verify"], checking) if "verify" in part else None
     checking.steps(part, "rollback")
@@ -70,6 +72,7 @@ def playbook(part: Part, report: Report, library: Mapping[str, Part], names: Nam
         match=matchers(part, report),
         inputs=inputs,
         target=part.value["target"],
+        domain=part.get("domain", ""),
         risk=part.get("risk", "medium"),
         limits=_limits(part.get("limits", {})),
         steps=tuple(steps.steps),
@@ -115,6 +118,7 @@ def _limits(written: dict[str, str]) -> Limits:
         per_target=limit(written["per_target"]) if "per_target" in written else built_in.per_target,
         total=limit(written["total"]) if "total" in written else built_in.total,
         alert_age=parse_duration(written["alert_age"]) if "alert_age" in written else built_in.alert_age,
+        cool_down=parse_duration(written["cool_down"]) if "cool_down" in written else built_in.cool_down,
     )
 
 

@@ -77,13 +77,14 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
     try:
         inputs = scopes.inputs_for(playbook, alert.labels, alert.annotations)
         target = walk.target_for(playbook, inputs, alert.labels)
+        domain = walk.domain_for(playbook, inputs, alert.labels)
         if mode is Mode.AUTO:
-            _ask_guards(tx, settings, playbook, target=target, starts_at=alert.starts_at, fires=alert.fires)
+            about = _About(target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires)
+            _ask_guards(tx, settings, playbook, about)
         new = Run(
             id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
             state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
-            registers={}, source=alert.source, started_at=tx.now,
-            fingerprint=alert.fingerprint,
+            registers={}, source=alert.source, started_at=tx.now, fingerprint=alert.fingerprint, domain=domain,
         )  # fmt: skip
         run = things.insert_run(tx, new)
     except (scopes.NotRunnable, Conflict, _Refused) as no:
@@ -105,25 +106,42 @@ class _Refused(Exception):
         self.guard = verdict.guard
 
 
-def _ask_guards(
-    tx: Tx, settings: Settings, playbook: Playbook, *, target: str, starts_at: datetime, fires: bool
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """The run that the guards are asked about."""
+
+    target: str
+    domain: str
+    starts_at: datetime
+    fires: bool
+    approved: bool = False
+
+
+def _ask_guards(tx: Tx, settings: Settings, playbook: Playbook, about: _About) -> None:
     recent = things.recent_runs(tx, tx.now - guards.horizon(playbook, settings.automation))
     began = [run for run in recent if run.state is not RunState.PROPOSED]
     own = [run for run in began if run.playbook == playbook.name]
-    here = [run for run in own if run.target == target]
+    here = [run for run in own if run.target == about.target]
     facts = guards.Facts(
-        playbook=playbook, automation=settings.automation, target=target, starts_at=starts_at, still_firing=fires,
-        running_on_target=any(run.target == target and run.state not in FINISHED for run in began),
+        playbook=playbook, automation=settings.automation, target=about.target, starts_at=about.starts_at,
+        still_firing=about.fires, approved=about.approved, domain=about.domain,
+        running_on_target=any(run.target == about.target and run.state not in FINISHED for run in began),
         recent_on_target=_times(here), recent_total=_times(own), recent_overall=_times(began),
-        last_verified_on_target=max(
-            (run.finished_at for run in here if run.state is RunState.VERIFIED and run.finished_at), default=None
+        last_verified_on_target=_last_end(here, RunState.VERIFIED), last_verified=_last_end(own, RunState.VERIFIED),
+        last_ended_on_target=_last_end([run for run in began if run.target == about.target]),
+        under_way=tuple(
+            (run.target, run.domain) for run in own if run.state not in FINISHED and run.target != about.target
         ),
+        failed_in_a_row=guards.failed_in_a_row([run for run in own if run.sha256 == playbook.sha256]),
         now=tx.now,
     )  # fmt: skip
     verdict = guards.check(facts)
     if not verdict.allowed:
         raise _Refused(verdict)
+
+
+def _last_end(runs: Sequence[Run], state: RunState | None = None) -> datetime | None:
+    return max((run.finished_at for run in runs if run.finished_at and state in (None, run.state)), default=None)
 
 
 def _times(runs: Sequence[Run]) -> tuple[datetime, ...]:
@@ -165,7 +183,8 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
     fires = bool(rows) and rows[0].status == "firing"
     try:
         began = rows[0].starts_at if rows else run.started_at
-        _ask_guards(tx, settings, playbook, target=run.target, starts_at=began, fires=fires)
+        about = _About(target=run.target, domain=run.domain, starts_at=began, fires=fires, approved=True)
+        _ask_guards(tx, settings, playbook, about)
     except _Refused as no:
         raise Conflict(f"{run.key} may not run now: {no}") from None
     run = replace(run, state=RunState.RUNNING, started_at=tx.now)

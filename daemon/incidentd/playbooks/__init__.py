@@ -71,6 +71,8 @@ class Limits:
     total: Limit = field(default_factory=lambda: Limit(runs=3, window=timedelta(minutes=10)))
     alert_age: timedelta = timedelta(minutes=10)
     """An alert that began earlier than this is too old to act on."""
+    cool_down: timedelta = timedelta(minutes=5)
+    """What has to pass on a target from the end of any run to the beginning of the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,8 @@ class Playbook:
     inputs: Mapping[str, Input]
     target: str
     """A template; one run at a time per target, and an empty one is an error."""
+    domain: str = ""
+    """A template of the failure domain that the target is in; runs are in one domain at a time. '' does not ask."""
     risk: str
     limits: Limits
     steps: tuple[Step, ...]
@@ -240,6 +244,8 @@ class Run:
     state: RunState
     mode: Mode
     target: str
+    domain: str = ""
+    """The failure domain that the target is in."""
     inputs: Mapping[str, str]
     registers: Mapping[str, Any]
     source: str

@@ -20,13 +20,22 @@ ENDING = timedelta(seconds=5)
 
 def target_for(playbook: Playbook, inputs: Mapping[str, str], labels: Mapping[str, str]) -> str:
     """Say what the run acts on; raise NotRunnable when that is nothing, since nothing could be taken for everything."""
+    return _filled(playbook, "target", playbook.target, {"inputs": inputs, "labels": labels})
+
+
+def domain_for(playbook: Playbook, inputs: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Say in which failure domain the run acts; '' when the playbook does not ask. Raises NotRunnable."""
+    return _filled(playbook, "domain", playbook.domain, {"inputs": inputs, "labels": labels}) if playbook.domain else ""
+
+
+def _filled(playbook: Playbook, what: str, template: str, names: Mapping[str, object]) -> str:
     try:
-        target = compile_template(playbook.target).render({"inputs": inputs, "labels": labels}).strip()
+        value = compile_template(template).render(names).strip()
     except BadTemplate as error:
-        raise NotRunnable(f"the target of {playbook.name} cannot be filled in: {error}") from None
-    if not target:
-        raise NotRunnable(f"the target of {playbook.name} is empty for this alert, and an empty target acts on nothing")
-    return target
+        raise NotRunnable(f"the {what} of {playbook.name} cannot be filled in: {error}") from None
+    if not value:
+        raise NotRunnable(f"the {what} of {playbook.name} is empty for this alert, and an empty {what} acts on nothing")
+    return value
 
 
 def current_step(run: Run, playbook: Playbook) -> Step | None:
