@@ -420,3 +420,22 @@ def test_a_value_that_looks_like_a_template_stays_a_value() -> None:
     run = replace(begun(book([do("a")])), registers={"seen": {"stdout": "{{ inputs.host }}"}})
     names = context(run, book([do("a")]).steps[0])
     assert compile_template("{{ seen.stdout }}").render(names) == "{{ inputs.host }}"
+
+
+def test_what_a_program_printed_is_harmless_in_a_note_and_in_a_message() -> None:
+    printed = "\x1b[31mred\n{{ inputs.host }}\r\n" + "x" * 5000
+    steps: list[dict[str, Any]] = [
+        {"name": "say", "note": "It said: {{ seen.stdout }}"},
+        {"name": "tell", "notify": {"channel": "room", "title": "Look", "body": "First line\n{{ seen.stdout }}"}},
+    ]
+    playbook = book([do("look", register="seen"), *steps])
+    run = replace(begun(playbook), registers={"seen": {"stdout": printed}})
+    note, message = (known(run, step) for step in playbook.steps[1:])
+    assert note is not None
+    assert message is not None
+    for said in (note.summary, message.value["body"]):
+        assert "\x1b" not in said
+        assert "{{ inputs.host }}" in said
+        assert len(said) <= 1000
+    assert note.summary.count("\n") == 0
+    assert message.value["body"].count("\n") == 1

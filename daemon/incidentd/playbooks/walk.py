@@ -74,12 +74,17 @@ def context(run: Run, step: Step) -> dict[str, object]:
 def _told(step: Step, names: Mapping[str, object]) -> StepResult | None:
     match step.kind:
         case "note":
-            return StepResult(ok=True, summary=compile_template(step.args).render(names))
+            return StepResult(ok=True, summary=text.plain(compile_template(step.args).render(names), 1000))
         case "notify":
-            filled = {key: compile_template(value).render(names) for key, value in step.args.items()}
+            filled = {key: compile_template(value).render(names, _in_message) for key, value in step.args.items()}
             return StepResult(ok=True, summary=f"a message goes to {filled['channel']}", value=filled)
         case _:
             return None
+
+
+def _in_message(value: str, before: str) -> str:
+    """What a stranger wrote is one harmless line of a message; the lines of the message are its writer's."""
+    return text.plain(value)
 
 
 def may_repeat(step: Step) -> bool:
