@@ -54,6 +54,7 @@ bench: $(STAMP) ## every figure of speed and memory beside its target; ARGS=SECT
 docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python -m tests.docs.metrics_page
 	$(BIN)/python -m tests.docs.hold_story
+	$(BIN)/python -m tests.docs.playbooks_page
 
 editors: ## the server that editors ask about YAML, for the tests of the schemas (needs npm)
 	npm ci --prefix tests/editors --ignore-scripts --no-audit --no-fund --silent

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from incidentd.durations import about
-from incidentd.playbooks import Limit, Mode, Playbook
+from incidentd.matchers import Regex
+from incidentd.playbooks import Limit, Mode, Playbook, Run, RunState
 from incidentd.settings import Automation
 from incidentd.text import count, plain
 
 # An alert that is back this soon after a run that was believed, and after two runs, is not healed by a third.
 LOOP = timedelta(minutes=30)
 _LOOP_RUNS = 2
+# A playbook whose runs end like this twice in a row does not know what it does.
+_FAILED_IN_A_ROW = 2
+STOPPED_FOR = timedelta(hours=24)
+"""How long a playbook stays stopped by itself; a change of its file lets it run before."""
+CANARY = timedelta(hours=1)
+"""How long one target that was healed speaks for the others."""
 _WEAKEST_FIRST = (Mode.OFF, Mode.SUGGEST, Mode.APPROVE, Mode.AUTO)
 
 
@@ -36,6 +44,18 @@ class Facts:
     """Of any playbook."""
     last_verified_on_target: datetime | None = None
     """When a run of this playbook on this target was last verified."""
+    last_ended_on_target: datetime | None = None
+    """When any run on this target last ended."""
+    last_verified: datetime | None = None
+    """When a run of this playbook, on any target, was last verified."""
+    under_way: tuple[tuple[str, str], ...] = ()
+    """Of the runs of this playbook on other targets that are under way, each one's target and failure domain."""
+    failed_in_a_row: int = 0
+    """How many of the last runs of this very version of the playbook, without a break, failed their verification."""
+    domain: str = ""
+    """The failure domain of the target: a zone, a cluster; '' when the playbook names none."""
+    approved: bool = False
+    """A person has looked at it and said yes."""
     now: datetime
 
 
@@ -49,31 +69,42 @@ class Verdict:
 
 
 def effective_mode(playbook: Playbook, ceiling: Mode) -> Mode:
-    """Give the weaker of the playbook's own mode and the configuration's."""
-    return min(playbook.mode, ceiling, key=_WEAKEST_FIRST.index)
+    """Give the weaker of the playbook's own mode and the configuration's; what is of high risk asks a person."""
+    own = min(playbook.mode, Mode.APPROVE, key=_WEAKEST_FIRST.index) if playbook.risk == "high" else playbook.mode
+    return min(own, ceiling, key=_WEAKEST_FIRST.index)
+
+
+def failed_in_a_row(runs: Sequence[Run]) -> int:
+    """Count the runs at the end, oldest first, that failed their verification; what decided nothing is passed over."""
+    failed = 0
+    for run in reversed(runs):
+        if run.state is RunState.VERIFIED:
+            break
+        failed += run.state is RunState.VERIFY_FAILED
+    return failed
 
 
 def horizon(playbook: Playbook, automation: Automation) -> timedelta:
     """Say how far back the facts have to reach for every guard to see what it counts."""
     limits = playbook.limits
-    return max(limits.per_target.window, limits.total.window, automation.overall.window, 2 * LOOP)
+    return max(limits.per_target.window, limits.total.window, automation.overall.window, 2 * LOOP, STOPPED_FOR)
 
 
 def check(facts: Facts) -> Verdict:
     """Ask every guard; the first that refuses decides."""
-    for guard, reason in (
-        ("mode", _mode(facts)),
-        ("still_firing", _still_firing(facts)),
-        ("alert_age", _alert_age(facts)),
-        ("one_at_a_time", _one_at_a_time(facts)),
-        ("loop", _loop(facts)),
-        ("per_target", _per_target(facts)),
-        ("total", _total(facts)),
-        ("overall", _overall(facts)),
-    ):
-        if reason:
-            return Verdict(allowed=False, guard=guard, reason=reason)
-    return Verdict(allowed=True, reason=f"every guard lets {facts.playbook.name} run on {_target(facts)}")
+    refusal = next((verdict for verdict in every(facts) if not verdict.allowed), None)
+    return refusal or Verdict(
+        allowed=True, reason=f"every guard lets {facts.playbook.name} run on {_target(facts)}"
+    )  # fmt: skip
+
+
+def every(facts: Facts) -> tuple[Verdict, ...]:
+    """Give what each guard says, those first that are about more than this run."""
+    return tuple(
+        Verdict(allowed=not reason, guard=guard, reason=reason or "nothing speaks against it")
+        for guard, ask in _GUARDS.items()
+        for reason in (ask(facts),)
+    )
 
 
 def _mode(facts: Facts) -> str:
@@ -98,6 +129,54 @@ def _alert_age(facts: Facts) -> str:
 
 def _one_at_a_time(facts: Facts) -> str:
     return f"another run is on {_target(facts)} now, and only one may be" if facts.running_on_target else ""
+
+
+def _approval(facts: Facts) -> str:
+    if facts.approved or effective_mode(facts.playbook, facts.automation.mode) in (Mode.AUTO, Mode.OFF):
+        return ""
+    why = "it is of high risk" if facts.playbook.risk == "high" else "its mode wants it (mode, automation.mode)"
+    return f"{facts.playbook.name} needs a person's approval: {why}"
+
+
+def _protected(facts: Facts) -> str:
+    pattern = next((one for one in facts.automation.protected if Regex(one).matches(facts.target)), None)
+    if pattern is None:
+        return ""
+    return f"{_target(facts)} is protected: no playbook may act on {pattern!r} (automation.protected)"
+
+
+def _stopped(facts: Facts) -> str:
+    if facts.failed_in_a_row < _FAILED_IN_A_ROW:
+        return ""
+    return (
+        f"the last {count(facts.failed_in_a_row, 'run')} of {facts.playbook.name} did not help, so it is stopped: "
+        f"a person has to look, and change its file; after {about(STOPPED_FOR)} it may try again"
+    )
+
+
+def _canary(facts: Facts) -> str:
+    """One target first, and the others when it was healed: what is wrong with the playbook is wrong once."""
+    if not facts.under_way or (facts.last_verified is not None and facts.now - facts.last_verified < CANARY):
+        return ""
+    first = plain(facts.under_way[0][0], 60)
+    return f"{facts.playbook.name} is tried on {first} first, and on others when that was verified"
+
+
+def _domain(facts: Facts) -> str:
+    """One failure domain at a time: what takes a zone down leaves the others."""
+    other = next((domain for _, domain in facts.under_way if domain != facts.domain), None)
+    if not facts.domain or other is None:
+        return ""
+    where = plain(other, 60) or "another domain"
+    return f"{facts.playbook.name} is at work in {where}, and acts in one domain at a time (domain)"
+
+
+def _cool_down(facts: Facts) -> str:
+    ended, wait = facts.last_ended_on_target, facts.playbook.limits.cool_down
+    if ended is None or facts.now - ended >= wait:
+        return ""
+    ago = about(max(facts.now - ended, timedelta(0)))
+    return f"a run on {_target(facts)} ended {ago} ago, and {about(wait)} have to pass (limits.cool_down)"
 
 
 def _loop(facts: Facts) -> str:
@@ -141,3 +220,23 @@ def _within(starts: tuple[datetime, ...], window: timedelta, now: datetime) -> i
 
 def _target(facts: Facts) -> str:
     return plain(facts.target, 60)
+
+
+_GUARDS: Mapping[str, Callable[[Facts], str]] = {
+    "mode": _mode,
+    "approval": _approval,
+    "protected": _protected,
+    "still_firing": _still_firing,
+    "alert_age": _alert_age,
+    "one_at_a_time": _one_at_a_time,
+    "loop": _loop,
+    "stopped": _stopped,
+    "canary": _canary,
+    "domain": _domain,
+    "per_target": _per_target,
+    "total": _total,
+    "overall": _overall,
+    "cool_down": _cool_down,
+}
+GUARDS = tuple(_GUARDS)
+"""Their names, in the order in which they are asked."""

@@ -14,6 +14,7 @@ from incidentd.messages import TEMPLATES, MessageTemplate, Style
 from incidentd.oncall import Channel, ChannelKind, Roster
 from incidentd.pages import EscalationPolicy
 from incidentd.playbooks import Limit, Mode, Playbook
+from incidentd.playbooks.cases import Case
 from incidentd.redaction import Secret
 from incidentd.rules import (
     CATCH_ALL,
@@ -130,6 +131,8 @@ class Automation:
 
     mode: Mode = Mode.APPROVE
     overall: Limit = field(default_factory=lambda: Limit(runs=20, window=timedelta(hours=1)))
+    protected: tuple[str, ...] = ()
+    """RE2 patterns of whole targets that no playbook may act on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +189,7 @@ class Settings:
     roster: Roster = field(default_factory=Roster)
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
     stories: tuple[Story, ...] = ()
+    cases: tuple[Case, ...] = ()
     """What the rules are tried with; the daemon itself has no use for them."""
     warnings: tuple[Problem, ...] = ()
     """What is allowed, but probably not meant."""

@@ -106,3 +106,35 @@ async def test_a_secret_is_not_in_the_summary_of_a_failure() -> None:
         result = await runner.run_step(command(f"/no/{SECRET}/program"), {}, source="prod")
     assert SECRET not in result.summary
     assert "***" in result.summary
+
+
+def value(number: float | None) -> StepResult:
+    return StepResult(ok=number is not None, summary=str(number), value={"value": number})
+
+
+@pytest.mark.parametrize(
+    ("results", "tries", "ok", "summary"),
+    [
+        ((value(3),), 1, True, "3"),
+        ((value(30), value(20), value(3)), 3, True, "3 (try 3)"),
+        ((value(30), value(20), value(12)), 3, False, "12; `depth.value < 10` does not hold (try 3)"),
+        ((BAD, value(3)), 2, True, "3 (try 2)"),
+    ],
+)
+async def test_a_step_is_tried_until_what_it_gives_is_as_wanted(
+    results: tuple[StepResult, ...], tries: int, ok: bool, summary: str
+) -> None:
+    result, tried_ = await tried(*results, register="depth", until=("depth.value < 10",))
+    assert (tried_, result.ok, result.summary) == (tries, ok, summary)
+
+
+async def test_what_nobody_knows_meets_no_until() -> None:
+    result, _ = await tried(GOOD, GOOD, GOOD, register="depth", until=("depth.value < 10",))
+    assert not result.ok
+    assert result.unknown
+    assert "cannot be told" in result.summary
+
+
+async def test_a_step_that_was_killed_is_not_done_again_for_its_until() -> None:
+    result, tries = await tried(HALF_DONE, GOOD, register="x", until=("x.ok",))
+    assert (result.ok, tries) == (False, 1)

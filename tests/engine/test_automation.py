@@ -156,3 +156,104 @@ async def test_a_lost_lease_writes_nothing(world: Making) -> None:
     written = await w.store.write(automation.step_done, w.settings, old, due, StepResult(ok=True, summary="late"))
     assert written is False
     assert (await run_of(w)).cursor == 0
+
+
+async def test_a_note_stands_on_the_timeline_and_a_message_goes_out_once(world: Making) -> None:
+    steps = [
+        {"name": "say", "note": "Restarting {{ inputs.instance }}."},
+        {"name": "tell", "notify": {"channel": "room", "title": "Restarting {{ inputs.instance }}", "body": "Soon."}},
+    ]
+    w = await world(settings(playbook(steps=steps)))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.at(1)
+
+    assert "RUN-1: say: Restarting w-3." in await w.story("HOLD-1")
+    assert w.post.to("room") == ["Restarting w-3"]
+    assert w.hands.done[:1] == ["verify"]
+
+
+async def test_a_wait_takes_its_time_and_a_restart_does_not_begin_it_anew(world: Making) -> None:
+    steps = [{"name": "settle", "wait": "10m"}, {"name": "go", "command": ["true"]}]
+    w = await world(settings(playbook(steps=steps)))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.at(5)
+    await w.store.write(jobs.release_all)
+    await w.settle()
+    assert w.hands.done == []
+    await w.at(9.9)
+    assert w.hands.done == []
+    await w.at(10)
+    assert w.hands.done[:1] == ["go"]
+
+
+async def test_a_step_whose_condition_does_not_hold_is_said_to_be_left_out(world: Making) -> None:
+    steps = [
+        {"name": "look", "command": ["true"], "register": "seen"},
+        {"name": "act", "command": ["true"], "when": "seen.exit == 1"},
+    ]
+    w = await world(settings(playbook(steps=steps)))
+    w.hands.answers["look"] = StepResult(ok=True, summary="exit 0", value={"exit": 0})
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+
+    assert w.hands.done[:2] == ["look", "verify"]
+    assert "RUN-1: act: skipped: `seen.exit == 1` does not hold" in await w.story("HOLD-1")
+
+
+async def test_a_crash_inside_a_block_asks_a_person_and_rescues_nothing(world: Making) -> None:
+    block = [{"name": "act", "command": ["true"]}]
+    steps = [{"name": "all", "block": block, "rescue": [{"name": "mend", "command": ["true"]}]}]
+    w = await world(settings(playbook(steps=steps)))
+    await w.store.append("default", json.dumps({"alerts": [w.firing("WorkerStuck", instance="w-3")]}).encode())
+    await w.engine.unpack()
+    await w.engine.decide_one()
+    claimed = await w.store.write(jobs.claim, jobs.PLAYBOOK, me="dead", lease=minutes(1), most=1)
+    await w.store.write(automation.step_due, w.settings, claimed[0])
+    await w.store.write(jobs.release_all)
+    await w.settle()
+
+    assert (await run_of(w)).state is RunState.INTERRUPTED
+    assert w.hands.done == []
+
+
+async def test_the_first_target_is_healed_before_another_is_tried(world: Making) -> None:
+    w = await world(settings(playbook()))
+    await w.send(w.firing("WorkerStuck", instance="w-1"), group="a")
+    await w.send(w.firing("WorkerStuck", instance="w-2", service="b"), group="b")
+    assert w.hands.done.count("restart") == 1
+    assert any("is tried on w-1 first" in text for text in await w.story("HOLD-2"))
+
+    await w.at(4)
+    await w.send(w.firing("WorkerStuck", instance="w-3", service="c"), group="c")
+    assert w.hands.done.count("restart") == 2
+
+
+async def test_a_playbook_that_did_not_help_twice_is_stopped_until_its_file_changes(world: Making) -> None:
+    w = await world(settings(playbook()))
+    w.hands.answers["verify"] = StepResult(ok=False, summary="0")
+    for number in (1, 2, 3):
+        await w.send(w.firing("WorkerStuck", instance=f"w-{number}", service=str(number)), group=str(number))
+        await w.at(number * 15)
+    assert w.hands.done.count("restart") == 2
+    assert any("did not help, so it is stopped" in text for text in await w.story("HOLD-3"))
+
+    w.settings = settings(playbook(title="Restart it otherwise"))
+    await w.send(w.firing("WorkerStuck", instance="w-4", service="4"), group="4")
+    assert w.hands.done.count("restart") == 3
+
+
+async def test_what_is_of_high_risk_waits_for_approval_in_auto_too(world: Making) -> None:
+    w = await world(settings(playbook(risk="high")))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    assert (await run_of(w)).state is RunState.PROPOSED
+    await w.do(commands.approve_run, 1, actor=ANA)
+    assert w.hands.done[:1] == ["restart"]
+
+
+async def test_runs_are_in_one_failure_domain_at_a_time(world: Making) -> None:
+    w = await world(settings(playbook(domain="{{ labels.zone }}")))
+    await w.send(w.firing("WorkerStuck", instance="w-1", zone="a"), group="a")
+    await w.at(4)
+    for instance, zone in (("w-2", "a"), ("w-3", "b")):
+        await w.send(w.firing("WorkerStuck", instance=instance, zone=zone, service=instance), group=instance)
+    assert w.hands.done.count("restart") == 2
+    assert any("is at work in a, and acts in one domain" in text for text in await w.story("HOLD-3"))

@@ -15,7 +15,7 @@ from incidentd.engine import facts, loop, maintenance
 from incidentd.errors import TemporaryError
 from incidentd.holds import HoldState
 from incidentd.matchers import parse_matcher
-from incidentd.playbooks.walk import parse_condition
+from incidentd.playbooks.numbers import parse_condition
 from incidentd.prometheus import Answer
 from incidentd.rules import CATCH_ALL, Decide, FromLabel, Maintenance, Query, SeverityRule, Spread
 from incidentd.settings import PrometheusSettings, Settings, Source

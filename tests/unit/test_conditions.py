@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from incidentd.playbooks.walk import parse_condition
+from incidentd.playbooks.numbers import parse_condition
 from incidentd.rules import (
     BurnRate,
     Condition,

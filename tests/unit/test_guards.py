@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidentd.errors import Location
-from incidentd.guards import Facts, check, effective_mode, horizon
-from incidentd.playbooks import Limit, Limits, Mode, OnFailure, Playbook
+from incidentd.guards import GUARDS, Facts, check, effective_mode, every, failed_in_a_row, horizon
+from incidentd.playbooks import Limit, Limits, Mode, OnFailure, Playbook, Run, RunState
 from incidentd.settings import Automation
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -138,8 +138,9 @@ def test_a_hostile_target_is_shown_harmless() -> None:
 
 
 def test_the_facts_reach_as_far_back_as_the_longest_window() -> None:
-    assert horizon(BOOK, Automation()) == 60 * MINUTE
-    assert horizon(BOOK, Automation(overall=Limit(runs=1, window=90 * MINUTE))) == 90 * MINUTE
+    day = timedelta(days=1)
+    assert horizon(BOOK, Automation()) == day
+    assert horizon(BOOK, Automation(overall=Limit(runs=1, window=2 * day))) == 2 * day
 
 
 @given(st.lists(st.integers(0, 120), max_size=200))
@@ -151,3 +152,89 @@ def test_within_its_limits_a_playbook_never_begins_more_runs_than_allowed(minute
             begun.append(at)
     assert all(sum(end - 10 * MINUTE < start <= end for start in begun) <= 3 for end in begun)
     assert all(sum(end - 60 * MINUTE < start <= end for start in begun) <= 20 for end in begun)
+
+
+# what keeps a playbook from doing much harm
+
+
+def test_what_is_of_high_risk_asks_a_person_whatever_the_mode() -> None:
+    risky = replace(BOOK, risk="high")
+    assert effective_mode(risky, Mode.AUTO) is Mode.APPROVE
+    assert effective_mode(risky, Mode.SUGGEST) is Mode.SUGGEST
+    assert refusal(playbook=risky) == (
+        "approval", "restart-stuck-worker needs a person's approval: it is of high risk",
+    )  # fmt: skip
+    assert check(facts(playbook=risky, approved=True)).allowed
+
+
+@pytest.mark.parametrize(("target", "allowed"), [("db-1", False), ("db-12", False), ("adb-1", True), ("w-3", True)])
+def test_no_playbook_acts_on_a_protected_target(target: str, allowed: bool) -> None:
+    automation = Automation(mode=Mode.AUTO, protected=("db-[0-9]+", "lb"))
+    verdict = check(facts(automation=automation, target=target))
+    assert verdict.allowed is allowed
+    assert (
+        allowed or verdict.reason == f"{target} is protected: no playbook may act on 'db-[0-9]+' (automation.protected)"
+    )
+
+
+def test_an_approval_opens_no_other_guard() -> None:
+    automation = Automation(mode=Mode.AUTO, protected=("w-3",))
+    assert not check(facts(automation=automation, approved=True)).allowed
+    assert not check(facts(running_on_target=True, approved=True)).allowed
+
+
+def test_a_playbook_that_did_not_help_twice_is_stopped() -> None:
+    assert check(facts(failed_in_a_row=1)).allowed
+    guard, reason = refusal(failed_in_a_row=2)
+    assert guard == "stopped"
+    assert "the last 2 runs of restart-stuck-worker did not help" in reason
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ("", 0), ("verify_failed", 1), ("verify_failed verify_failed", 2), ("verify_failed verified", 0),
+        ("verified verify_failed", 1), ("verify_failed done verify_failed running", 2), ("failed interrupted", 0),
+    ],
+)  # fmt: skip
+def test_failed_verifications_are_counted_back_to_the_last_one_that_held(states: str, expected: int) -> None:
+    runs = [
+        Run(
+            id=1, subject="HOLD-1", playbook="x", sha256="0", definition={}, state=RunState(state), mode=Mode.AUTO,
+            target="w-3", inputs={}, registers={}, source="prod", started_at=NOW,
+        )
+        for state in states.split()
+    ]  # fmt: skip
+    assert failed_in_a_row(runs) == expected
+
+
+def test_one_target_is_tried_first_and_the_others_when_it_was_healed() -> None:
+    first = (("w-1", ""),)
+    assert refusal(under_way=first)[0] == "canary"
+    assert "is tried on w-1 first" in refusal(under_way=first)[1]
+    assert check(facts(under_way=first, last_verified=NOW - 59 * MINUTE)).allowed
+    assert refusal(under_way=first, last_verified=NOW - 60 * MINUTE)[0] == "canary"
+
+
+def test_runs_act_in_one_failure_domain_at_a_time() -> None:
+    healed = NOW - MINUTE
+    assert check(facts(domain="zone-a", under_way=(("w-1", "zone-a"),), last_verified=healed)).allowed
+    assert check(facts(domain="", under_way=(("w-1", "zone-b"),), last_verified=healed)).allowed
+    guard, reason = refusal(domain="zone-a", under_way=(("w-1", "zone-b"),), last_verified=healed)
+    assert (guard, reason) == (
+        "domain", "restart-stuck-worker is at work in zone-b, and acts in one domain at a time (domain)",
+    )  # fmt: skip
+
+
+def test_a_target_is_left_alone_for_a_while_after_a_run() -> None:
+    assert check(facts(last_ended_on_target=NOW - 5 * MINUTE)).allowed
+    assert refusal(last_ended_on_target=NOW - 4 * MINUTE) == (
+        "cool_down", "a run on w-3 ended 4m ago, and 5m have to pass (limits.cool_down)",
+    )  # fmt: skip
+
+
+def test_every_guard_says_something_and_those_that_let_it_pass_say_so_too() -> None:
+    verdicts = every(facts(still_firing=False, running_on_target=True))
+    assert tuple(verdict.guard for verdict in verdicts) == GUARDS
+    assert [verdict.guard for verdict in verdicts if not verdict.allowed] == ["still_firing", "one_at_a_time"]
+    assert all(verdict.reason for verdict in verdicts)

@@ -21,15 +21,13 @@ from incidentd.playbooks import (
     StepResult,
     Verify,
 )
+from incidentd.playbooks.numbers import is_met, parse_condition
+from incidentd.playbooks.scopes import NotRunnable, inputs_for
 from incidentd.playbooks.walk import (
-    NotRunnable,
     context,
     current_step,
-    inputs_for,
-    is_met,
     longest,
     may_repeat,
-    parse_condition,
     step_done,
     step_interrupted,
     target_for,
@@ -136,7 +134,7 @@ def test_an_empty_target_acts_on_nothing(target: str) -> None:
 
 
 def test_templates_see_the_inputs_and_what_was_registered_and_nothing_can_stand_in_for_the_inputs() -> None:
-    seen = context(run(registers={"before": {"value": 812.0}, "inputs": {"instance": "another"}}))
+    seen = context(run(registers={"before": {"value": 812.0}, "inputs": {"instance": "another"}}), step("x"))
     assert seen == {"inputs": {"instance": "w-3"}, "before": {"value": 812.0}}
 
 
@@ -171,7 +169,7 @@ def test_a_run_walks_from_step_to_step_keeps_what_they_registered_and_ends_in_it
     book = playbook()
     first = step_done(run(), book, replace(GOOD, value={"value": 812.0}), NOON)
     assert current_step(first, book) == book.steps[1]
-    assert first.registers == {"before": {"value": 812.0}}
+    assert first.registers == {"before": {"value": 812.0, "ok": True}}
     last = step_done(first, book, GOOD, NOON + MINUTE)
     assert (last.state, last.verify_since, last.ends_at) == (RunState.VERIFYING, NOON + MINUTE, NOON + 11 * MINUTE)
     assert last.finished_at is None
@@ -195,7 +193,7 @@ def test_a_step_whose_errors_are_ignored_lets_the_run_go_on_and_still_registers(
     book = playbook(steps=(step("a", ignore_errors=True, register="a"), step("b")))
     on = step_done(run(), book, BAD, NOON)
     assert current_step(on, book) == book.steps[1]
-    assert on.registers == {"a": {"value": 0.0}}
+    assert on.registers == {"a": {"value": 0.0, "ok": False}}
 
 
 def test_a_failed_step_is_rolled_back_and_the_run_stays_failed() -> None:

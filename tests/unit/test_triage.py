@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from incidentd.errors import Location
 from incidentd.holds import HoldPolicy
 from incidentd.matchers import parse_matcher
-from incidentd.playbooks.walk import parse_condition
+from incidentd.playbooks.numbers import parse_condition
 from incidentd.rules import CATCH_ALL, Decide, Facts, FromLabel, Grade, Maintenance, Measured, Query, SeverityRule
 from incidentd.settings import Settings
 from incidentd.templates import compile_template

@@ -8,7 +8,21 @@ from __future__ import annotations
 import click
 
 from incidentd import __version__
-from incidentd.cli import daemon, explain, looking, people, reaching, replay, rota, schema, sending, store, test, tokens
+from incidentd.cli import (
+    daemon,
+    explain,
+    looking,
+    people,
+    playbook,
+    reaching,
+    replay,
+    rota,
+    schema,
+    sending,
+    store,
+    test,
+    tokens,
+)  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -22,7 +36,7 @@ def main() -> None:
 
 
 for _command in (
-    daemon.run, daemon.check, test.test, replay.replay, explain.explain, schema.schema, store.store,
+    daemon.run, daemon.check, test.test, replay.replay, explain.explain, playbook.playbook, schema.schema, store.store,
     sending.send, tokens.token, looking.incidents, looking.holds, looking.pages, looking.runs, rota.oncall,
     people.ack, people.take, people.helping, people.declare, people.note, people.progress, people.resolve,
     people.extend, people.stand_down, people.approve, reaching.escalate,

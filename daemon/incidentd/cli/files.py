@@ -12,6 +12,7 @@ import click
 from incidentd import config
 from incidentd.cli.daemon import mistakes
 from incidentd.errors import ConfigError
+from incidentd.playbooks.cases import Case
 from incidentd.settings import Settings
 from incidentd.stories import Story
 
@@ -47,7 +48,8 @@ def sorted_out(files: Iterable[Path], config_file: Path | None) -> tuple[Path | 
     return config_file, others
 
 
-def stories_of(settings: Settings, files: Sequence[Path]) -> list[Story]:
-    """Give the stories of these files; without any file, all of them."""
+def stories_of(settings: Settings, files: Sequence[Path]) -> list[Story | Case]:
+    """Give the stories and the cases of these files; without any file, all of them."""
     named = {os.path.realpath(file) for file in files}
-    return [it for it in settings.stories if not files or it.file in named]
+    every: list[Story | Case] = [*settings.stories, *settings.cases]
+    return [it for it in every if not files or it.file in named]

@@ -1,4 +1,4 @@
-"""`test`: tell the stories of the rules to the engine, in simulated time."""
+"""`test`: tell the stories of the rules to the engine, in simulated time, and try playbooks with their cases."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from incidentd.cli.daemon import CONFIG
 
 if TYPE_CHECKING:
+    from incidentd.playbooks.cases import Case
     from incidentd.rehearsal.telling import Told
     from incidentd.settings import Settings
     from incidentd.stories import Story
@@ -31,17 +32,18 @@ def _pattern(_: click.Context, __: click.Parameter, value: str | None) -> re.Pat
 @click.command()
 @click.argument("files", nargs=-1, type=_FILES, metavar="[FILE]...")
 @click.option("--config.file", "config_file", type=CONFIG, help="The configuration whose rules are tried.")
-@click.option("--run", "only", callback=_pattern, metavar="REGEX", help="Only stories in whose name this is found.")
+@click.option("--run", "only", callback=_pattern, metavar="REGEX", help="Only those in whose name this is found.")
 @click.option("--junit", type=_FILES, metavar="FILE", help="Write the results into this file, as JUnit XML.")
-@click.option("--verbose", "-v", is_flag=True, help="Show the course of every story, not only of those that fail.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the course of each, not only of those that fail.")
 def test(
     *, files: tuple[Path, ...], config_file: Path | None, only: re.Pattern[str] | None, junit: Path | None,
     verbose: bool,
 ) -> None:  # fmt: skip
-    """Tell stories (`kind: rules_test`) to the engine of the daemon, in simulated time; nothing leaves the process.
+    """Tell stories (`kind: rules_test`) to the engine of the daemon, and try playbooks with their cases
+    (`kind: playbook_test`), in simulated time; nothing leaves the process.
 
-    FILE is a configuration, whose stories are told, or a file of stories; those of files that are named are told alone.
-    Exit code: 0 when every story went as it expects, 1 when one did not, 2 when the files hold mistakes.
+    FILE is a configuration, whose stories and cases are told, or a file of them; those of files that are named are
+    told alone. Exit code: 0 when everything went as it expects, 1 when one did not, 2 when the files hold mistakes.
     """
     from incidentd.cli import files as operators  # noqa: PLC0415 - reading files takes a while to load
 
@@ -51,7 +53,7 @@ def test(
     settings = operators.load(config_file, others)
     stories = [it for it in operators.stories_of(settings, others) if only is None or only.search(it.name)]
     if not stories:
-        click.echo("there is no such story" if settings.stories else "there are no stories", err=True)
+        click.echo("there is no such story" if settings.stories or settings.cases else "there are no stories", err=True)
         sys.exit(2)
     told = asyncio.run(_told(stories, settings))
     _print(told, verbose=verbose)
@@ -60,10 +62,15 @@ def test(
     sys.exit(1 if any(it.failures for it in told) else 0)
 
 
-async def _told(stories: Iterable[Story], settings: Settings) -> list[Told]:
+async def _told(stories: Iterable[Story | Case], settings: Settings) -> list[Told]:
+    from incidentd.playbooks.cases import Case  # noqa: PLC0415 - as above
+    from incidentd.rehearsal.cases import try_case  # noqa: PLC0415 - as above
     from incidentd.rehearsal.telling import tell  # noqa: PLC0415 - as above
 
-    return [await tell(story, settings) for story in stories]
+    return [
+        await (try_case(it, settings.playbooks[it.playbook]) if isinstance(it, Case) else tell(it, settings))
+        for it in stories
+    ]
 
 
 def _print(told: Sequence[Told], *, verbose: bool) -> None:

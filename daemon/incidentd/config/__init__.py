@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incidentd.config import maintenance, people, playbook, rulebook, schedules, shape, stories, words
-from incidentd.config.core import core_settings, not_acted_on
+from incidentd.config import cases, maintenance, people, playbook, rulebook, schedules, shape, stories, words
+from incidentd.config.core import core_settings
 from incidentd.config.names import DEFAULT_POLICY, gather
 from incidentd.config.parts import Part
 from incidentd.config.proof import Surroundings
@@ -58,10 +58,12 @@ def defaults(env: Mapping[str, str]) -> Settings:
 def playbook_from(document: Mapping[str, Any], at: Location) -> Playbook:
     """Read a playbook back from its checked document; raise ConfigError, at that place, if it is none any more."""
     report = Report()
-    part = Part(document, at, at)
-    words.tell(shape.errors_of("playbook", document), part, report)
+    own = {key: value for key, value in document.items() if key != playbook.CALLED}
+    parts = [Part(one, at, at) for one in (own, *document.get(playbook.CALLED, {}).values())]
+    for part in parts:
+        words.tell(shape.errors_of("playbook", part.value), part, report)
     report.raise_if_wrong([at.file])
-    found = playbook.playbook(part, report)
+    found = playbook.playbook(parts[0], report, {part.value["name"]: part for part in parts[1:]})
     report.raise_if_wrong([at.file])
     return found
 
@@ -75,8 +77,6 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
     policies = people.escalations(tree, names)
     policies.setdefault(DEFAULT_POLICY, people.default_policy(roster, core["urgencies"]))
     schedules.prove(tree, roster, schedules_paged(policies), report)
-    for document in tree.documents["playbook_test"]:
-        not_acted_on(report, document.at, "`kind: playbook_test`")
     playbooks = playbook.playbooks(tree, names)
     around = Surroundings(
         labels=core.get("labels", LabelMap()), severities=core["severities"], sources=core["sources"]
@@ -89,6 +89,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
         playbooks=playbooks,
         rules=rules,
         stories=stories.stories(tree, names),
+        cases=cases.cases(tree, names, playbooks),
         maintenance=maintenance.windows(tree, report),
         warnings=tuple(in_order(report.warnings, tree.names)),
         files=tuple(tree.files),

@@ -7,8 +7,8 @@ from incidentd.config.parts import Part
 from incidentd.config.promql import check_promql
 from incidentd.config.report import Report, shown
 from incidentd.durations import format_duration, parse_duration
-from incidentd.playbooks.walk import Condition as Is
-from incidentd.playbooks.walk import parse_condition
+from incidentd.playbooks.numbers import Condition as Is
+from incidentd.playbooks.numbers import parse_condition
 from incidentd.rules import BurnRate, Condition, CustomerReport, MoneyLost, Pair, Query, Related, Spread
 from incidentd.rules.conditions import PAGE_PAIRS, TICKET_PAIRS
 from incidentd.templates import Template, compile_template

@@ -9,22 +9,15 @@ from incidentd.actionitems import JiraSettings
 from incidentd.config import texts, values
 from incidentd.config.names import Names, severity_names
 from incidentd.config.parts import Part
-from incidentd.config.report import Report
 from incidentd.config.secrets import Secrets
 from incidentd.config.sources import sources
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
-from incidentd.errors import Location
 from incidentd.oncall import Channel, ChannelKind, Rate
 from incidentd.playbooks import Mode
 from incidentd.redaction import Secret
 from incidentd.rules import SEVERITIES, URGENCIES, Decide, LabelMap, Severity, Urgency
 from incidentd.settings import Automation, HeartbeatSettings, Retention
-
-
-def not_acted_on(report: Report, at: Location, what: str) -> None:
-    """Warn of a key that is accepted and does nothing yet."""
-    report.doubt(at, f"{what} is accepted, but this version does not act on it yet")
 
 
 def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any]:
@@ -141,11 +134,12 @@ def _heartbeat(part: Part, names: Names, secrets: Secrets) -> HeartbeatSettings:
     return HeartbeatSettings(url=url, every=every, channel=part.get("channel", ""))
 
 
-def _automation(written: dict[str, str]) -> Automation:
+def _automation(written: dict[str, Any]) -> Automation:
     built_in = Automation()
     return Automation(
         mode=Mode(written.get("mode", built_in.mode)),
         overall=values.limit(written["overall"]) if "overall" in written else built_in.overall,
+        protected=tuple(written.get("protected", ())),
     )
 
 

@@ -18,7 +18,8 @@ from incidentd.config import values
 from incidentd.config.yaml12 import Mapping, Node, Scalar, Sequence
 from incidentd.durations import parse_duration
 from incidentd.matchers import Regex, parse_matcher
-from incidentd.playbooks.walk import parse_condition
+from incidentd.playbooks.numbers import parse_condition
+from incidentd.playbooks.when import parse_test
 from incidentd.templates import compile_template
 
 SCHEMAS_DIR = Path(__file__).parent / "schemas"
@@ -52,7 +53,14 @@ FORMATS: dict[str, Callable[[str], object]] = {
     "template": compile_template,
     "regex": Regex,
     "condition": parse_condition,
+    "step-condition": parse_test,
 }
+
+_DEEPEST = 3
+"""How often a part of a schema may stand in itself: steps in a block in a block."""
+_TOO_DEEP: dict[str, Any] = {
+    "not": {}, "errorMessage": "blocks stand in blocks two deep at most; make a playbook of it, and call that",
+}  # fmt: skip
 
 
 def value_of(node: Node, schema: dict[str, Any]) -> Any:
@@ -113,17 +121,20 @@ def _file(name: str) -> Any:
     return json.loads((SCHEMAS_DIR / name).read_text(encoding="utf-8"))
 
 
-def _whole(schema: Any, file: str) -> Any:
+def _whole(schema: Any, file: str, inside: tuple[str, ...] = ()) -> Any:
     if isinstance(schema, list):
-        return [_whole(entry, file) for entry in schema]
+        return [_whole(entry, file, inside) for entry in schema]
     if not isinstance(schema, dict):
         return schema
-    whole = {key: _whole(entry, file) for key, entry in schema.items() if key not in ("$ref", "$defs")}
-    if "$ref" not in schema:
+    whole = {key: _whole(entry, file, inside) for key, entry in schema.items() if key not in ("$ref", "$defs")}
+    reference = schema.get("$ref", "")
+    if not reference:
         return whole
-    target, _, name = schema["$ref"].partition("#/$defs/")
+    if inside.count(reference) == _DEEPEST:
+        return _TOO_DEEP
+    target, _, name = reference.partition("#/$defs/")
     found = _file(target or file)
-    return {**_whole(found["$defs"][name] if name else found, target or file), **whole}
+    return {**_whole(found["$defs"][name] if name else found, target or file, (*inside, reference)), **whole}
 
 
 @cache

@@ -162,5 +162,8 @@ class Actors:
         due = await self._store.write(automation.step_due, self._settings(), job)
         if due is None:
             return
-        result = await self._doors.runner.run_step(due.step, walk.context(due.run), source=due.run.source)
+        result = due.given
+        if result is None:
+            known = walk.context(due.run, due.step)
+            result = await self._doors.runner.run_step(due.step, known, source=due.run.source)
         await self._store.write(automation.step_done, self._settings(), job, due, result)

@@ -7,13 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from incidentd import guards, holds
+from incidentd.durations import format_duration
 from incidentd.engine import course, paging
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import ACTIVE
 from incidentd.metrics import Metrics
-from incidentd.playbooks import FINISHED, Mode, OnFailure, Playbook, Run, RunState, Step, StepResult, StepState, walk
+from incidentd.playbooks import (
+    FINISHED,
+    Mode,
+    OnFailure,
+    Playbook,
+    Run,
+    RunState,
+    Step,
+    StepResult,
+    StepState,
+    scopes,
+    walk,
+)
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
 from incidentd.store.inbox import Changed
@@ -33,6 +46,8 @@ class Due:
     playbook: Playbook
     step: Step
     began: datetime
+    given: StepResult | None = None
+    """What it gives without anything being done outside."""
 
     @property
     def is_look(self) -> bool:
@@ -60,18 +75,19 @@ def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed
 
 def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, alert: Changed, mode: Mode) -> Run | None:
     try:
-        inputs = walk.inputs_for(playbook, alert.labels, alert.annotations)
+        inputs = scopes.inputs_for(playbook, alert.labels, alert.annotations)
         target = walk.target_for(playbook, inputs, alert.labels)
+        domain = walk.domain_for(playbook, inputs, alert.labels)
         if mode is Mode.AUTO:
-            _ask_guards(tx, settings, playbook, target=target, starts_at=alert.starts_at, fires=alert.fires)
+            about = _About(target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires)
+            _ask_guards(tx, settings, playbook, about)
         new = Run(
             id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
             state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
-            registers={}, source=alert.source, started_at=tx.now,
-            fingerprint=alert.fingerprint,
+            registers={}, source=alert.source, started_at=tx.now, fingerprint=alert.fingerprint, domain=domain,
         )  # fmt: skip
         run = things.insert_run(tx, new)
-    except (walk.NotRunnable, Conflict, _Refused) as no:
+    except (scopes.NotRunnable, Conflict, _Refused) as no:
         _refuse(tx, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
@@ -90,20 +106,33 @@ class _Refused(Exception):
         self.guard = verdict.guard
 
 
-def _ask_guards(
-    tx: Tx, settings: Settings, playbook: Playbook, *, target: str, starts_at: datetime, fires: bool
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """The run that the guards are asked about."""
+
+    target: str
+    domain: str
+    starts_at: datetime
+    fires: bool
+    approved: bool = False
+
+
+def _ask_guards(tx: Tx, settings: Settings, playbook: Playbook, about: _About) -> None:
     recent = things.recent_runs(tx, tx.now - guards.horizon(playbook, settings.automation))
     began = [run for run in recent if run.state is not RunState.PROPOSED]
     own = [run for run in began if run.playbook == playbook.name]
-    here = [run for run in own if run.target == target]
+    here = [run for run in own if run.target == about.target]
     facts = guards.Facts(
-        playbook=playbook, automation=settings.automation, target=target, starts_at=starts_at, still_firing=fires,
-        running_on_target=any(run.target == target and run.state not in FINISHED for run in began),
+        playbook=playbook, automation=settings.automation, target=about.target, starts_at=about.starts_at,
+        still_firing=about.fires, approved=about.approved, domain=about.domain,
+        running_on_target=any(run.target == about.target and run.state not in FINISHED for run in began),
         recent_on_target=_times(here), recent_total=_times(own), recent_overall=_times(began),
-        last_verified_on_target=max(
-            (run.finished_at for run in here if run.state is RunState.VERIFIED and run.finished_at), default=None
+        last_verified_on_target=_last_end(here, RunState.VERIFIED), last_verified=_last_end(own, RunState.VERIFIED),
+        last_ended_on_target=_last_end([run for run in began if run.target == about.target]),
+        under_way=tuple(
+            (run.target, run.domain) for run in own if run.state not in FINISHED and run.target != about.target
         ),
+        failed_in_a_row=guards.failed_in_a_row([run for run in own if run.sha256 == playbook.sha256]),
         now=tx.now,
     )  # fmt: skip
     verdict = guards.check(facts)
@@ -111,12 +140,18 @@ def _ask_guards(
         raise _Refused(verdict)
 
 
+def _last_end(runs: Sequence[Run], state: RunState | None = None) -> datetime | None:
+    return max((run.finished_at for run in runs if run.finished_at and state in (None, run.state)), default=None)
+
+
 def _times(runs: Sequence[Run]) -> tuple[datetime, ...]:
     return tuple(run.started_at for run in runs)
 
 
 def _refuse(tx: Tx, subject: str, playbook: Playbook, no: Exception) -> None:
-    guard = no.guard if isinstance(no, _Refused) else "inputs" if isinstance(no, walk.NotRunnable) else "one_at_a_time"
+    guard = (
+        no.guard if isinstance(no, _Refused) else "inputs" if isinstance(no, scopes.NotRunnable) else "one_at_a_time"
+    )
     text = f"Playbook {playbook.name} may not run: {no}"
     chain.append(tx, subject, _actor(playbook), [Draft("run.refused", text, {"guard": guard})])
     tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=playbook.name, guard=guard).inc())
@@ -148,7 +183,8 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
     fires = bool(rows) and rows[0].status == "firing"
     try:
         began = rows[0].starts_at if rows else run.started_at
-        _ask_guards(tx, settings, playbook, target=run.target, starts_at=began, fires=fires)
+        about = _About(target=run.target, domain=run.domain, starts_at=began, fires=fires, approved=True)
+        _ask_guards(tx, settings, playbook, about)
     except _Refused as no:
         raise Conflict(f"{run.key} may not run now: {no}") from None
     run = replace(run, state=RunState.RUNNING, started_at=tx.now)
@@ -177,11 +213,29 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     if step is None:
         jobs.complete(tx, job)
         return None
-    if things.step_state(tx, run, run.cursor) is StepState.STARTED and not walk.may_repeat(step):
+    started = things.step_state(tx, run, run.cursor) is StepState.STARTED
+    if started and not walk.may_repeat(step):
         _interrupt(tx, settings, job, run, step)
         return None
-    things.step_started(tx, run, run.cursor, step.name)
-    return Due(run=run, playbook=playbook, step=step, began=tx.now)
+    given = walk.known(run, step)
+    began = (things.step_began(tx, run, run.cursor) if started and step.kind == "wait" else None) or tx.now
+    if given is None and step.kind == "wait":
+        given = _waited(tx, job, run, step, began)
+        if given is None:
+            return None
+    if not started:
+        things.step_started(tx, run, run.cursor, step.name)
+    return Due(run=run, playbook=playbook, step=step, began=began, given=given)
+
+
+def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResult | None:
+    """Say that the time of a waiting step is over; None when it is not, and then it is looked at again when it is."""
+    if tx.now >= began + step.timeout:
+        return StepResult(ok=True, summary=f"waited for {format_duration(step.timeout)}")
+    if jobs.complete(tx, job):
+        things.step_started(tx, run, run.cursor, step.name)
+        _next(tx, run, began + step.timeout)
+    return None
 
 
 def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> None:
@@ -206,6 +260,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
     else:
         run, again_at = walk.step_done(due.run, due.playbook, result, tx.now), None
         _write(tx, due, due.run.cursor, result)
+        _send(tx, due, result)
     if (
         not due.is_look
         or run.state is not RunState.VERIFYING
@@ -213,7 +268,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
     ):
         # of many looks that see the same only the first is told
         data = {"run": run.key, "ok": result.ok, "output": result.output[-2000:]}
-        text = f"{run.key}: {due.step.name}: {plain(result.summary, 300)}"
+        text = f"{run.key}: {due.step.name}: {plain(result.summary, 1000)}"
         chain.append(tx, run.subject, _actor(due.playbook), [Draft("run.step", text, data)])
     things.save_run(tx, run)
     if run.state in FINISHED:
@@ -224,8 +279,19 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
 
 
 def _write(tx: Tx, due: Due, idx: int, result: StepResult) -> None:
-    state = StepState.OK if result.ok else StepState.FAILED
+    ended = StepState.OK if result.ok else StepState.FAILED
+    state = StepState.SKIPPED if result.skipped else ended
     things.step_ended(tx, due.run, idx, name=due.step.name, state=state, result=result, began=due.began)
+
+
+def _send(tx: Tx, due: Due, result: StepResult) -> None:
+    """Put the message of a step into the outbox, in the transaction that ends the step: so it is sent once."""
+    if due.step.kind == "notify" and result.ok and not result.skipped:
+        paging.tell(
+            tx, subject=due.run.subject, channel=result.value["channel"], purpose="update",
+            title=plain(result.value["title"], 200), body=result.value.get("body", ""),
+            key=f"{due.run.key}/{due.run.phase}/{due.run.cursor}",
+        )  # fmt: skip
 
 
 # -- the end of a run ------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from incidentd.holds.policy import HoldPolicy
-from incidentd.playbooks.walk import is_met
+from incidentd.playbooks.numbers import is_met
 from incidentd.templates import BadTemplate, compile_template, format_number, in_promql
 from incidentd.text import plain
 

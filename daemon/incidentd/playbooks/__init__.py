@@ -10,6 +10,7 @@ from typing import Any
 
 from incidentd.errors import Location
 from incidentd.matchers import Matcher
+from incidentd.playbooks.flow import Block
 
 
 class Mode(StrEnum):
@@ -29,13 +30,29 @@ class OnFailure(StrEnum):
     NOTE = "note"
 
 
+class InputKind(StrEnum):
+    """What an input is, beyond what its pattern says."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    """Digits, with a sign or without."""
+    HOSTNAME = "hostname"
+    """Labels of letters, digits and hyphens with dots between, as RFC 1123 has them; a port may follow."""
+    DURATION = "duration"
+    """As Prometheus writes it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
     """A value taken from the alert, believed only when the whole of it matches the pattern (RE2)."""
 
     source: str
-    """`labels.NAME` or `annotations.NAME`."""
+    """`labels.NAME` or `annotations.NAME`; '' when only a playbook that calls this one can give it."""
     pattern: str
+    """For the whole of the value."""
+    kind: InputKind = InputKind.TEXT
+    default: str = ""
+    """What it is when nothing gives it; '' means that it has to be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +71,56 @@ class Limits:
     total: Limit = field(default_factory=lambda: Limit(runs=3, window=timedelta(minutes=10)))
     alert_age: timedelta = timedelta(minutes=10)
     """An alert that began earlier than this is too old to act on."""
+    cool_down: timedelta = timedelta(minutes=5)
+    """What has to pass on a target from the end of any run to the beginning of the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The inside of a playbook that another one calls: it knows its own inputs and registers, and nothing else."""
+
+    path: str
+    """The names of the calls that lead here, `/` between them."""
+    inputs: Mapping[str, str]
+    """Templates, filled in from what the caller knows."""
+    wanted: Mapping[str, Input]
+    outer: Scope | None = None
+    each: Each | None = None
+    """The repetition that the call itself stands in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Each:
+    """The place of a step among the repetitions of `for_each`; one whose item is not there is passed over."""
+
+    items: tuple[str, ...]
+    """Templates, one an item; or, with a pattern, one whose lines are the items."""
+    number: int
+    """Counted from 0."""
+    most: int
+    pattern: str = ""
+    """What the whole of each line has to match, since it is a stranger's text."""
+    scope: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A condition that has to hold for a step to be done, and where its names are looked up."""
+
+    text: str
+    scope: Scope | None = None
+    each: Each | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step. `kind` is `command`, `http` or `promql`; `args` is what stands under that key in the file."""
+    """One step. `kind` is what it is done by; `args` is what stands under that key in the file."""
 
     name: str
     kind: str
     args: Any
     """command: list of template strings. http: mapping with url, method, headers, body, expect.
-    promql: mapping with query, is."""
+    promql: mapping with query, is. note: a template. wait: a duration. notify: mapping with channel, title, body."""
     register: str = ""
     timeout: timedelta = timedelta(seconds=60)
     retries: int = 0
@@ -72,6 +128,12 @@ class Step:
     idempotent: bool = False
     """True: may be run again after a crash in the middle of it. promql and http GET are so without saying."""
     ignore_errors: bool = False
+    when: tuple[When, ...] = ()
+    """All have to hold, its own and those of what it stands in."""
+    until: tuple[str, ...] = ()
+    """All have to hold for what it gave to be good; their names are its register and what it could name itself."""
+    scope: Scope | None = None
+    each: Each | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +158,13 @@ class Playbook:
     inputs: Mapping[str, Input]
     target: str
     """A template; one run at a time per target, and an empty one is an error."""
+    domain: str = ""
+    """A template of the failure domain that the target is in; runs are in one domain at a time. '' does not ask."""
     risk: str
     limits: Limits
     steps: tuple[Step, ...]
+    """All in one row: those of a block or of a called playbook where it stands, those of `for_each` once for each
+    repetition that there may be. So a step's place in the row names it for the whole run."""
     verify: Verify | None
     rollback: tuple[Step, ...]
     on_failure: OnFailure
@@ -107,7 +173,11 @@ class Playbook:
     sha256: str
     """Of the playbook's own text: the version that a run was made from."""
     source: Mapping[str, Any]
-    """The checked document itself, which a run keeps a frozen copy of (`config.playbook_from` reads it back)."""
+    """The checked document itself, with those that it calls, which a run keeps a frozen copy of
+    (`config.playbook_from` reads it back)."""
+    blocks: tuple[Block, ...] = ()
+    """Of the steps; an inner one stands before the one that it is in."""
+    rollback_blocks: tuple[Block, ...] = ()
 
 
 class StepState(StrEnum):
@@ -137,6 +207,8 @@ class StepResult:
     """False: it may have been done in part, because it was killed or no answer came; not to be tried again unasked."""
     final: bool = False
     """Trying again would give the same (a bad template, a missing program); somebody has to change something."""
+    skipped: bool = False
+    """It was not done, because a condition of it does not hold or there is nothing to do it for."""
 
 
 class RunState(StrEnum):
@@ -172,6 +244,8 @@ class Run:
     state: RunState
     mode: Mode
     target: str
+    domain: str = ""
+    """The failure domain that the target is in."""
     inputs: Mapping[str, str]
     registers: Mapping[str, Any]
     source: str
@@ -181,6 +255,8 @@ class Run:
     phase: str = "steps"
     """steps | rollback"""
     cursor: int = 0
+    pending: Mapping[str, str] = field(default_factory=dict)
+    """By block, the failure that goes on when what is always done has been done."""
     started_at: datetime
     ends_at: datetime | None = None
     verify_since: datetime | None = None

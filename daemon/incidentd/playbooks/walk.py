@@ -2,113 +2,95 @@
 
 from __future__ import annotations
 
-import math
-import operator
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from incidentd import text
 from incidentd.durations import about
-from incidentd.matchers import Regex
-from incidentd.playbooks import Input, Playbook, Run, RunState, Step, StepResult
+from incidentd.playbooks import Playbook, Run, RunState, Step, StepResult, scopes
+from incidentd.playbooks.flow import Block, onward
+from incidentd.playbooks.scopes import NotRunnable
+from incidentd.playbooks.when import parse_test
 from incidentd.templates import BadTemplate, compile_template
 
 ENDING = timedelta(seconds=5)
 """What a step may need beyond its timeout to be ended: 2 s after SIGTERM, 2 s after SIGKILL, 1 s for its pipes."""
-_LONGEST_INPUT = 1024
-_CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
-}  # fmt: skip
-
-
-class NotRunnable(ValueError):
-    """The playbook cannot run for this alert; the message is one sentence for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A comparison with a number, such as `> 0`."""
-
-    operator: str
-    threshold: float
-
-    def holds(self, value: float | None) -> bool | None:
-        """Say whether it holds; None, which is no success, when there is no value or it is no number."""
-        return None if value is None or math.isnan(value) else _OPERATORS[self.operator](value, self.threshold)
-
-
-def parse_condition(expression: str) -> Condition:
-    """Read `> 0`, `>= 1.5`, `== 3`, `!= 0`, `< 5` or `<= 5`; raise ValueError for anything else."""
-    found = _CONDITION.fullmatch(expression) if len(expression) <= 60 else None
-    if found is None or not math.isfinite(float(found[2])):
-        raise ValueError(f"{expression[:60]!r} is no condition: write a comparison with a number, for example '> 0'")
-    return Condition(found[1], float(found[2]))
-
-
-def is_met(expression: str, value: float | None) -> bool | None:
-    """Hold a value against a condition; None means unknown. Raises ValueError when the condition cannot be read."""
-    return parse_condition(expression).holds(value)
-
-
-def inputs_for(playbook: Playbook, labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, str]:
-    """Take the playbook's inputs from an alert; raise NotRunnable when one is missing or not what it has to be."""
-    return {name: _input(name, wanted, labels, annotations) for name, wanted in playbook.inputs.items()}
-
-
-def _input(name: str, wanted: Input, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    where, _, key = wanted.source.partition(".")
-    value = (annotations if where == "annotations" else labels).get(key, "")
-    if not value:
-        raise NotRunnable(f"the input `{name}` has no value: the alert has no {wanted.source}")
-    if value.startswith("-"):
-        raise NotRunnable(
-            f"the input `{name}` begins with a minus, so a program could take it for an option: {_shown(value)}"
-        )
-    if not _matches(name, wanted.pattern, value):
-        raise NotRunnable(f"the input `{name}` does not match {wanted.pattern!r} as a whole: {_shown(value)}")
-    return value
-
-
-def _matches(name: str, pattern: str, value: str) -> bool:
-    try:
-        return len(value) <= _LONGEST_INPUT and Regex(pattern).matches(value)
-    except ValueError as error:
-        raise NotRunnable(f"the pattern of the input `{name}` cannot be read: {error}") from None
-
-
-def _shown(value: str) -> str:
-    return repr(text.plain(value, 60))
 
 
 def target_for(playbook: Playbook, inputs: Mapping[str, str], labels: Mapping[str, str]) -> str:
     """Say what the run acts on; raise NotRunnable when that is nothing, since nothing could be taken for everything."""
+    return _filled(playbook, "target", playbook.target, {"inputs": inputs, "labels": labels})
+
+
+def domain_for(playbook: Playbook, inputs: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Say in which failure domain the run acts; '' when the playbook does not ask. Raises NotRunnable."""
+    return _filled(playbook, "domain", playbook.domain, {"inputs": inputs, "labels": labels}) if playbook.domain else ""
+
+
+def _filled(playbook: Playbook, what: str, template: str, names: Mapping[str, object]) -> str:
     try:
-        target = compile_template(playbook.target).render({"inputs": inputs, "labels": labels}).strip()
+        value = compile_template(template).render(names).strip()
     except BadTemplate as error:
-        raise NotRunnable(f"the target of {playbook.name} cannot be filled in: {error}") from None
-    if not target:
-        raise NotRunnable(f"the target of {playbook.name} is empty for this alert, and an empty target acts on nothing")
-    return target
-
-
-def context(run: Run) -> dict[str, object]:
-    """Give what the templates of the run's steps may name: its inputs, and what earlier steps registered."""
-    return {**run.registers, "inputs": run.inputs}
+        raise NotRunnable(f"the {what} of {playbook.name} cannot be filled in: {error}") from None
+    if not value:
+        raise NotRunnable(f"the {what} of {playbook.name} is empty for this alert, and an empty {what} acts on nothing")
+    return value
 
 
 def current_step(run: Run, playbook: Playbook) -> Step | None:
     """Give the step that is next; None when the run is not running."""
-    steps = playbook.rollback if run.phase == "rollback" else playbook.steps
+    steps, _ = _row(run, playbook)
     return steps[run.cursor] if run.state is RunState.RUNNING and run.cursor < len(steps) else None
+
+
+def _row(run: Run, playbook: Playbook) -> tuple[tuple[Step, ...], tuple[Block, ...]]:
+    if run.phase == "rollback":
+        return playbook.rollback, playbook.rollback_blocks
+    return playbook.steps, playbook.blocks
+
+
+def known(run: Run, step: Step) -> StepResult | None:
+    """Give what a step gives without anything being done outside; None when it has to be done."""
+    try:
+        if any(scopes.item(run, each) is None for each in scopes.repetitions(step)):
+            return StepResult(ok=True, skipped=True, summary="skipped: there is nothing to do it for")
+        for condition in step.when:
+            if not parse_test(condition.text).holds(scopes.names(run, condition.scope, condition.each)):
+                return StepResult(ok=True, skipped=True, summary=f"skipped: `{condition.text}` does not hold")
+        return _told(step, context(run, step))
+    except (BadTemplate, NotRunnable) as error:
+        return StepResult(ok=False, final=True, summary=text.plain(str(error), 300))
+
+
+def context(run: Run, step: Step) -> dict[str, object]:
+    """Give what the templates of a step may name: inputs, what earlier steps registered, the item of `for_each`.
+
+    Raises NotRunnable when the inputs that a call gives are not what the called playbook wants.
+    """
+    return scopes.names(run, step.scope, step.each)
+
+
+def _told(step: Step, names: Mapping[str, object]) -> StepResult | None:
+    match step.kind:
+        case "note":
+            return StepResult(ok=True, summary=text.plain(compile_template(step.args).render(names), 1000))
+        case "notify":
+            filled = {key: compile_template(value).render(names, _in_message) for key, value in step.args.items()}
+            return StepResult(ok=True, summary=f"a message goes to {filled['channel']}", value=filled)
+        case _:
+            return None
+
+
+def _in_message(value: str, before: str) -> str:
+    """What a stranger wrote is one harmless line of a message; the lines of the message are its writer's."""
+    return text.plain(value)
 
 
 def may_repeat(step: Step) -> bool:
     """Say whether a step may be done again when nobody knows whether it was done."""
     match step.kind:
-        case "promql":
+        case "promql" | "note" | "notify" | "wait":
             return True
         case "http":
             return step.idempotent or str(step.args.get("method", "GET")).upper() in {"GET", "HEAD"}
@@ -126,11 +108,39 @@ def step_done(run: Run, playbook: Playbook, result: StepResult, now: datetime) -
     step = current_step(run, playbook)
     if step is None:
         raise ValueError(f"{run.key} has no step that could have ended: it is {run.state}")
-    if not result.ok and not step.ignore_errors:
-        return _step_failed(run, playbook, f"the step `{step.name}` failed: {result.summary}", now)
-    kept = {step.register: dict(result.value)} if step.register else {}
-    run = replace(run, cursor=run.cursor + 1, registers={**run.registers, **kept})
-    return run if current_step(run, playbook) else _steps_ended(run, playbook, now)
+    failed = not result.ok and not step.ignore_errors
+    run = _registered(run, step, result)
+    return _go_on(run, playbook, f"the step `{step.name}` failed: {result.summary}" if failed else "", now)
+
+
+def _registered(run: Run, step: Step, result: StepResult) -> Run:
+    if not step.register or result.skipped or (not result.ok and not result.value):
+        return run
+    kept = {**result.value, "ok": result.ok}
+    return replace(run, registers={**run.registers, scopes.register(step.scope, step.register): kept})
+
+
+def _go_on(run: Run, playbook: Playbook, failure: str, now: datetime) -> Run:
+    """Go where a step's end leads, past the repetitions of `for_each` that have no item."""
+    _, blocks = _row(run, playbook)
+    while True:
+        way = onward(blocks, run.cursor, run.pending, failure)
+        run = replace(run, cursor=way.position, pending=way.pending)
+        if way.failure:
+            return _step_failed(run, playbook, way.failure, now)
+        step = current_step(run, playbook)
+        if step is None:
+            return _steps_ended(run, playbook, now)
+        if not _itemless(run, step):
+            return run
+        failure = ""
+
+
+def _itemless(run: Run, step: Step) -> bool:
+    try:
+        return any(each.number > 0 and scopes.item(run, each) is None for each in scopes.repetitions(step))
+    except (BadTemplate, NotRunnable):
+        return False  # the step itself will say so
 
 
 def _steps_ended(run: Run, playbook: Playbook, now: datetime) -> Run:
@@ -151,7 +161,14 @@ def _step_failed(run: Run, playbook: Playbook, reason: str, now: datetime) -> Ru
 def _failed(run: Run, playbook: Playbook, state: RunState, reason: str, now: datetime) -> Run:
     if playbook.rollback:
         return replace(
-            run, state=RunState.RUNNING, phase="rollback", cursor=0, reason=reason, good_since=None, ends_at=None
+            run,
+            state=RunState.RUNNING,
+            phase="rollback",
+            cursor=0,
+            pending={},
+            reason=reason,
+            good_since=None,
+            ends_at=None,
         )
     return _finished(run, state, reason, now)
 

@@ -16,6 +16,7 @@ from incidentd.holds import watches_for
 from incidentd.metrics import Metrics
 from incidentd.pages import PageState
 from incidentd.playbooks import FINISHED, Run, RunState, StepResult
+from incidentd.playbooks.cases import Case
 from incidentd.rehearsal.expecting import Sight, unmet
 from incidentd.rehearsal.world import World, firing
 from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusSettings, Settings, Source
@@ -42,9 +43,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How a story went."""
+    """How a story went, or a case of a playbook."""
 
-    story: Story
+    story: Story | Case
     failures: tuple[Failure, ...]
     course: tuple[tuple[timedelta, str], ...]
     """What happened, sentence by sentence, by the time since the beginning."""

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from incidentd.durations import format_duration
-from incidentd.playbooks.walk import Condition as Is
+from incidentd.playbooks.numbers import Condition as Is
 from incidentd.rules.facts import Facts, Measured, OpenAlert
 from incidentd.rules.words import LabelMap
 from incidentd.templates import BadTemplate, Template, format_number, in_promql

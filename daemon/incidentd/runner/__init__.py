@@ -10,8 +10,7 @@ import aiohttp
 
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.playbooks import Step, StepResult
-from incidentd.playbooks.walk import may_repeat
-from incidentd.runner import command, promql, web_request
+from incidentd.runner import command, promql, tries, web_request
 from incidentd.runner.kinds import Call, Kind, Tools
 from incidentd.text import plain
 
@@ -37,21 +36,10 @@ class Runner:
         self._kinds = kinds
 
     async def run_step(self, step: Step, context: Mapping[str, object], *, source: str) -> StepResult:
-        """Do one step, with its tries, and say how it went; a step that fails is a result, never an exception.
-
-        It is tried again up to `retries` times, `delay` apart, while it fails in a way that is safe to repeat: it only
-        reads, or is marked idempotent, or ended by itself and said so (an exit status, an HTTP status). A step that was
-        killed or got no answer may be half done, and is left for a person. `playbooks.walk.longest` bounds all of it.
-        """
+        """Do one step, with its tries, and say how it went; a step that fails is a result, never an exception."""
         call = Call(step=step, context=context, source=source, tools=self._tools)
-        tries = 1
-        result = await self._try(call)
-        while not result.ok and tries <= step.retries and not result.final and (result.clean or may_repeat(step)):
-            await asyncio.sleep(step.delay.total_seconds())
-            tries += 1
-            result = await self._try(call)
-        result = replace(result, summary=self._tools.redact(result.summary))
-        return replace(result, summary=f"{result.summary} (try {tries})") if tries > 1 else result
+        result = await tries.tried(step, context, lambda: self._try(call), asyncio.sleep)
+        return replace(result, summary=self._tools.redact(result.summary))
 
     async def _try(self, call: Call) -> StepResult:
         kind = self._kinds.get(call.step.kind)

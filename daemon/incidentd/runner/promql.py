@@ -9,7 +9,7 @@ from typing import Any
 from incidentd.durations import format_duration
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.playbooks import StepResult
-from incidentd.playbooks.walk import is_met
+from incidentd.playbooks.numbers import is_met
 from incidentd.runner.kinds import Call
 from incidentd.templates import compile_template, format_number, in_promql
 from incidentd.text import plain
@@ -27,12 +27,13 @@ async def run(call: Call) -> StepResult:
         return _unknown(plain(str(error), 300))
     except PermanentError as error:
         return _unknown(plain(str(error), 300), final=True)
+    return judged(value, call.step.args.get("is"))
+
+
+def judged(value: float | None, condition: Any) -> StepResult:
+    """Hold a number against `is`."""
     if value is None or math.isnan(value):
         return _unknown("no data")
-    return _judged(value, call.step.args.get("is"))
-
-
-def _judged(value: float, condition: Any) -> StepResult:
     # a number that JSON cannot say is not kept for later steps
     kept = {"value": value if math.isfinite(value) else None}
     if condition is None or is_met(str(condition), value):

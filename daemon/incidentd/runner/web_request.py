@@ -51,7 +51,7 @@ async def run(call: Call) -> StepResult:
     except (aiohttp.ClientError, OSError) as error:
         return _no_answer(f"no whole answer: {plain(str(error) or type(error).__name__, 300)}", clean=False)
     body = read.decode(errors="replace")
-    ok, summary = _judge(status, body, call.step.args.get("expect") or {})
+    ok, summary = judge(status, body, call.step.args.get("expect") or {})
     shown = harmless(_cut(call.tools.redact(body), len(read)))
     return StepResult(ok=ok, summary=summary, value={"status": status, "body": shown}, output=shown)
 
@@ -81,7 +81,20 @@ async def _send(call: Call, request: _Request) -> tuple[int, bytes]:
         return response.status, bytes(body[: _MOST + EDGE])
 
 
-def _judge(status: int, body: str, expect: Mapping[str, Any]) -> tuple[bool, str]:
+def shown(args: Mapping[str, Any], context: Mapping[str, object]) -> str:
+    """Give what a request would be, `METHOD URL`. Raises BadTemplate for anything in it that cannot be filled in."""
+    request = _filled(args, context)
+    return f"{request.method} {request.url}"
+
+
+def expected_status(expect: Mapping[str, Any]) -> int:
+    """Give the status, or the first one, that an answer has to have."""
+    wanted = expect.get("status", 200)
+    return int(wanted if isinstance(wanted, int) else wanted[0])
+
+
+def judge(status: int, body: str, expect: Mapping[str, Any]) -> tuple[bool, str]:
+    """Hold an answer against what it has to be; gives that, and a line about it."""
     wanted = expect.get("status")
     statuses = [wanted] if isinstance(wanted, int) else list(wanted or ())
     if status not in (statuses or range(200, 300)):

@@ -1,0 +1,67 @@
+"""Cases that a playbook is tried with: an alert, what each step gives, and what has to come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from incidentd.errors import Location
+
+VERIFY = "verify"
+"""The name under which a case speaks of the verification."""
+REFUSED = "refused"
+"""The outcome when the playbook does not take the alert."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gives:
+    """What one try of a step gives. Of what a kind of step gives, the case says what it cares about."""
+
+    exit: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    status: int | None = None
+    """None: the status that the step expects."""
+    body: str = ""
+    value: float | None = None
+    """None: Prometheus has no data."""
+    timed_out: bool = False
+    """It was ended at its timeout; nobody knows whether it was done."""
+    fails: str = ""
+    """It fails for this reason, whatever kind it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What has to come of it; what is None is not looked at."""
+
+    outcome: str | None = None
+    ran: tuple[str, ...] | None = None
+    """The steps that were done, in their order; `verify` once, when the verification began."""
+    skipped: tuple[str, ...] | None = None
+    reason: str | None = None
+    """What the reason of its end has in it."""
+    target: str | None = None
+    command: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    http: Mapping[str, str] = field(default_factory=dict)
+    """`METHOD URL`, by the name of the step."""
+    promql: Mapping[str, str] = field(default_factory=dict)
+    note: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, Location] = field(default_factory=dict)
+    """Where each of them is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One case."""
+
+    name: str
+    playbook: str
+    where: Location
+    file: str
+    """The whole path of its file."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    given: Mapping[str, tuple[Gives, ...]]
+    """By step, one for each try; the last one goes on."""
+    expected: Expected

@@ -1,0 +1,136 @@
+"""Try a playbook with a case: the daemon's own walk, arguments and judgements, and nothing is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from incidentd.errors import Location
+from incidentd.playbooks import Mode, Playbook, Run, RunState, Step, StepResult, walk
+from incidentd.playbooks.cases import REFUSED, VERIFY, Case, Expected, Gives
+from incidentd.playbooks.scopes import NotRunnable, inputs_for
+from incidentd.rehearsal.telling import Failure, Told
+from incidentd.runner.imagined import Imagined
+
+_STARTS = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Trying:
+    """A case while it is tried."""
+
+    case: Case
+    playbook: Playbook
+    now: datetime = _STARTS
+    ran: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    told: dict[str, dict[str, object]] = field(default_factory=dict)
+    """What was done: by kind, by step."""
+    course: list[tuple[timedelta, str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    tries: dict[str, int] = field(default_factory=dict)
+
+    async def all(self) -> Run | NotRunnable:
+        """Walk to the end."""
+        try:
+            inputs = inputs_for(self.playbook, self.case.labels, self.case.annotations)
+            target = walk.target_for(self.playbook, inputs, self.case.labels)
+        except NotRunnable as no:
+            self._say(f"refused: {no}")
+            return no
+        run = Run(
+            id=1, subject="HOLD-1", playbook=self.playbook.name, sha256=self.playbook.sha256,
+            definition=self.playbook.source, state=RunState.RUNNING, mode=Mode.AUTO, target=target, inputs=inputs,
+            registers={}, source="default", started_at=self.now,
+        )  # fmt: skip
+        while (step := walk.current_step(run, self.playbook)) is not None:
+            result = await self._done(run, step, step.name)
+            run = walk.step_done(run, self.playbook, result, self.now)
+            if run.state is RunState.VERIFYING:
+                run = await self._verified(run)
+        self._say(f"{run.state.replace('_', ' ')}: {run.reason}")
+        return run
+
+    async def _verified(self, run: Run) -> Run:
+        verify = self.playbook.verify
+        again: datetime | None = self.now
+        while again is not None and verify is not None:
+            self.now = again
+            run, again = walk.verify_looked(run, self.playbook, await self._done(run, verify.step, VERIFY), self.now)
+        return run
+
+    async def _done(self, run: Run, step: Step, name: str) -> StepResult:
+        result = walk.known(run, step)
+        if result is None and step.kind == "wait":
+            result = StepResult(ok=True, summary="waited")
+            self.now += step.timeout
+        if result is None:
+            imagined = Imagined(lambda: self._gives(name), self._pass)
+            result = await imagined.run_step(step, walk.context(run, step))
+            self.told.setdefault(step.kind, {})[name] = imagined.asked
+        elif step.kind == "note" and not result.skipped:
+            self.told.setdefault("note", {})[name] = result.summary
+        where = self.skipped if result.skipped else self.ran
+        if name != VERIFY or VERIFY not in where:
+            where.append(name)
+            self._say(f"{name}: {result.summary}")
+        return result
+
+    def _gives(self, name: str) -> Gives | None:
+        common = name.rpartition(" (")[0]
+        given = self.case.given.get(name) or self.case.given.get(common)
+        if given is None:
+            self.missing.append(name)
+            return None
+        number = self.tries[name] = self.tries.get(name, -1) + 1
+        return given[min(number, len(given) - 1)]
+
+    async def _pass(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def _say(self, text: str) -> None:
+        self.course.append((self.now - _STARTS, text))
+
+
+async def try_case(case: Case, playbook: Playbook) -> Told:
+    """Try a playbook with one case."""
+    began = asyncio.get_running_loop().time()
+    trying = _Trying(case, playbook)
+    ended = await trying.all()
+    failures = tuple(Failure(where, text) for where, text in _unmet(trying, ended))
+    return Told(case, failures, tuple(trying.course), asyncio.get_running_loop().time() - began)
+
+
+def _unmet(trying: _Trying, ended: Run | NotRunnable) -> Iterator[tuple[Location, str]]:
+    """Give what is not as the case expects."""
+    case, expected = trying.case, trying.case.expected
+    for name in dict.fromkeys(trying.missing):
+        yield case.where, f"the case does not say under `given` what `{name}` gives"
+    outcome, reason = (REFUSED, str(ended)) if isinstance(ended, NotRunnable) else (ended.state.value, ended.reason)
+    target = "" if isinstance(ended, NotRunnable) else ended.target
+    found: dict[str, object] = {
+        "outcome": outcome, "ran": tuple(trying.ran), "skipped": tuple(trying.skipped), "target": target,
+    }  # fmt: skip
+    for key, is_ in found.items():
+        wanted = getattr(expected, key)
+        if wanted is not None and wanted != is_:
+            yield expected.where[key], f"`{key}` is {_written(is_)}, expected {_written(wanted)}"
+    if expected.reason is not None and expected.reason not in reason:
+        yield expected.where["reason"], f"the reason is {reason!r}, expected it to say {expected.reason!r}"
+    yield from _differently(trying, expected)
+
+
+def _differently(trying: _Trying, expected: Expected) -> Iterator[tuple[Location, str]]:
+    for kind in ("command", "http", "promql", "note"):
+        for name, wanted in getattr(expected, kind).items():
+            asked = trying.told.get(kind, {}).get(name)
+            if asked is None:
+                yield expected.where[kind], f"`{name}` was not done"
+            elif asked != wanted:
+                yield expected.where[kind], f"`{name}` is {_written(asked)}, expected {_written(wanted)}"
+
+
+def _written(value: object) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)

@@ -1,0 +1,70 @@
+"""Steps that are only imagined: filled in, tried and judged as the runner does it, with answers that somebody says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from incidentd.durations import format_duration
+from incidentd.playbooks import Step, StepResult
+from incidentd.playbooks.cases import Gives
+from incidentd.runner import command, promql, tries, web_request
+from incidentd.templates import BadTemplate, compile_template, in_promql
+from incidentd.text import plain
+
+
+def filled(step: Step, context: Mapping[str, object]) -> object:
+    """Give what a step would do: the arguments of a program, `METHOD URL`, or a query. Raises BadTemplate."""
+    match step.kind:
+        case "command":
+            return tuple(command.arguments(step.args, context))
+        case "http":
+            return web_request.shown(step.args, context)
+        case "promql":
+            return compile_template(step.args["query"]).render(context, in_promql)
+        case _:
+            return ""
+
+
+@dataclass(slots=True)
+class Imagined:
+    """Does one step in the mind. `gives` is asked at each try, `sleep` lets the time between two tries pass."""
+
+    gives: Callable[[], Gives | None]
+    sleep: Callable[[float], Awaitable[None]]
+    asked: object = None
+    """What the step would have done last."""
+
+    async def run_step(self, step: Step, context: Mapping[str, object]) -> StepResult:
+        """Do it."""
+
+        async def once() -> StepResult:
+            try:
+                self.asked = filled(step, context)
+            except BadTemplate as error:
+                return StepResult(ok=False, final=True, summary=plain(str(error), 300))
+            gives = self.gives()
+            if gives is None:
+                return StepResult(ok=False, final=True, summary="the case does not say what it gives")
+            return _result(step, gives)
+
+        return await tries.tried(step, context, once, self.sleep)
+
+
+def _result(step: Step, gives: Gives) -> StepResult:
+    if gives.fails:
+        return StepResult(ok=False, summary=gives.fails)
+    if gives.timed_out:
+        late = f"not over within {format_duration(step.timeout)}"
+        return StepResult(ok=False, clean=False, unknown=step.kind != "command", summary=late)
+    match step.kind:
+        case "command":
+            value = {"exit": gives.exit, "stdout": gives.stdout, "stderr": gives.stderr}
+            return StepResult(ok=gives.exit == 0, summary=f"exit {gives.exit}", value=value)
+        case "http":
+            expect = step.args.get("expect") or {}
+            status = web_request.expected_status(expect) if gives.status is None else gives.status
+            ok, summary = web_request.judge(status, gives.body, expect)
+            return StepResult(ok=ok, summary=summary, value={"status": status, "body": gives.body})
+        case _:
+            return promql.judged(gives.value, step.args.get("is"))

@@ -1,0 +1,95 @@
+"""`playbook check` and `playbook plan`: what they say, and that they do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from click.testing import CliRunner, Result
+
+from incidentd.cli import main
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "deploy" / "example" / "incidentd.yaml"
+
+
+def said(*words: str) -> Result:
+    return CliRunner().invoke(main, ["playbook", *words])
+
+
+@pytest.fixture
+def nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts a program or opens a connection fails."""
+
+    def never(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("a plan does nothing")
+
+    for what, name in (
+        (socket.socket, "connect"), (socket, "getaddrinfo"), (subprocess, "Popen"),
+        (asyncio, "create_subprocess_exec"),
+    ):  # fmt: skip
+        monkeypatch.setattr(what, name, never)
+
+
+@pytest.mark.usefixtures("nothing_is_done")
+def test_a_plan_names_every_command_target_and_guard_and_does_nothing() -> None:
+    done = said("plan", "restart-stuck-worker", "instance=w-3", "--config.file", str(EXAMPLE))
+    assert done.exit_code == 0, done.output
+    for words in (
+        "target:  w-3\n", "mode:    ", "one_at_a_time", "cool_down", "systemctl --host w-3 restart worker.service",
+        "GET http://w-3:8080/healthz",
+        'verify, for 2m within 10m: promql rate(jobs_done_total{instance="w-3"}[1m]) > 0',
+        "a person is asked", "when it fails: declare",
+    ):  # fmt: skip
+        assert words in done.output, words
+
+
+@pytest.mark.usefixtures("nothing_is_done")
+@pytest.mark.parametrize("value", ["w-3; reboot", "-w", "$(id)", "{{ 7 }}", "w\x1b[31m"])
+def test_a_plan_for_an_alert_that_it_does_not_take_says_why(value: str) -> None:
+    done = said("plan", "restart-stuck-worker", f"instance={value}", "--config.file", str(EXAMPLE))
+    assert done.exit_code == 1
+    assert "does not take this alert: the input `instance`" in done.output
+    assert "\x1b" not in done.output
+
+
+def test_a_plan_of_a_playbook_that_is_not_there_lists_those_that_are() -> None:
+    done = said("plan", "nothing", "--config.file", str(EXAMPLE))
+    assert done.exit_code == 2
+    assert "there is collect-diagnostics, restart-stuck-worker, shrink-journal" in done.output
+
+
+def test_what_comes_from_an_earlier_step_is_shown_as_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "incidentd.yaml").write_text(
+        "kind: config\nautomation: {protected: ['db-.*']}\n---\n"
+        "kind: playbook\nname: x\ntitle: X\nmode: approve\ntarget: db-1\nsteps:\n"
+        "  - {name: find, command: [find, /var/tmp], register: found}\n"
+        "  - name: remove\n    for_each: {lines: '{{ found.stdout }}', pattern: '/var/tmp/.+', most: 2}\n"
+        "    command: [rm, --, '{{ item }}']\n    when: found.ok\n"
+        "  - {name: settle, wait: 30s}\n"
+    )
+    done = said("plan", "x", "--config.file", str(tmp_path / "incidentd.yaml"))
+    assert done.exit_code == 0, done.output
+    assert "refuses  protected" in done.output
+    assert "remove (2): command rm -- '{{ item }}' [filled in from what earlier steps give]" in done.output
+    assert "for line 2 of at most 2, if there is one" in done.output
+    assert "only when found.ok" in done.output
+    assert "verify: nothing does" in done.output
+
+
+def test_check_proves_playbooks_and_doubts_those_without_cases(tmp_path: Path) -> None:
+    done = said("check", str(EXAMPLE))
+    assert (done.exit_code, "warning" in done.output) == (0, False), done.output
+    assert "good: 3 playbooks, 12 cases" in done.output
+
+    book = "kind: playbook\nname: x\ntitle: X\nmode: suggest\ntarget: x\nsteps: [{name: a, note: b}]\n"
+    (tmp_path / "x.yaml").write_text(book)
+    done = said("check", str(tmp_path / "x.yaml"))
+    assert "x has no cases" in done.output
+    (tmp_path / "x.yaml").write_text(book.replace("note: b", "note: '{{ b }}'"))
+    done = said("check", str(tmp_path / "x.yaml"))
+    assert (done.exit_code, "`b` is not known here" in done.output) == (2, True)

@@ -1,0 +1,126 @@
+"""Cases of playbooks: what they find, and what they say of a playbook that goes another way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from incidentd import config
+from incidentd.cli import main
+from incidentd.errors import ConfigError
+from incidentd.rehearsal.cases import try_case
+from incidentd.rehearsal.telling import Told
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "deploy" / "example" / "incidentd.yaml"
+BOOK = """
+kind: config
+---
+kind: playbook
+name: tidy
+title: Tidy
+mode: approve
+target: x
+inputs: {host: {from: labels.instance, pattern: "[a-z0-9-]+"}}
+steps:
+  - {name: look, promql: {query: 'depth{host="{{ inputs.host }}"}'}, register: depth, until: depth.value < 10}
+  - {name: tell, note: "It is {{ depth.value }}.", when: depth.value > 3}
+  - name: act
+    block: [{name: clean, command: [clean, "{{ inputs.host }}"], timeout: 30s}]
+    rescue: [{name: mend, command: [mend]}]
+  - {name: settle, wait: 1m}
+verify: {http: {url: "http://{{ inputs.host }}/"}, for: 1m, within: 5m}
+---
+kind: playbook_test
+playbook: tidy
+cases:
+"""
+ALL = "look: {value: 2}, clean: {exit: 0}, verify: {status: 200}"
+
+
+async def tried(tmp_path: Path, case: str) -> Told:
+    (tmp_path / "incidentd.yaml").write_text(f"{BOOK}  - {{name: x, alert: {{labels: {{instance: w-3}}}}, {case}}}\n")
+    settings = config.load(tmp_path / "incidentd.yaml", env={})
+    return await try_case(settings.cases[0], settings.playbooks["tidy"])
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        f"given: {{{ALL}}}, expect: {{outcome: verified, ran: [look, clean, settle, verify], skipped: [tell]}}",
+        f"given: {{{ALL.replace('2}', '5}', 1)}}}, expect: {{note: {{tell: It is 5.}}}}",
+        "given: {look: [{value: 50}, {value: 20}, {value: 5}], clean: {}, verify: {}}, expect: {outcome: verified}",
+        "given: {look: {value: 50}}, expect: {outcome: failed, ran: [look], reason: '`depth.value < 10` does not'}",
+        "given: {look: {value: 2}, clean: {timed_out: true}, mend: {}, verify: {}}, "
+        "expect: {outcome: verified, ran: [look, clean, mend, settle, verify]}",
+        "given: {look: {value: 2}, clean: {exit: 1}, mend: {exit: 1}}, expect: {reason: '`mend` failed'}",
+        f"given: {{{ALL.replace('200', '503')}}}, expect: {{outcome: verify_failed, reason: 'HTTP 503, expected 2xx'}}",
+        "given: {look: {value: 2}, clean: {}, verify: [{status: 503}, {status: 200}]}, expect: {outcome: verified}",
+    ],
+)
+async def test_a_case_that_is_as_expected_passes(tmp_path: Path, case: str) -> None:
+    assert (await tried(tmp_path, case)).failures == ()
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        (f"given: {{{ALL}}}, expect: {{outcome: failed}}", "`outcome` is verified, expected failed"),
+        (f"given: {{{ALL}}}, expect: {{ran: [clean]}}", "`ran` is [look, clean, settle, verify], expected [clean]"),
+        (f"given: {{{ALL}}}, expect: {{command: {{clean: [clean, w-4]}}}}", "`clean` is [clean, w-3], expected"),
+        (f"given: {{{ALL}}}, expect: {{command: {{mend: [mend]}}}}", "`mend` was not done"),
+        (f"given: {{{ALL}}}, expect: {{http: {{verify: GET http://w-4/}}}}", "`verify` is GET http://w-3/, expected"),
+        (f"given: {{{ALL}}}, expect: {{promql: {{look: up}}}}", '`look` is depth{host="w-3"}, expected up'),
+        (f"given: {{{ALL}}}, expect: {{reason: nothing}}", "expected it to say 'nothing'"),
+        ("given: {look: {value: 2}}, expect: {ran: [look]}", "does not say under `given` what `clean` gives"),
+    ],
+)
+async def test_a_case_that_goes_another_way_says_how_at_its_place(tmp_path: Path, case: str, words: str) -> None:
+    told = await tried(tmp_path, case)
+    assert any(words in failure.text for failure in told.failures), told.failures
+    assert all(failure.where.line == BOOK.count("\n") + 1 for failure in told.failures)
+
+
+async def test_time_passes_as_the_playbook_says_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    given = "given: {look: [{value: 50}, {value: 2}], clean: {}, verify: {}}"
+    told = await tried(tmp_path, f"{given}, expect: {{outcome: verified}}")
+    assert [(int(at.total_seconds()), said.partition(":")[0]) for at, said in told.course] == [
+        (5, "look"), (5, "tell"), (5, "clean"), (65, "settle"), (65, "verify"), (125, "verified"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("given: {loook: {value: 2}}, expect: {ran: []}", "`tidy` has no step `loook`"),
+        ("expect: {ran: [cleen]}", "`tidy` has no step `cleen`"),
+        ("expect: {command: {x: [y]}}", "`tidy` has no step `x`"),
+        ("expect: {}", "`expect` is empty"),
+        ("expect: {outcome: fine}", "it must be one of"),
+        ("given: {look: {valeu: 2}}, expect: {ran: []}", "unknown key `valeu`"),
+    ],
+)
+async def test_a_case_about_nothing_is_refused(tmp_path: Path, case: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        await tried(tmp_path, case)
+
+
+def test_every_shipped_playbook_has_cases_that_pass() -> None:
+    done = CliRunner().invoke(main, ["test", str(EXAMPLE), "-v"])
+    assert done.exit_code == 0, done.output
+    for path in (ROOT / "playbooks").glob("*.yaml"):
+        assert path.stem.endswith("_test") or path.with_name(f"{path.stem}_test.yaml").exists(), path
+    assert "ok      a restart that times out is not done again" in done.output
+
+
+def test_the_cases_of_one_file_are_tried_alone_and_a_failure_ends_with_1(tmp_path: Path) -> None:
+    case = "{name: what if, alert: {labels: {instance: w-3}}, given: {look: {value: 2}}, expect: {outcome: verified}}"
+    (tmp_path / "incidentd.yaml").write_text(f"{BOOK}  - {case}\n")
+    done = CliRunner().invoke(main, ["test", str(tmp_path / "incidentd.yaml"), "--junit", str(tmp_path / "x.xml")])
+    assert done.exit_code == 1
+    assert "FAILED  what if" in done.output
+    assert "how it went:" in done.output
+    assert 'name="what if"' in (tmp_path / "x.xml").read_text()
