@@ -63,6 +63,7 @@ async def test_plain_http_at_a_tls_port_gets_no_answer_and_no_redirect(
 ) -> None:
     async with served(make_app(house), context=context) as url:
         assert not (await heard(await connect(url), noise)).startswith(b"HTTP")
+    assert house.metrics.registry.get_sample_value("incidentd_tls_handshakes_failed_total") == 1
 
 
 async def test_old_versions_of_tls_are_not_spoken(

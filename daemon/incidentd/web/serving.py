@@ -15,6 +15,8 @@ import ssl
 
 from aiohttp import http_exceptions, http_parser, web
 
+from incidentd.web.house import HOUSE
+
 _wire = logging.getLogger(f"{__name__}.wire")
 
 KEEPALIVE = 75.0
@@ -88,7 +90,7 @@ class _Site(web.BaseSite):
         self._host, self._port, self._most = host, port, most
         self.context = context
         """What TLS is spoken with; None for plain HTTP."""
-        self._silent = runner.app[SILENT]
+        self._silent, self._house = runner.app[SILENT], runner.app[HOUSE]
         self._greetings: set[asyncio.Task[None]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._held = 0
@@ -165,6 +167,7 @@ class _Site(web.BaseSite):
             )  # fmt: skip
         except OSError as error:  # ssl.SSLError is one, and so is a handshake that takes too long
             _wire.debug("no TLS: %s", error)
+            self._house.metrics.tls_handshakes_failed_total.inc()
             return
         server = self._runner.server
         if secure is None or server is None or greeting.ended:
