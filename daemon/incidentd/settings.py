@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from incidentd.actionitems import JiraSettings
@@ -98,6 +99,15 @@ class Watchdog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """Which verified client certificates are a source's: any that has one of these names."""
+
+    subject_alt_names: tuple[str, ...] = ()
+    """DNS names, addresses, URIs or mail addresses, each whole: nothing stands for anything else."""
+    common_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
     """How the deliveries of a source are signed: HMAC-SHA256 over the body, in hexadecimal, as Grafana does."""
 
@@ -121,8 +131,61 @@ class Source:
     """Of the routes that lead here, when the operator says it: how late Alertmanager tells of changes."""
     tokens: tuple[Secret, ...] = ()
     """What a delivery of this source may present; several while one is rotated."""
+    client_certificate: ClientCertificate | None = None
+    """What a delivery may present instead of a token."""
     signing: Signing | None = None
-    """Set: only bodies that are signed are taken, beside a token where there are `tokens`."""
+    """Set: only bodies that are signed are taken, beside a token or a certificate where these are configured."""
+
+    @property
+    def has_own_proof(self) -> bool:
+        """Say whether deliveries must prove where they come from, even while this machine needs no token."""
+        return bool(self.tokens or self.client_certificate or self.signing)
+
+
+class ClientAuth(StrEnum):
+    """Whether a caller of our listener must present a certificate. One that is presented is always verified."""
+
+    NONE = "NoClientCert"
+    IF_GIVEN = "VerifyClientCertIfGiven"
+    REQUIRED = "RequireAndVerifyClientCert"
+
+
+class MinVersion(StrEnum):
+    """The oldest version of TLS that is spoken."""
+
+    TLS12 = "TLS12"
+    TLS13 = "TLS13"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebTls:
+    """What our own listener proves itself with. Two are equal when their files held the same, too."""
+
+    cert_file: Path
+    key_file: Path
+    client_auth: ClientAuth = ClientAuth.NONE
+    client_ca_file: Path | None = None
+    """Whose signature makes a client's certificate a good one."""
+    min_version: MinVersion = MinVersion.TLS12
+    contents: str = field(default="", repr=False)
+    """The SHA-256 of what the files held when they were read."""
+    expires_at: datetime | None = None
+    """When the certificate ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """What `--web.config.file` says of our own listener."""
+
+    tls: WebTls | None = None
+    """None: plain HTTP."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Put on every answer."""
+
+    @property
+    def scheme(self) -> str:
+        """Give the scheme of our own addresses."""
+        return "https" if self.tls else "http"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +226,9 @@ class Settings:
     """Everything that the operator's files say, checked; without any file, what incidentd does by itself."""
 
     listen: str = "127.0.0.1:9720"
+    web: WebSettings = field(default_factory=WebSettings)
     external_url: str = ""
-    """Without a trailing slash; '' means http:// and the listen address."""
+    """Without a trailing slash; '' means http:// or https:// and the listen address."""
     store: str = "sqlite:///incidentd.db"
     store_password: Secret | None = None
     """Of PostgreSQL; None leaves it to what its client library finds (a `.pgpass` file, peer authentication)."""

@@ -54,6 +54,7 @@ class Daemon:
         self.store = f"sqlite:///{folder}/incidentd.db"
         self.environment = environment
         self.program: tuple[str, ...] = ("-m", "incidentd")
+        self.options: tuple[str, ...] = ()
         self.process: asyncio.subprocess.Process | None = None
         if config:
             (folder / "incidentd.yaml").write_text(config)
@@ -63,7 +64,7 @@ class Daemon:
         return (self.folder / "incidentd.log").read_text()
 
     async def start(self) -> None:
-        options = ["--web.listen-address", f"127.0.0.1:{self.port}", "--store", self.store]
+        options = ["--web.listen-address", f"127.0.0.1:{self.port}", "--store", self.store, *self.options]
         if (self.folder / "incidentd.yaml").exists():
             options += ["--config.file", str(self.folder / "incidentd.yaml")]
         with (self.folder / "incidentd.log").open("ab") as log:

@@ -46,7 +46,7 @@ async def served(app: web.Application, **how: Any) -> AsyncIterator[str]:
     runner = await serve(app, "127.0.0.1", 0, shutdown_timeout=0.1, **how)
     host, port = runner.addresses[0][:2]
     try:
-        yield f"http://{host}:{port}"
+        yield f"{'https' if how.get('context') else 'http'}://{host}:{port}"
     finally:
         await runner.cleanup()
 

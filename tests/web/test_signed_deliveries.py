@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
 from incidentd.redaction import Secret
 from incidentd.settings import Settings, Signing, Source
-from tests.web.asking import Ask
+from incidentd.web import make_app
+from incidentd.web.receiver import IN_FLIGHT
+from tests.web.asking import Ask, asking, served
 from tests.web.small_house import NOW, SmallHouse, body
 from tests.web.test_receiver import counted, stored
 
@@ -121,3 +125,31 @@ async def test_t17_a_source_with_tokens_wants_the_token_and_the_signature(house:
 async def test_t17_a_secret_that_is_empty_signs_nothing(house: SmallHouse, ask: Ask) -> None:
     house.settings = settings(secrets=("",))
     assert (await ask("POST", PROD, data=body("Up"), headers={HEADER: signs("", body("Up"))})).status == 401
+
+
+async def test_t17_a_signature_is_the_one_that_openssl_makes(house: SmallHouse, ask: Ask) -> None:
+    house.settings = settings(secrets=("sesame",))
+    made = "0080529dd012d653acbd7ce8c6e154272ab5b1f9f58f27d79325669bfa083949"
+    assert (await ask("POST", PROD, data=b'{"alerts":[]}', headers={HEADER: made})).status == 200
+
+
+async def test_t17_two_signatures_are_none(house: SmallHouse, ask: Ask) -> None:
+    house.settings = settings()
+    twice = [(HEADER, signs(NEW, body("Up"))), (HEADER, "0" * 64)]
+    assert (await ask("POST", PROD, data=body("Up"), headers=twice)).status == 401
+
+
+async def test_t17_a_reload_amid_a_body_does_not_let_it_in_unsigned(house: SmallHouse) -> None:
+    house.settings = settings()
+    app = make_app(house)
+
+    async def reloaded_on_the_way() -> AsyncIterator[bytes]:
+        yield body("Up")[:20]
+        while not app[IN_FLIGHT].size:
+            await asyncio.sleep(0.001)
+        house.settings = settings(secrets=())
+        yield body("Up")[20:]
+
+    async with served(app) as url, asking(url) as ask:
+        assert (await ask("POST", PROD, data=reloaded_on_the_way(), headers={HEADER: "0" * 64})).status == 401
+    assert not await house.store.read(stored)

@@ -54,6 +54,7 @@ async def _reload(house: House) -> None:
 def run(
     *,
     config_file: Path | None = None,
+    web_config_file: Path | None = None,
     listen: str | None = None,
     external_url: str | None = None,
     store: str | None = None,
@@ -62,7 +63,8 @@ def run(
 ) -> int:
     """Run the daemon until it is told to stop. Exit code: 0 when it stopped as asked, 2 when it cannot start."""
     options = Options(
-        config_file=config_file, listen=listen or "", external_url=external_url or "", store=store or ""
+        config_file=config_file, web_config_file=web_config_file, listen=listen or "",
+        external_url=external_url or "", store=store or "",
     )  # fmt: skip
     try:
         settings = load(options)

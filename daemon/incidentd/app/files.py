@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from incidentd import config
+from incidentd.errors import ConfigError, Location, Problem
 from incidentd.settings import Settings
 
 
@@ -15,6 +16,7 @@ class Options:
     """What the command line says; it wins over the files."""
 
     config_file: Path | None = None
+    web_config_file: Path | None = None
     listen: str = ""
     external_url: str = ""
     store: str = ""
@@ -22,13 +24,24 @@ class Options:
 
 def load(options: Options) -> Settings:
     """Read the operator's files, and let the command line win. Raises ConfigError with every mistake in them."""
-    file = options.config_file
-    settings = config.load(file, env=os.environ) if file else config.defaults(os.environ)
+    settings = config.load(options.config_file, env=os.environ, web=options.web_config_file)
     settings = replace(
         settings, listen=options.listen or settings.listen, store=options.store or settings.store,
         external_url=(options.external_url or settings.external_url).rstrip("/"),
     )  # fmt: skip
-    return settings if settings.external_url else replace(settings, external_url=f"http://{settings.listen}")
+    if settings.external_url:
+        return settings
+    return replace(settings, external_url=f"{settings.web.scheme}://{settings.listen}")
+
+
+def reloaded(options: Options, before: Settings) -> Settings:
+    """Read the files anew; what only a start can change stays as it was. Raises ConfigError."""
+    settings = load(options)
+    if bool(settings.web.tls) != bool(before.web.tls):
+        at = Location(str(options.web_config_file), 1)
+        what = "TLS is switched on and off at a start only, and not by a reload"
+        raise ConfigError([Problem(at, what, "restart incidentd, or take the change back")])
+    return replace(settings, listen=before.listen, store=before.store)
 
 
 def summary(settings: Settings) -> str:

@@ -7,16 +7,18 @@ import logging
 import os
 import secrets
 import socket
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from aiohttp.web import AppRunner
 
 from incidentd import __version__, links, web
 from incidentd.app.clock import Clock
 from incidentd.app.doors import OpenDoors
-from incidentd.app.files import Options, load, summary
+from incidentd.app.files import Options, reloaded, summary
 from incidentd.engine import Engine, contact
 from incidentd.engine.asking import all_silences
 from incidentd.engine.auditing import Auditor
@@ -28,6 +30,7 @@ from incidentd.settings import Settings
 from incidentd.store import Store, open_store, retention, rota
 from incidentd.store.access import any_tokens
 from incidentd.store.signing import link_key
+from incidentd.tls import server_context
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class House:
         self.link_keys: Mapping[str, bytes] = {}
         self.address = ("", 0)
         self._doors: OpenDoors | None = None
+        self._front: AppRunner | None = None
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._auditor: Auditor | None = None
@@ -91,10 +95,12 @@ class House:
         """Read the files anew: all of them or none. Raises ConfigError, and then everything stays as it was."""
         async with self._reloading:
             try:
-                settings = await asyncio.to_thread(load, self._options)
-                fixed = replace(settings, listen=self._settings.listen, store=self._settings.store)
+                fixed = await asyncio.to_thread(reloaded, self._options, self._settings)
+                context = self._tls(fixed)
                 if self._doors is not None:
                     await self._doors.adopt(self._settings, fixed)
+                if self._front is not None and context is not None and fixed.web.tls != self._settings.web.tls:
+                    web.change_context(self._front, context)
             except IncidentdError as error:
                 self.metrics.config_last_reload_successful.set(0)
                 log.error("the reload was refused and nothing changed:\n%s", error)  # noqa: TRY400 - no traceback for a typo
@@ -103,10 +109,15 @@ class House:
             self._took(fixed)
             log.info("reloaded: %s", summary(fixed))
 
+    def _tls(self, settings: Settings) -> ssl.SSLContext | None:
+        return server_context(settings.web.tls) if settings.web.tls is not None else None
+
     def _took(self, settings: Settings) -> None:
         self.redactor.know(settings.secrets)
         self.metrics.config_last_reload_successful.set(1)
         self.metrics.config_last_reload_success_timestamp_seconds.set(self.now().timestamp())
+        if settings.web.tls is not None and settings.web.tls.expires_at is not None:
+            self.metrics.tls_certificate_expiry_timestamp_seconds.set(settings.web.tls.expires_at.timestamp())
         self.metrics.prime(
             Known(
                 rules={rule.name: (rule.decide.value, rule.severity) for rule in settings.rules},
@@ -146,7 +157,7 @@ class House:
             for watch in (self._watch_staffing(), self._watch_contacts(), self._watch_clock(), auditor.run()):
                 stack.callback(asyncio.create_task(watch).cancel)
             host, port = self._listen()
-            runner = await web.serve(web.make_app(self), host, port)
+            runner = self._front = await web.serve(web.make_app(self), host, port, context=self._tls(self._settings))
 
             async def stop_both() -> None:
                 """Answer what was asked while finishing what is being done: one grace for both, not two in a row."""

@@ -13,6 +13,9 @@ from incidentd.settings import Settings
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}")
 CONFIG = click.Path(path_type=Path, dir_okay=False)
+_WEB_CONFIG = click.option(
+    "--web.config.file", "web_config_file", type=CONFIG, help="TLS of the listener, in the format of Prometheus."
+)
 STORE = "Where to remember everything: sqlite:///PATH, or postgresql://USER@HOST:PORT/DATABASE for several replicas."
 
 
@@ -42,14 +45,15 @@ def store_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
 
 @click.command()
 @click.option("--config.file", "config_file", type=CONFIG, help="The operator's configuration.")
+@_WEB_CONFIG
 @click.option("--web.listen-address", "listen", callback=_address, help="HOST:PORT to listen on.")
 @click.option("--web.external-url", "external_url", callback=_web_url, help="Where people reach it; links start so.")
 @click.option("--store", callback=store_url, help=STORE)
 @click.option("--log.level", "log_level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.option("--log.format", "log_format", type=click.Choice(["json", "text"]), default="json", show_default=True)
 def run(
-    *, config_file: Path | None, listen: str | None, external_url: str | None, store: str | None, log_level: str,
-    log_format: str,
+    *, config_file: Path | None, web_config_file: Path | None, listen: str | None, external_url: str | None,
+    store: str | None, log_level: str, log_format: str,
 ) -> None:  # fmt: skip
     """Run the daemon in the foreground.
 
@@ -59,17 +63,18 @@ def run(
 
     sys.exit(
         app.run(
-            config_file=config_file, listen=listen, external_url=external_url, store=store, log_format=log_format,
-            log_level=log_level,
+            config_file=config_file, web_config_file=web_config_file, listen=listen, external_url=external_url,
+            store=store, log_format=log_format, log_level=log_level,
         )
     )  # fmt: skip
 
 
 @click.command()
 @click.argument("file", type=CONFIG)
+@_WEB_CONFIG
 @click.option("--alertmanager", callback=_web_url, help="Ask this running Alertmanager too, and warn of its traps.")
 @click.option("--receiver", default="", help="Which of its receivers leads to incidentd, where that is not plain.")
-def check(*, file: Path, alertmanager: str | None, receiver: str) -> None:
+def check(*, file: Path, web_config_file: Path | None, alertmanager: str | None, receiver: str) -> None:
     """Prove a configuration with everything it includes; exit 2 and list every mistake when there is any.
 
     With --alertmanager, the running configuration of that Alertmanager is looked at too: intervals that make incidentd
@@ -78,7 +83,7 @@ def check(*, file: Path, alertmanager: str | None, receiver: str) -> None:
     from incidentd import app  # noqa: PLC0415 - as above
 
     try:
-        settings = app.load(app.Options(config_file=file))
+        settings = app.load(app.Options(config_file=file, web_config_file=web_config_file))
     except ConfigError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)

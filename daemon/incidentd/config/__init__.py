@@ -12,17 +12,19 @@ from typing import Any
 
 from incidentd.config import cases, maintenance, people, playbook, rulebook, schedules, shape, stories, words
 from incidentd.config.core import core_settings
+from incidentd.config.listener import web_settings
 from incidentd.config.names import DEFAULT_POLICY, gather
 from incidentd.config.parts import Part
 from incidentd.config.proof import Surroundings
 from incidentd.config.report import Report, in_order
 from incidentd.config.secrets import Secrets
 from incidentd.config.shape import KINDS, SCHEMAS_DIR
+from incidentd.config.sources import doubt_certificates
 from incidentd.config.tree import Tree, read_tree, tree_of
 from incidentd.errors import Location
 from incidentd.playbooks import Playbook
 from incidentd.rules import LabelMap
-from incidentd.settings import Settings, schedules_paged
+from incidentd.settings import Settings, WebSettings, schedules_paged
 
 __all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "has_config", "load", "playbook_from"]
 
@@ -30,17 +32,18 @@ _BUILT_IN = Location("(built in)", 1)
 
 
 def load(
-    path: Path | None, *, env: Mapping[str, str], more: Sequence[Path] = (), instead_of: Sequence[str] = ()
+    path: Path | None, *, env: Mapping[str, str], more: Sequence[Path] = (), instead_of: Sequence[str] = (),
+    web: Path | None = None,
 ) -> Settings:  # fmt: skip
     """Read a configuration with everything that it includes; raise ConfigError with every mistake in it.
 
     Paths in the files start from the configuration's folder. `env` is where secrets named by `*_env` are looked up.
     `more` are files that are read as if they were included; they may take the place of the documents of some kinds
-    (`instead_of`). Without a configuration these files are all there is.
+    (`instead_of`). Without a configuration these files are all there is. `web` is the file of `--web.config.file`.
     """
     report = Report()
     tree = read_tree(path, report, more=more, instead_of=instead_of)
-    settings = _settings(tree, env, report)
+    settings = _settings(tree, env, report, web)
     report.raise_if_wrong(tree.names)
     return settings
 
@@ -68,11 +71,13 @@ def playbook_from(document: Mapping[str, Any], at: Location) -> Playbook:
     return found
 
 
-def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
+def _settings(tree: Tree, env: Mapping[str, str], report: Report, web: Path | None = None) -> Settings:
     names = gather(tree, report)
     secrets = Secrets(tree.folder, env, report)
     config = next(iter(tree.documents["config"]), Part({}, _BUILT_IN, _BUILT_IN))
     core = core_settings(config, names, secrets)
+    listener = web_settings(web, report) if web is not None else WebSettings()
+    doubt_certificates(config, listener, report)
     roster = people.roster(tree, names, secrets)
     policies = people.escalations(tree, names)
     policies.setdefault(DEFAULT_POLICY, people.default_policy(roster, core["urgencies"]))
@@ -84,6 +89,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report) -> Settings:
     rules = rulebook.rules(tree, names, around, policies)
     return Settings(
         **core,
+        web=listener,
         roster=roster,
         escalations=policies,
         playbooks=playbooks,

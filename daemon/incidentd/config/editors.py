@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from incidentd.config.shape import ANY, KINDS, schema_of
+from incidentd.config.shape import ANY, KINDS, WEB, schema_of
 
-NAMES = (*KINDS, ANY)
+NAMES = (*KINDS, ANY, WEB)
 
 
 def whole(name: str) -> dict[str, Any]:

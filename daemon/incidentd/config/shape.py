@@ -31,6 +31,8 @@ KINDS = (
 
 ANY = "incidentd"
 """The schema of a document of any kind."""
+WEB = "web"
+"""The schema of the file of `--web.config.file`, whose documents have no kind."""
 
 FORMATS: dict[str, Callable[[str], object]] = {
     "prometheus-duration": parse_duration,

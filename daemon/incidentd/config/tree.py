@@ -60,7 +60,7 @@ def read_tree(main: Path | None, report: Report, *, more: Iterable[Path] = (), i
         tree.documents.pop(kind, None)
         tree.broken.discard(kind)
     for path in more:
-        name = _printable(str(path))
+        name = printable(str(path))
         _read_file(path, name, Location(name, 1), tree, report)
     for config in tree.configs[1:]:
         report.wrong(config.at, "there is a second document of `kind: config`", "keep one")
@@ -70,12 +70,12 @@ def read_tree(main: Path | None, report: Report, *, more: Iterable[Path] = (), i
 def tree_of(path: Path) -> Tree:
     """Read one file alone, whatever is wrong with it."""
     tree = Tree(path)
-    _read_file(path, _printable(str(path)), Location(_printable(str(path)), 1), tree, Report())
+    _read_file(path, printable(str(path)), Location(printable(str(path)), 1), tree, Report())
     return tree
 
 
 def _read_main(main: Path, tree: Tree, report: Report) -> None:
-    _read_file(main, _printable(str(main)), Location(_printable(str(main)), 1), tree, report)
+    _read_file(main, printable(str(main)), Location(printable(str(main)), 1), tree, report)
     if not tree.configs and not report.problems:
         at = Location(tree.names[0], 1)
         report.wrong(at, "this file has no document of `kind: config`", "begin it with `kind: config`")
@@ -97,7 +97,7 @@ def _included(pattern: Part, tree: Tree, report: Report) -> list[Path]:
         report.wrong(
             pattern.at,
             f"there is no file `{shown(pattern.value)}`",
-            f"it is looked for in {_printable(os.path.abspath(tree.folder))}",
+            f"it is looked for in {printable(os.path.abspath(tree.folder))}",
         )
         tree.broken.update(shape.KINDS)
     if len(found) > MOST_FILES:
@@ -109,12 +109,20 @@ def _included(pattern: Part, tree: Tree, report: Report) -> list[Path]:
 def _called(path: Path, tree: Tree) -> str:
     """Name a file as it is found from here or from the configuration's folder, whichever reads better."""
     names = [os.path.relpath(path), os.path.relpath(path, tree.folder)]
-    return _printable(min(names, key=lambda name: (name.startswith(".."), len(name))))
+    return printable(min(names, key=lambda name: (name.startswith(".."), len(name))))
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Make a file's name one that every terminal and log can take: names are bytes, and need not be UTF-8."""
     return name.encode(errors="replace").decode()
+
+
+def raw_of(path: Path) -> bytes:
+    """Read a file, and no more of it than is looked at. Raises OSError."""
+    if not path.is_file():
+        raise IsADirectoryError(0, "it is no file" if path.exists() else "there is no such file")
+    with path.open("rb") as file:
+        return file.read(yaml12.LARGEST + 1)
 
 
 def _read_file(path: Path, name: str, wanted_at: Location, tree: Tree, report: Report) -> None:
@@ -122,10 +130,7 @@ def _read_file(path: Path, name: str, wanted_at: Location, tree: Tree, report: R
         resolved = Path(os.path.realpath(path))
         if resolved in tree.files:
             return
-        if not path.is_file():
-            raise IsADirectoryError(0, "it is no file" if path.exists() else "there is no such file")
-        with path.open("rb") as file:
-            raw = file.read(yaml12.LARGEST + 1)
+        raw = raw_of(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         report.wrong(wanted_at, f"`{shown(name, 500)}` cannot be read", reason.lower())

@@ -83,6 +83,12 @@ class Metrics:
     store_info = gauge("Which database engine keeps the memory; always 1.", engine="one", version="one")
     config_last_reload_successful = gauge("1 when the last reload of rules, playbooks and schedules succeeded.")
     config_last_reload_success_timestamp_seconds = gauge("Unix time of the last successful reload.")
+    tls_certificate_expiry_timestamp_seconds = gauge(
+        "Unix time at which the listener's own certificate ends (0 without TLS)."
+    )
+    tls_handshakes_failed_total = counter(
+        "Connections that never spoke TLS with us: a client certificate that is not good, or plain HTTP."
+    )
     auth_failures_total = counter("Requests refused because the caller proved no right to them.")
     log_lines_dropped_total = counter("Log lines thrown away because nobody took them.")
 

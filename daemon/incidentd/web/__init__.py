@@ -19,9 +19,9 @@ from incidentd.web.callers import CALLER, GATE, Gate, refuse_open_listening, ref
 from incidentd.web.house import HOUSE, INGEST, Handler, House, Route
 from incidentd.web.html import guard_headers
 from incidentd.web.receiver import IN_FLIGHT, InFlight
-from incidentd.web.serving import SILENT, serve
+from incidentd.web.serving import SILENT, change_context, serve
 
-__all__ = ["ROUTES", "House", "Route", "make_app", "refuse_open_listening", "serve"]
+__all__ = ["ROUTES", "House", "Route", "change_context", "make_app", "refuse_open_listening", "serve"]
 
 ROUTES: tuple[Route, ...] = (
     *receiver.ROUTES, *api.ROUTES, *changes.ROUTES, *oncall.ROUTES, *calendars.ROUTES, *reaching.ROUTES, *tokens.ROUTES,

@@ -20,9 +20,10 @@ from aiohttp import hdrs, web
 
 from incidentd.access import Right, Token, allows, may_ingest, same_secret, token_hash
 from incidentd.errors import BadRequest, NotAllowed, NotFound
-from incidentd.settings import Settings
+from incidentd.settings import Settings, Source
 from incidentd.store import access
 from incidentd.timeline import Actor
+from incidentd.web.certificates import is_certified
 from incidentd.web.house import House, external_url
 from incidentd.web.signatures import refuse_unsigned
 
@@ -112,15 +113,7 @@ class Gate:
     async def deliverer(self, request: web.Request, source: str) -> Caller:
         """Give the caller that delivers alerts of a source. Raises NotAllowed, or NotFound for an unknown source."""
         configured = self._house.settings.sources.get(source)
-        signing = configured.signing if configured is not None else None
-        if configured is not None and signing is not None:
-            refuse_unsigned(request, source, signing)  # the receiver checks it, once it has the body
-            if not configured.tokens:
-                return Caller(name=source, scopes=(f"ingest:{source}",), key=f"source:{source}")
-        presented = credentials(request)
-        # every one is compared, so that the time taken says nothing about which came close
-        own = configured.tokens if configured is not None else ()
-        if presented and any([same_secret(presented, token.reveal()) for token in own]):
+        if configured is not None and self._proves_itself(request, configured):
             return Caller(name=source, scopes=(f"ingest:{source}",), key=f"source:{source}")
         caller = await self._caller(request)
         if configured is None:
@@ -128,11 +121,26 @@ class Gate:
                 f"there is no source {source[:64]!r}; add it under `sources` in the configuration and reload, "
                 "or deliver to a source that is there"
             )
-        if caller.local and configured.tokens:
-            raise NotAllowed(f"the source {source!r} has a token of its own, which is missing or wrong here")
         if not may_ingest(caller.scopes, source):
             raise _lacks(caller, f"ingest:{source}")
         return caller
+
+    def _proves_itself(self, request: web.Request, source: Source) -> bool:
+        """Say whether a delivery brings what its source wants; False leaves it to a token of the store.
+
+        Raises NotAllowed where nothing else could do.
+        """
+        if source.signing is not None:
+            refuse_unsigned(request, source.name, source.signing)  # the receiver checks it, once it has the body
+        certified = is_certified(request, source.client_certificate)
+        if certified or (source.signing and not source.tokens and not source.client_certificate):
+            return True
+        presented = credentials(request)
+        if presented is None and source.has_own_proof:
+            raise NotAllowed(f"the source {source.name!r} wants {_wanted(source)}, which is missing here")
+        # every one is compared, so that the time taken says nothing about which came close
+        own = [token.reveal() for token in source.tokens if token]
+        return presented is not None and any([same_secret(presented, token) for token in own])
 
     async def _caller(self, request: web.Request) -> Caller:
         presented = credentials(request)
@@ -254,6 +262,11 @@ def _own_origin(origin: str, request: web.Request, settings: Settings) -> bool:
     except ValueError:
         return False
     return given.netloc == request.headers.get(hdrs.HOST) or (given.scheme, given.netloc) == (ours.scheme, ours.netloc)
+
+
+def _wanted(source: Source) -> str:
+    ways = ("a token" if source.tokens else "", "a client certificate" if source.client_certificate else "")
+    return " or ".join(filter(None, ways)) + " of its own"
 
 
 def _lacks(caller: Caller, wanted: str) -> NotAllowed:

@@ -74,4 +74,4 @@ HOUSE: web.AppKey[House] = web.AppKey("house")
 
 def external_url(settings: Settings) -> str:
     """Give the address under which people reach this daemon, without a trailing slash."""
-    return settings.external_url.rstrip("/") or f"http://{settings.listen}"
+    return settings.external_url.rstrip("/") or f"{settings.web.scheme}://{settings.listen}"

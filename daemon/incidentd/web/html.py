@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from incidentd.text import count, instant
+from incidentd.web.house import HOUSE
 
 CSP = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -32,6 +33,7 @@ def page(request: web.Request, template: str, /, *, status: int = 200, **values:
 async def guard_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Put the headers of a careful server on every answer."""
     headers = response.headers
+    headers.update(request.app[HOUSE].settings.web.headers)
     headers[hdrs.SERVER] = "incidentd"
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"

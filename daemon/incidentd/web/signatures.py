@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from aiohttp import web
 
 from incidentd.access import SIGNATURE_AGE, same_signature
 from incidentd.errors import NotAllowed
-from incidentd.settings import Signing, Source
+from incidentd.settings import Signing
+
+SIGNING: web.RequestKey[Signing] = web.RequestKey("signing", Signing)
+"""How the body of a request must be signed: as it was configured when the request came, whatever is reloaded since."""
 
 
 def refuse_unsigned(request: web.Request, source: str, signing: Signing) -> None:
@@ -17,15 +19,15 @@ def refuse_unsigned(request: web.Request, source: str, signing: Signing) -> None
     for name in filter(None, (signing.header, signing.timestamp_header)):
         if len(request.headers.getall(name, [])) != 1:
             raise NotAllowed(f"the source {source!r} takes signed deliveries only: send one header {name}")
+    request[SIGNING] = signing
 
 
-def check_signature(
-    sources: Mapping[str, Source], source: str, headers: Mapping[str, str], body: bytes, now: datetime
-) -> None:
+def check_signature(request: web.Request, body: bytes, now: datetime) -> None:
     """Check who signed a body, where its source wants that; NotAllowed is raised for one that nobody here signed."""
-    configured = sources.get(source)
-    if configured is None or (signing := configured.signing) is None:
+    signing = request.get(SIGNING)
+    if signing is None:
         return
+    headers = request.headers
     signed = body
     if signing.timestamp_header:
         sent = headers.get(signing.timestamp_header, "").strip()
@@ -37,4 +39,4 @@ def check_signature(
     given = headers.get(signing.header, "").strip().removeprefix("sha256=")
     # every one is compared, so that the time taken says nothing about which came close
     if not any([same_signature(secret.reveal(), signed, given) for secret in signing.secrets]):
-        raise NotAllowed(f"the signature in {signing.header} is not that of this body with a secret of {source!r}")
+        raise NotAllowed(f"the signature in {signing.header} is not that of this body with a secret of its source")

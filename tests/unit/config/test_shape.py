@@ -37,7 +37,7 @@ def test_a_schema_is_valid_and_every_reference_leads_somewhere(path: Path) -> No
 
 
 def test_there_is_a_schema_for_each_kind() -> None:
-    assert {path.stem for path in FILES} == {*config.KINDS, "common", shape.ANY}
+    assert {path.stem for path in FILES} == {*config.KINDS, "common", shape.ANY, shape.WEB}
 
 
 @pytest.mark.parametrize("kind", config.KINDS)
