@@ -53,9 +53,9 @@ class MailDouble:
 
 
 @asynccontextmanager
-async def mail_server() -> AsyncIterator[MailDouble]:
-    """Run the server until the test is done with it."""
-    double = MailDouble()
+async def mail_server(double: MailDouble | None = None) -> AsyncIterator[MailDouble]:
+    """Run the server until the test is done with it; it does what the double says, or a new one."""
+    double = double or MailDouble()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(partial(SMTP, double, hostname="mail.example.org", loop=loop), "127.0.0.1", 0)
     double.port = server.sockets[0].getsockname()[1]
