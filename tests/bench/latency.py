@@ -43,8 +43,8 @@ rules:
 ---
 kind: people
 people:
-  ana: {{name: Ana, channels: {{push: {{url_file: ana.url}}}}}}
-  ben: {{name: Ben, channels: {{push: {{url_file: ben.url}}}}}}
+  ana: {{name: Ana, channels: {{chat: {{url_file: ana.url, limit: 100000 in 1m}}}}}}
+  ben: {{name: Ben, channels: {{chat: {{url_file: ben.url, limit: 100000 in 1m}}}}}}
 ---
 kind: teams
 teams: {{everybody: {{people: [{people}]}}}}

@@ -107,26 +107,24 @@ class Probes:
         """Give the accepted ones of which nothing was heard."""
         return set(self.sent) - self.unanswered - set(self.heard)
 
-    async def _read(self, reader: asyncio.StreamReader) -> int | None:
+    async def _read(self, reader: asyncio.StreamReader) -> set[int]:
+        """Read a message; a storm of pages comes in messages that name several."""
         head = await reader.readuntil(b"\r\n\r\n")
         found = _LENGTH.search(head)
-        name = _NAME.search(await reader.readexactly(int(found[1]) if found else 0))
-        return int(name[1]) if name else None
+        return {int(number) for number in _NAME.findall(await reader.readexactly(int(found[1]) if found else 0))}
 
     async def _sink(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        number = await self._read(reader)
+        numbers = await self._read(reader)
         at = time.perf_counter()
         writer.write(_ANSWER)
         writer.close()
-        if number is not None:
-            async with self._news:
+        async with self._news:
+            for number in numbers:
                 self.heard.setdefault(number, at)
-                self._news.notify_all()
+            self._news.notify_all()
 
     async def _slow_sink(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        number = await self._read(reader)
-        if number is not None:
-            self.slow.add(number)
+        self.slow |= await self._read(reader)
         await asyncio.sleep(SLOWLY)
         writer.write(_ANSWER)
         writer.close()
