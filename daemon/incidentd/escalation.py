@@ -7,7 +7,7 @@ about what comes next. Every deadline is the page's start (UTC) plus a distance,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -21,12 +21,14 @@ from incidentd.oncall import (
     ChannelKind,
     Person,
     Roster,
+    Shadow,
     Target,
     fallback_people,
     first_instant,
     on_call,
     previous,
     resolve,
+    shadows,
 )
 from incidentd.pages import Chain, Exhausted, Level, Occasion, Page, PageState
 
@@ -67,6 +69,8 @@ class Recipient:
     """`PAGE-9/1/ana/mail`: the same for every try of this message, and for no other message."""
     copy: bool = False
     """For somebody who shadows: it asks for nothing, and an answer to it would not count."""
+    after: timedelta = timedelta(0)
+    """How long after the step it goes out: whoever learns in reverse is called first."""
 
 
 def steps(chain: Chain, respond_within: timedelta) -> Iterator[Step]:
@@ -170,25 +174,48 @@ def channels_for(person: Person, kinds: tuple[ChannelKind, ...]) -> tuple[Channe
     return tuple(channel for channel in person.channels if channel.kind in kinds) or person.channels
 
 
-def recipients(
-    page: Page, step: Step, roster: Roster, now: datetime, *, shadows: Sequence[Person] = ()
-) -> tuple[Recipient, ...]:  # fmt: skip
+def recipients(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[Recipient, ...]:
     """List the channels that a step's message goes to; what reaches nobody goes to the log, where it can be seen.
 
-    `shadows` get copies on the same kinds of channels. Ask before the page is moved on to the step after it.
+    Whoever shadows has copies on the same kinds of channels; in reverse, they are called first, and those on call
+    follow. Ask before the page is moved on to the step after it.
     """
     found = _asked(page, step, roster, now)
     people = {recipient.person for recipient in found}
+    learning = [one for one in learners(step.target, roster, now) if one.person not in people]
+    first = [one for one in learning if one.reverse and roster.people[one.person].channels]
+    if first:
+        delay = max(one.delay for one in first)
+        found = tuple(replace(it, after=delay) for it in found)
+    called = [it for one in first for it in _to(page, step, roster.people[one.person])]
     copies = [
-        Recipient(
-            person=person.handle, channel=channel.name, key=f"{page.key}/{page.base + step.number}/{channel.name}",
-            copy=True,
-        )
-        for person in shadows
-        if person.handle not in people
-        for channel in channels_for(person, step.kinds)
+        replace(it, copy=True)
+        for one in learning
+        if not one.reverse
+        for it in _to(page, step, roster.people[one.person])
     ]  # fmt: skip
-    return (*found, *copies)
+    return (*called, *found, *copies)
+
+
+def learners(target: Target, roster: Roster, at: datetime) -> tuple[Shadow, ...]:
+    """Say who learns beside the people of a target: beside those who are on call, and nobody else."""
+    schedule = roster.schedules.get(target.on_call) if target.on_call and not target.previous else None
+    return () if schedule is None else shadows(schedule, at, roster.people)
+
+
+def reading_along(page: Page, roster: Roster, at: datetime) -> frozenset[str]:
+    """Name those who only have copies of a page, so that an answer of theirs does not count."""
+    targets = [level.page for level in page.chain.levels]
+    found = {one.person for target in targets for one in learners(target, roster, at) if not one.reverse}
+    return frozenset(found - {*page.paged, page.owner, page.acked_by})
+
+
+def _to(page: Page, step: Step, person: Person) -> list[Recipient]:
+    prefix = f"{page.key}/{page.base + step.number}"
+    return [
+        Recipient(person=person.handle, channel=channel.name, key=f"{prefix}/{channel.name}")
+        for channel in channels_for(person, step.kinds)
+    ]
 
 
 def _asked(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[Recipient, ...]:
@@ -197,9 +224,7 @@ def _asked(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[Recip
         return (Recipient(person="", channel=step.target.channel, key=f"{prefix}/{step.target.channel}"),)
     found: dict[str, Recipient] = {}
     for person in whom(page, step, roster, now):
-        for channel in channels_for(person, step.kinds):
-            key = f"{prefix}/{channel.name}"
-            found[key] = Recipient(person=person.handle, channel=channel.name, key=key)
+        found |= {it.key: it for it in _to(page, step, person)}
         if not person.channels:
             key = f"{prefix}/{person.handle}/{LOG_CHANNEL}"
             found[key] = Recipient(person=person.handle, channel=LOG_CHANNEL, key=key)

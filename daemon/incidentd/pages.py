@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -266,13 +266,8 @@ def _begin_anew(page: Page, chain: Chain, now: datetime) -> Page:
     return replace(page, chain=chain, origin=now, base=page.base + page.step, step=0)
 
 
-def answers_count(page: Page, by: str, *, rooms: bool, shadows: Collection[str] = ()) -> bool:
-    """Say whether somebody's answer stops a page: those who were paged, and everybody where a room was (`rooms`).
-
-    A shadow reads along and learns; what they say stops nothing.
-    """
-    if by in shadows:
-        return False
+def answers_count(page: Page, by: str, *, rooms: bool) -> bool:
+    """Say whether somebody's answer stops a page: those who were paged, and everybody where a room was (`rooms`)."""
     return rooms or not page.paged or by in (*page.paged, page.acked_by, page.owner)
 
 

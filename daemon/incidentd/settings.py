@@ -12,7 +12,7 @@ from incidentd.actionitems import JiraSettings
 from incidentd.errors import Problem
 from incidentd.matchers import Matcher
 from incidentd.messages import TEMPLATES, MessageTemplate, Style
-from incidentd.oncall import Channel, ChannelKind, Roster
+from incidentd.oncall import RINGING, Channel, ChannelKind, Roster
 from incidentd.pages import EscalationPolicy
 from incidentd.playbooks import Limit, Mode, Playbook
 from incidentd.playbooks.cases import Case
@@ -270,6 +270,14 @@ class Settings:
         """Give every channel by name, the shared ones and each person's."""
         own = {channel.name: channel for person in self.roster.people.values() for channel in person.channels}
         return {**own, **self.channels}
+
+    def is_own(self, channel: str) -> bool:
+        """Say whether a channel is a person's own, not one that people share."""
+        return channel not in self.channels and channel.partition("/")[0] in self.roster.people
+
+    def rings(self, channel: str) -> bool:
+        """Say whether a channel is a person's own and makes a telephone ring."""
+        return self.is_own(channel) and self.kind_of(channel) in RINGING
 
     def kind_of(self, channel: str) -> ChannelKind:
         """Give the kind of a channel; the log's for one that the files do not know any more."""

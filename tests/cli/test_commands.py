@@ -118,6 +118,18 @@ async def test_a_person_declares_acknowledges_notes_and_resolves(house: SmallHou
     assert {("ana", "cli"), (me(), "cli")} <= told
 
 
+async def test_a_page_is_helped_with_and_taken(typed: Type) -> None:
+    await typed(*DECLARE, "--by", "ana")
+    helped = await typed("helping", "PAGE-1", "looking at the gateway", "--by", "eli")
+    assert helped.output == "noted on INC-1; PAGE-1 still waits for an answer\n"
+    assert (await typed("take", "page-1", "--by", "eli")).output.startswith("eli has PAGE-1: ")
+    assert (await typed("take", "PAGE-1", "--by", "fay")).output.startswith("fay has PAGE-1: ")
+    assert (await typed("helping", "PAGE-1", "--by", "ana")).output == "noted on INC-1; fay has PAGE-1\n"
+    await typed("resolve", "INC-1")
+    late = await typed("ack", "PAGE-1", "--by", "ben")
+    assert (late.exit_code, "was acknowledged by fay" in late.stderr) == (1, True)
+
+
 async def test_a_hold_is_noted_and_declared_by_its_name(house: SmallHouse, typed: Type) -> None:
     await house.store.write(insert_hold)
     assert (await typed("note", "hold-1", "draining")).output == "noted on HOLD-1\n"

@@ -216,7 +216,7 @@ async def test_a_page_goes_before_updates_and_tickets_that_wait_for_the_same_cha
     await w.store.write(tell)
     claimed: list[str] = []
     while found := await w.store.write(
-        jobs.claim_in_lanes, me="me", lease=minutes(1), most=8, each=2, busy={}
+        jobs.claim_in_lanes, me="me", lease=minutes(1), most=8, each=lambda _: 2, busy={}
     ):  # fmt: skip
         claimed += sorted(str(job.payload["purpose"]) for job in found)
     assert claimed == ["page", "page", "escalation", "escalation", "update", "update", "ticket", "ticket"]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from sqlalchemy import Engine, event
 from incidentd.engine import decide
 from incidentd.holds import HoldState
 from incidentd.matchers import parse_matcher
+from incidentd.oncall import Target
+from incidentd.pages import Chain, EscalationPolicy, Level
 from incidentd.playbooks import Limit, Mode, RunState
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Automation, Settings
@@ -23,7 +26,7 @@ from incidentd.timeline import first_broken
 from tests.engine.test_automation import playbook
 from tests.engine.test_automation import settings as with_playbook
 from tests.engine.test_holds_and_incidents import SETTINGS
-from tests.engine.world import START, World, make_world, minutes
+from tests.engine.world import START, World, make_world, minutes, roster
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.slow]
 
@@ -138,6 +141,35 @@ async def test_p25_a_deadline_that_both_see_passing_is_handled_once(pair: Pair) 
     assert await first.kinds("INC-2") == []
     assert await whole(first, "HOLD-1")
     assert await whole(first, "INC-1")
+
+
+async def test_b5_09_each_step_of_a_page_is_sent_once_however_many_replicas_are_at_it(pair: Pair) -> None:
+    chain = Chain(
+        levels=(
+            Level(after=minutes(0), page=Target(person="ana")), Level(after=minutes(2), page=Target(person="ben")),
+            Level(after=minutes(4), page=Target(person="cho")),
+        ),
+        loops=2,
+    )  # fmt: skip
+    policies = {"platform": EscalationPolicy(name="platform", chains=dict.fromkeys(("business_critical",), chain))}
+    known = replace(SETTINGS, roster=roster("ana", "ben", "cho"), escalations=policies)
+    first, second = await pair(known)
+    services = [[first.firing("CheckoutDown", service=f"shop-{number}")] for number in range(1, 4)]
+    await send_to_both(first, second, *services)
+    for minute in range(1, 13):
+        first.clock[0] = START + minutes(minute)
+        await asyncio.gather(first.settle(), second.settle())
+        await both_settle(first, second)
+
+    sent = Counter(key for n in first.post.sent for key in (n.key, *n.also))
+    assert set(sent.values()) == {1}
+    steps = ("0/ana", "1/ben", "2/cho", "3/ana", "4/ben", "5/cho")
+    wanted = {f"PAGE-{page}/{step}/mail" for page in (1, 2, 3) for step in steps}
+    assert {key for key in sent if int(key.split("/")[1]) < len(steps)} == wanted
+    for number in (1, 2, 3):
+        assert await whole(first, f"INC-{number}")
+        kinds = Counter(await first.kinds(f"INC-{number}"))
+        assert (kinds["page.started"], kinds["page.breached"]) == (1, 1)
 
 
 async def test_t02_a_playbook_runs_once_however_many_replicas_hear_of_its_alert(pair: Pair) -> None:

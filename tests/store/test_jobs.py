@@ -122,7 +122,7 @@ async def test_a_lane_gets_no_more_than_its_share_however_much_waits_before_the_
             )  # fmt: skip
 
     async def claim_in_lanes(busy: dict[str, int], most: int = 20) -> list[str]:
-        claimed = await store.write(jobs.claim_in_lanes, me="me", lease=LEASE, most=most, each=2, busy=busy)
+        claimed = await store.write(jobs.claim_in_lanes, me="me", lease=LEASE, most=most, each=lambda _: 2, busy=busy)
         return [job.ukey for job in claimed]
 
     await store.write(fill)

@@ -23,6 +23,7 @@ from incidentd.escalation import (
     is_unstaffed,
     next_reachable,
     occasion_of,
+    reading_along,
     recipients,
     sent_as,
     step_at,
@@ -38,6 +39,7 @@ from incidentd.oncall import (
     Person,
     Roster,
     Schedule,
+    Shadow,
     Target,
     Team,
 )
@@ -400,22 +402,50 @@ def test_b5_15_quiet_hours_are_kept_only_where_they_were_chosen(now: str, begins
     assert begins_at(replace(URGENT, quiet_hours=noon), START) == START + minutes(60)
 
 
+LONG_AGO, FAR_AHEAD = START - timedelta(days=30), START + timedelta(days=30)
+
+
+def shadowed(*who: Shadow) -> Roster:
+    known = roster()
+    people = {**known.people, "fay": somebody("fay", PUSH, SMS), "eli": Person(handle="eli", name="Eli")}
+    schedule = replace(known.schedules["payments"], shadows=who)
+    return replace(known, people=people, schedules={"payments": schedule})
+
+
 def test_a_shadow_gets_copies_and_nobody_waits_for_their_answer() -> None:
     first = step_at(BUSINESS_CRITICAL, FIVE, 0)
-    sent = recipients(page(), first, roster(), START, shadows=(somebody("fay", PUSH, SMS), somebody("ana", PUSH)))
+    known = shadowed(*(Shadow(person=one, start=LONG_AGO, end=FAR_AHEAD) for one in ("fay", "ana")))
+    sent = recipients(page(), first, known, START)
     assert [(it.person, it.channel) for it in sent if it.copy] == [("fay", "fay/push")]
     assert [(it.person, it.channel) for it in sent if not it.copy] == [("ana", "ana/push"), ("ana", "ana/mail")]
+    assert reading_along(page(), known, START) == {"fay"}
+    assert reading_along(page(paged=("ana", "fay")), known, START) == frozenset()  # called by a later level
 
 
-@pytest.mark.parametrize(
-    ("by", "rooms", "counts"),
-    [("ana", False, True), ("eli", False, False), ("eli", True, True), ("fay", True, False), ("fay", False, False)],
-)
-def test_an_answer_counts_from_those_who_were_called_and_never_from_a_shadow(
-    by: str, rooms: bool, counts: bool
-) -> None:
-    called = page(paged=("ana", "fay"))
-    assert answers_count(called, by, rooms=rooms, shadows=("fay",)) is counts
+def test_a_level_that_names_a_team_has_no_shadows() -> None:
+    known = shadowed(Shadow(person="fay", start=LONG_AGO, end=FAR_AHEAD))
+    sent = recipients(page(), opening(BUSINESS_CRITICAL, 3), known, START)
+    assert {it.person for it in sent} == {"ana", "ben", "cho"}
+
+
+def test_in_reverse_who_learns_is_called_first_and_who_is_on_call_follows() -> None:
+    known = shadowed(Shadow(person="fay", start=LONG_AGO, end=FAR_AHEAD, reverse=True, delay=minutes(3)))
+    sent = recipients(page(), step_at(BUSINESS_CRITICAL, FIVE, 0), known, START)
+    assert [(it.channel, it.after, it.copy) for it in sent] == [
+        ("fay/push", minutes(0), False), ("ana/push", minutes(3), False), ("ana/mail", minutes(3), False),
+    ]  # fmt: skip
+    assert reading_along(page(), known, START) == frozenset()
+
+
+def test_who_learns_and_cannot_be_reached_keeps_nobody_waiting() -> None:
+    known = shadowed(Shadow(person="eli", start=LONG_AGO, end=FAR_AHEAD, reverse=True))
+    sent = recipients(page(), step_at(BUSINESS_CRITICAL, FIVE, 0), known, START)
+    assert [(it.channel, it.after) for it in sent] == [("ana/push", minutes(0)), ("ana/mail", minutes(0))]
+
+
+@pytest.mark.parametrize(("by", "rooms", "counts"), [("ana", False, True), ("eli", False, False), ("eli", True, True)])
+def test_an_answer_counts_from_those_who_were_called(by: str, rooms: bool, counts: bool) -> None:
+    assert answers_count(page(paged=("ana", "fay")), by, rooms=rooms) is counts
 
 
 def test_the_last_resort_is_whoever_it_is_now() -> None:

@@ -239,6 +239,26 @@ def test_several_messages_become_one_that_answers_each() -> None:
     assert body.split("\n")[2:] == ["Also waiting for you:", "- [SEV2] b (INC-2) https://x/a/2", "- c (INC-3)"]
 
 
+def test_of_a_storm_those_beyond_are_named_and_in_a_short_message_counted() -> None:
+    it = (("a (INC-1)", "What: a"), [("b (INC-2)", "https://x/a/2")])
+    title, body = together(*it, beyond=["INC-3", "INC-4"], elsewhere="https://x/")
+    assert title == "a (INC-1) (+3 pages)"
+    assert body.endswith("\n- and 2 more: INC-3, INC-4 https://x/")
+    assert together(*it, beyond=["INC-3", "INC-4"], elsewhere="https://x/", short=True)[1].endswith(
+        "\n- and 2 more https://x/"
+    )
+
+
+@pytest.mark.parametrize("kind", [ChannelKind.SMS, ChannelKind.MAIL, ChannelKind.CHAT])
+def test_a_copy_says_so_and_asks_for_nothing(kind: ChannelKind) -> None:
+    it = Telling(page=PAGE, facts=FACTS, occasion=Occasion.FIRST, now=START, target=ON_CALL, copy=True)
+    title, body = write(it, kind)
+    assert title.startswith("[SEV1] Copy: ") or "Copy: " in body
+    assert "Asked of you: nothing; read along" in body
+    assert "Why you: you shadow whoever is on call" in body
+    assert "Answer by" not in body
+
+
 # --- templates ------------------------------------------------------------------------------------------------------
 
 

@@ -54,6 +54,36 @@ async def test_a_page_is_acknowledged_once_and_by_one(ask: Ask) -> None:
     assert (await ask("GET", "/api/v1/pages/1")).json["acked_by"] == "ana"
 
 
+async def test_a_page_is_taken_by_whoever_owns_it_from_here_and_taken_over(ask: Ask) -> None:
+    await declared(ask)
+    taken = await ask("POST", "/api/v1/pages/PAGE-1/take", json={"by": "eli"})
+    assert (taken.status, taken.json["state"], taken.json["owner"]) == (200, "acked", "eli")
+    over = (await ask("POST", "/api/v1/pages/1/take", json={"by": "fay"})).json
+    assert (over["owner"], over["acked_by"]) == ("fay", "eli")
+    told = [entry["text"] for entry in (await ask("GET", "/api/v1/incidents/1/timeline")).json["timeline"]]
+    assert "PAGE-1 was taken by fay over from eli." in told
+
+    assert (await ask("POST", "/api/v1/pages/9/take", json={"by": "eli"})).status == 404
+
+
+async def test_help_is_noted_and_leaves_the_page_open(ask: Ask) -> None:
+    await declared(ask)
+    helped = await ask("POST", "/api/v1/pages/1/helping", json={"by": "eli", "text": "looking at the gateway"})
+    assert (helped.status, helped.json["state"], helped.json["acked_by"]) == (200, "open", "")
+    told = [entry["text"] for entry in (await ask("GET", "/api/v1/incidents/1/timeline")).json["timeline"]]
+    assert "eli is helping with PAGE-1: looking at the gateway (it still waits for an answer)." in told
+    await ask("POST", "/api/v1/incidents/1/resolve")
+    late = await ask("POST", "/api/v1/pages/1/helping", json={"by": "eli"})
+    assert (late.status, "there is nothing to help with" in late.error) == (409, True)
+
+
+async def test_a_page_that_is_over_cannot_be_taken(ask: Ask) -> None:
+    await declared(ask)
+    await ask("POST", "/api/v1/incidents/1/resolve")
+    late = await ask("POST", "/api/v1/pages/1/take", json={"by": "eli"})
+    assert (late.status, "there is nothing to take" in late.error) == (409, True)
+
+
 async def test_a_hold_is_noted_declared_and_remembers_what_it_became(house: SmallHouse, ask: Ask) -> None:
     await house.store.write(insert_hold)
     assert (await ask("POST", "/api/v1/holds/HOLD-1/note", json={"text": "draining"})).status == 201

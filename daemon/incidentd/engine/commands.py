@@ -29,7 +29,7 @@ def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor,
     Raises NotFound, and Conflict when somebody else was first, it is over, or the link was used before.
     """
     page = things.get_page(tx, page_id)
-    owning.refuse_if_not_asked(page, settings, by)
+    owning.refuse_if_not_asked(tx, page, settings, by)
     acked = pages.acknowledge(page, by, tx.now)
     if acked == page:
         return page

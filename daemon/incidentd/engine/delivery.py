@@ -13,12 +13,12 @@ from incidentd.engine import contact, handoff, offers, outbox, waits
 from incidentd.engine.fallback import since
 from incidentd.errors import NotFound, PermanentError, TemporaryError
 from incidentd.handoff import Silence, report
-from incidentd.messages import Telling
+from incidentd.messages import STYLES, Style, Telling
 from incidentd.metrics import Metrics
 from incidentd.oncall import ChannelKind
 from incidentd.pages import Notification
 from incidentd.settings import Settings
-from incidentd.store import Store
+from incidentd.store import Store, jobs
 from incidentd.store.jobs import Job
 from incidentd.text import plain
 
@@ -49,8 +49,10 @@ class Delivery:
     async def act(self, job: Job) -> None:
         """Send one message, with those that wait for the same people."""
         others: Sequence[Job] = ()
-        if job.kind == "page" and await self._store.read(outbox.has_company, job):  # a first look costs no commit
-            gathered = await self._store.write(outbox.gather, job)
+        if job.kind == "page" and await self._store.read(
+            outbox.has_company, self._settings(), job
+        ):  # a first look costs no commit
+            gathered = await self._store.write(outbox.gather, self._settings(), job)
             if gathered is None:
                 return
             job, others = gathered
@@ -127,11 +129,16 @@ class Delivery:
         if not told:
             return None
         (first, known), *rest = told
+        short = STYLES[settings.kind_of(jobs.lane_of(first))] is Style.SHORT
+        named = messages.NAMED_IN_SHORT if short else messages.NAMED
         more = [
             (self._written(settings, it, other)[0], dict(self._links(settings, it, other)).get(messages.ANSWER, ""))
-            for it, other in rest
+            for it, other in rest[:named]
         ]
-        words = messages.together(self._written(settings, first, known), more)
+        words = messages.together(
+            self._written(settings, first, known), more, beyond=[other.page.subject for _, other in rest[named:]],
+            short=short, elsewhere=f"{settings.external_url}/",
+        )  # fmt: skip
         notification = self._notification(first, words, plain_words=False)
         uncertain = any(_may_be_repeat(it) for it, _ in told)
         return replace(
@@ -146,7 +153,7 @@ class Delivery:
         facts = known.with_links(self._links(settings, job, known))
         telling = Telling(
             page=known.page, facts=facts, occasion=known.occasion, now=self._now(), target=known.target,
-            person=settings.roster.people.get(job.payload["person"]),
+            person=settings.roster.people.get(job.payload["person"]), copy=bool(job.payload.get("copy")),
         )  # fmt: skip
         return messages.write(telling, settings.kind_of(job.payload["channel"]), settings.templates)
 

@@ -40,7 +40,12 @@ def plan(tx: Tx, settings: Settings, job: Job, *, due_at: datetime) -> Job:
 
     Gives the message as it has to be kept: a page falls back once.
     """
-    if job.kind != "page" or is_one(job) or Occasion(job.payload["occasion"]) not in NEEDS_AN_ANSWER:
+    if (
+        job.kind != "page"
+        or is_one(job)
+        or job.payload.get("copy")
+        or Occasion(job.payload["occasion"]) not in NEEDS_AN_ANSWER
+    ):
         return job
     key = job.payload.get("fallback")
     if key is None:

@@ -195,9 +195,18 @@ class Engine:
         how: _Claiming = {"me": self._me, "lease": LEASE[queue], "most": room}
         if queue != jobs.NOTIFY:
             return await self._store.write(jobs.claim, queue, **how)
-        claimed = await self._store.write(jobs.claim_in_lanes, **how, each=PER_CHANNEL, busy=dict(self._lanes))
+        claimed = await self._store.write(jobs.claim_in_lanes, **how, each=self._at_once(), busy=dict(self._lanes))
         self._lanes.update(map(jobs.lane_of, claimed))
         return claimed
+
+    def _at_once(self) -> Callable[[str], int]:
+        """Say how many messages a channel may be sent at the same time.
+
+        What rings gets one: the pages that are due beside it wait, and go along with it or the next in one call. So
+        the first page never waits for company, and no grace is needed.
+        """
+        rings = self._settings().rings
+        return lambda channel: 1 if rings(channel) else PER_CHANNEL
 
     async def _act(self, job: Job) -> None:
         try:
@@ -303,7 +312,7 @@ class Engine:
             return
 
     def _full(self, queue: str) -> list[str]:
-        return jobs.full_lanes(self._lanes, PER_CHANNEL) if queue == jobs.NOTIFY else []
+        return jobs.full_lanes(self._lanes, self._at_once()) if queue == jobs.NOTIFY else []
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -22,7 +22,10 @@ from incidentd.timeline import INCIDENTD, Draft
 
 HELD_BACK = timedelta(seconds=30)
 """A page that waits this long takes along whatever waits for the same people."""
-_MOST_TOGETHER = 20
+_FEW = 5
+"""When more pages than this wait for one channel of a person, they come as one: nobody reads a storm page by page."""
+_MOST_TOGETHER = 200
+_LOOKED_THROUGH = 1000
 _ASIDE = timedelta(seconds=2)
 _LEASE = timedelta(minutes=1)
 """Of what is taken along: several times the deadline of a send."""
@@ -114,18 +117,19 @@ def _links(tx: Tx, about: Hold | Incident) -> tuple[tuple[str, str], ...]:
 # -- what goes together ----------------------------------------------------------------------------------------------
 
 
-def has_company(tx: Tx, job: Job) -> bool:
+def has_company(tx: Tx, settings: Settings, job: Job) -> bool:
     """Say whether a message about a page has others to take along."""
-    return jobs.has_newer(tx, job, sent=False) or bool(_company(tx, job, most=2, lock=False))
+    return jobs.has_newer(tx, job, sent=False) or bool(_company(tx, settings, job, most=2 * (_FEW + 1), lock=False))
 
 
-def gather(tx: Tx, job: Job) -> tuple[Job, tuple[Job, ...]] | None:
+def gather(tx: Tx, settings: Settings, job: Job) -> tuple[Job, tuple[Job, ...]] | None:
     """Take along what waits for the same channel: of each page one message, which stands for all of them.
 
     None when a newer message about the page is on its way there already; this one waits for what comes of it.
 
-    What concerns the same hold or incident always goes together; once a page was held back, everything does: after an
-    outage nobody reads one message for each try, and nobody's page is dropped.
+    What concerns the same hold or incident always goes together. What else waits does so where a person's telephone
+    rings (one call for several pages), where more than a few wait for a person, and once a page was held back: after
+    an outage nobody reads one message for each try, and nobody's page is dropped.
     """
     if not jobs.still_mine(tx, job):
         return job, ()
@@ -134,7 +138,7 @@ def gather(tx: Tx, job: Job) -> tuple[Job, tuple[Job, ...]] | None:
         jobs.retry(tx, waits, at=tx.now + _ASIDE, why="a newer message about the page is on its way", known_undone=True)
         return None
     by_page: dict[int, list[Job]] = {}
-    for other in _company(tx, job, most=50 * _MOST_TOGETHER, lock=True):
+    for other in _company(tx, settings, job, most=_LOOKED_THROUGH, lock=True):
         by_page.setdefault(int(other.payload["page"]), []).append(other)
     job = _absorb(tx, job, by_page.pop(int(job.payload["page"]), []))
     newest = [max(group, key=lambda it: it.id) for group in by_page.values()][:_MOST_TOGETHER]
@@ -145,12 +149,25 @@ def gather(tx: Tx, job: Job) -> tuple[Job, tuple[Job, ...]] | None:
     return job, tuple(alone)
 
 
-def _company(tx: Tx, job: Job, *, most: int, lock: bool) -> list[Job]:
+def _company(tx: Tx, settings: Settings, job: Job, *, most: int, lock: bool) -> list[Job]:
     found = {it.id: it for it in jobs.waiting_of_subject(tx, job, lock=lock)}
-    if (job.attempt > 1 or tx.now - since(job) > HELD_BACK) and not _goes_alone(job):
-        found |= {it.id: it for it in jobs.waiting_for_channel(tx, job, most, lock=lock)}
+    held_back = job.attempt > 1 or tx.now - since(job) > HELD_BACK
+    channel = jobs.lane_of(job)
+    if not _goes_alone(job) and (held_back or settings.is_own(channel)):
+        waiting = jobs.waiting_for_channel(tx, job, most, lock=lock)
+        if held_back or settings.rings(channel) or len({it.payload["page"] for it in waiting}) > _FEW:
+            found |= {it.id: it for it in waiting}
     page = job.payload["page"]
-    return [it for it in found.values() if it.payload["page"] == page or not (_goes_alone(job) or _goes_alone(it))]
+    return [
+        it
+        for it in found.values()
+        if not _is_planned(it, tx.now) and (it.payload["page"] == page or not (_goes_alone(job) or _goes_alone(it)))
+    ]
+
+
+def _is_planned(job: Job, now: datetime) -> bool:
+    """Say whether a message is for later: a fallback that may not be needed, a mentor who follows whoever learns."""
+    return job.attempt == 0 and job.due_at > now
 
 
 def _goes_alone(job: Job) -> bool:
@@ -170,6 +187,8 @@ def _absorb(tx: Tx, job: Job, others: Sequence[Job]) -> Job:
         "uncertain": any(may_be_repeat(it) for it in (replace(job, attempt=job.attempt - 1), *others)),
         **fallback.of_either(job, others),
     }
+    if not all(it.payload.get("copy") for it in (job, *others)):
+        payload.pop("copy", None)  # who read along is called by now
     tx.count(lambda m: m.notifications_merged_total.labels(channel=jobs.lane_of(job)).inc(len(others)))
     return jobs.absorb(tx, job, others, payload)
 

@@ -11,7 +11,7 @@ from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold, HoldState
 from incidentd.pages import Page, PageState
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, subjects, things
+from incidentd.store import Tx, chain, jobs, rota, subjects, things
 from incidentd.store.jobs import Job
 from incidentd.text import instant, plain
 from incidentd.timeline import INCIDENTD, Draft
@@ -43,13 +43,21 @@ def acknowledged(tx: Tx, page: Page, *, before: Page) -> None:
     )  # fmt: skip
 
 
-def refuse_if_not_asked(page: Page, settings: Settings, by: str) -> None:
+def refuse_if_not_asked(tx: Tx, page: Page, settings: Settings, by: str) -> None:
     """Keep people from answering a page out from under those who were called. Raises Conflict, with what to do.
 
     A name that is nobody's in the roster (a token's) is believed: it acts for somebody.
     """
+    if page.state is not PageState.OPEN:
+        return
     rooms = escalation.rings_a_room(page.chain) or by not in settings.roster.people
-    if page.state is PageState.OPEN and not pages.answers_count(page, by, rooms=rooms):
+    along = escalation.reading_along(page, rota.current(tx, settings.roster), tx.now)
+    if by in along:
+        raise Conflict(
+            f"{plain(by, 40)} shadows whoever is on call and reads {page.key} along: it still calls "
+            f"{plain(', '.join(page.paged), 200)}; take it if you own it from here, or say that you are helping"
+        )
+    if not pages.answers_count(page, by, rooms=rooms):
         raise Conflict(
             f"{page.key} was not sent to {plain(by, 40)}, so it still calls {plain(', '.join(page.paged), 200)}; "
             f"take it if you own it from here, or say that you are helping"

@@ -138,10 +138,24 @@ def _take(tx: Tx, roster: Roster, page: Page, step: escalation.Step, reason: Rea
         _put_message(tx, page, occasion, recipient, step=step.number)
     people = list(dict.fromkeys(it.person for it in recipients if it.person and not it.copy))
     whom = people or [it.channel for it in recipients]
+    _say_who_learns(tx, page, recipients)
     _say_step(tx, page, step, occasion=occasion, whom=whom, reason=reason)
-    nowhere = others and all(it.channel == LOG_CHANNEL for it in recipients)
+    nowhere = others and all(it.channel == LOG_CHANNEL for it in recipients if not it.copy)
     paged = tuple(dict.fromkeys([*page.paged, *people]))
     return replace(after, paged=paged), Reason.DELIVERY_FAILURE if nowhere else Reason.NO_ANSWER
+
+
+def _say_who_learns(tx: Tx, page: Page, recipients: Sequence[escalation.Recipient]) -> None:
+    """Say once a page who reads along, and who is called before those on call."""
+    delay = max(it.after for it in recipients)
+    first = dict.fromkeys(it.person for it in recipients if not (it.after or it.copy))
+    follow = dict.fromkeys(it.person for it in recipients if it.after)
+    copies = dict.fromkeys(it.person for it in recipients if it.copy)
+    said = [f"{', '.join(first)} learns and is called first, {', '.join(follow)} {about(delay)} later"] if delay else []
+    said += [f"{', '.join(copies)} reads along"] if copies else []
+    if said and not page.paged:
+        text = f"{page.key}: {'; '.join(said)}."
+        chain.append(tx, page.subject, INCIDENTD, [Draft("page.shadowed", text, {"page": page.key})])
 
 
 def _say_step(
@@ -185,11 +199,18 @@ def _count_step(metrics: Metrics, page: Page, occasion: Occasion, reason: Reason
 
 def _put_message(tx: Tx, page: Page, occasion: Occasion, to: escalation.Recipient, *, step: int) -> None:
     """Put a message about a page into the outbox. Its words are written when it is sent, from what is true then."""
-    payload = {
+    number = page.base + step
+    payload: dict[str, Any] = {
         "page": page.id, "occasion": occasion.value, "person": to.person, "channel": to.channel,
-        "purpose": purpose_of(occasion), "step": page.base + step, **({"copy": True} if to.copy else {}),
+        "purpose": purpose_of(occasion),
     }  # fmt: skip
-    _put(tx, subject=page.subject, kind="page", key=to.key, payload=payload)
+    if to.copy:
+        payload |= {"copy": True, "of_step": number}  # the step neither waits for it nor fails with it
+    else:
+        payload["step"] = number
+    if to.after:
+        payload["since"] = (tx.now + to.after).isoformat()
+    _put(tx, subject=page.subject, kind="page", key=to.key, payload=payload, after=to.after)
 
 
 def tell(tx: Tx, *, subject: str, channel: str, purpose: str, title: str, body: str, key: str) -> None:
@@ -198,9 +219,11 @@ def tell(tx: Tx, *, subject: str, channel: str, purpose: str, title: str, body: 
     _put(tx, subject=subject, kind="message", key=key, payload=payload)
 
 
-def _put(tx: Tx, *, subject: str, kind: str, key: str, payload: Mapping[str, Any]) -> None:
+def _put(
+    tx: Tx, *, subject: str, kind: str, key: str, payload: Mapping[str, Any], after: timedelta = timedelta(0)
+) -> None:  # fmt: skip
     jobs.schedule(
-        tx, queue=jobs.NOTIFY, kind=kind, subject=subject, ukey=key, due_at=tx.now, payload=payload,
+        tx, queue=jobs.NOTIFY, kind=kind, subject=subject, ukey=key, due_at=tx.now + after, payload=payload,
         give_up_at=tx.now + UNDELIVERABLE_AFTER,
     )  # fmt: skip
 

@@ -21,10 +21,12 @@ from incidentd.pages import Facts, Occasion, Page
 from incidentd.text import count, instant, plain
 
 __all__ = [
-    "ANSWER", "DETAILS", "STYLES", "TEMPLATES", "TITLE_LIMIT", "BadMessage", "MessageTemplate", "Style", "Telling",
-    "for_chat", "for_reader", "is_web_link", "read_message", "together", "write",
+    "ANSWER", "DETAILS", "NAMED", "NAMED_IN_SHORT", "STYLES", "TEMPLATES", "TITLE_LIMIT", "BadMessage",
+    "MessageTemplate", "Style", "Telling", "for_chat", "for_reader", "is_web_link", "read_message", "together", "write",
 ]  # fmt: skip
 
+NAMED, NAMED_IN_SHORT = 20, 5
+"""Of so many pages in one message the answer links are in it: twenty are a screen, five are what an SMS can carry."""
 ANSWER = "I have it"
 DETAILS = "Details"
 """The names of the two links that a message may have for itself."""
@@ -45,6 +47,8 @@ class Telling:
     """The level's."""
     said: str = ""
     """What somebody said about it."""
+    copy: bool = False
+    """For somebody who shadows."""
 
 
 def write(
@@ -64,13 +68,22 @@ def for_chat(text: str) -> str:
     )
 
 
-def together(first: tuple[str, str], others: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """Put several messages into one: the first as it is, of each other one its title and what answers it."""
+def together(
+    first: tuple[str, str], others: Sequence[tuple[str, str]], *, beyond: Sequence[str] = (), short: bool = False,
+    elsewhere: str = "",
+) -> tuple[str, str]:  # fmt: skip
+    """Put several messages into one: the first as it is, of each other one its title and what answers it.
+
+    Those `beyond` are only named, in a `short` one counted; they are answered `elsewhere`.
+    """
     if not others:
         return first
     title, body = first
-    mark = f" (+{count(len(others), 'page')})"
+    mark = f" (+{count(len(others) + len(beyond), 'page')})"
     lines = [f"- {of}" + (f" {address}" if address else "") for of, address in others]
+    if beyond:
+        names = "" if short else f": {', '.join(beyond)}"
+        lines.append(f"- and {len(beyond)} more{names} {elsewhere}".rstrip())
     return plain(title, TITLE_LIMIT - len(mark)) + mark, "\n".join([body, "", "Also waiting for you:", *lines])
 
 
@@ -94,11 +107,11 @@ def _values(it: Telling, *, chat: bool) -> Values:
     single = {
         "severity": plain(facts.severity, 20), "means": plain(facts.means),
         "how_bad": plain(facts.severity + (f": {facts.means}" if facts.means else "")),
-        "lead": _lead(page, it.occasion, it.now), "what": plain(page.title), "subject": plain(page.subject),
+        "lead": _lead(it), "what": plain(page.title), "subject": plain(page.subject),
         "page": page.key, "since": for_reader(facts.since, it.person),
         "ago": about(max(it.now - facts.since, timedelta(0))), "held": _held(facts, it.person),
         "why": "" if it.occasion in _ENDS else plain(facts.because),
-        "why_you": "" if it.occasion in _ENDS else _why_you(it.target), "asked": _asked(it),
+        "why_you": "" if it.occasion in _ENDS else _why_you(it.target, copy=it.copy), "asked": _asked(it),
         "paged": plain(", ".join(before)), "said": plain(it.said),
     }  # fmt: skip
     first = dict(reversed(links))
@@ -114,7 +127,11 @@ def _values(it: Telling, *, chat: bool) -> Values:
     )  # fmt: skip
 
 
-def _lead(page: Page, occasion: Occasion, now: datetime) -> str:
+def _lead(it: Telling) -> str:
+    return ("Copy: " if it.copy else "") + _news(it.page, it.occasion, it.now)
+
+
+def _news(page: Page, occasion: Occasion, now: datetime) -> str:
     match occasion:
         case Occasion.FIRST:
             return ""
@@ -132,7 +149,9 @@ def _lead(page: Page, occasion: Occasion, now: datetime) -> str:
             return "Stood down: "
 
 
-def _why_you(target: Target | None) -> str:
+def _why_you(target: Target | None, *, copy: bool) -> str:
+    if copy:
+        return "you shadow whoever is on call"
     if target is None:
         return ""
     if target.on_call:
@@ -150,6 +169,8 @@ def _asked(it: Telling) -> str:
         return "Asked of you: nobody answered before it went away; please look when you can"
     if it.occasion is Occasion.STOOD_DOWN:
         return "Asked of you: nothing any more"
+    if it.copy:
+        return "Asked of you: nothing; read along, since an answer of yours would stop nothing"
     if it.page.lapsed_by:
         heard = f"nothing was heard of it for {about(it.page.renotify)}"
         return f"Asked of you: note how it goes and answer again; {heard}"

@@ -25,6 +25,10 @@ class ChannelKind(StrEnum):
     LOG = "log"
 
 
+RINGING = frozenset({ChannelKind.PUSH, ChannelKind.SMS, ChannelKind.CALL})
+"""Kinds that make a telephone ring: each message costs its owner's attention, and often money."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """At most so many messages in any window of this length."""

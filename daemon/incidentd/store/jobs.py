@@ -8,7 +8,7 @@ finishing is fenced by attempt and owner, so a worker that lost its lease writes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -210,18 +210,18 @@ def claim(tx: Tx, queue: str, *, me: str, lease: timedelta, most: int) -> list[J
     return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
 
 
-def claim_in_lanes(tx: Tx, *, me: str, lease: timedelta, most: int, each: int, busy: Mapping[str, int]) -> list[Job]:
-    """Claim messages as `claim` does, but at most `each` of a lane, counting those that are `busy`.
+def claim_in_lanes(
+    tx: Tx, *, me: str, lease: timedelta, most: int, each: Callable[[str], int], busy: Mapping[str, int]
+) -> list[Job]:  # fmt: skip
+    """Claim messages as `claim` does, but of a lane at most what `each` allows, counting those that are `busy`.
 
-    The lane of a job is the channel that it goes to: one that is slow keeps nobody else's messages waiting. Pages go
-    first, then escalations, updates and tickets.
+    The lane of a job is its channel: a slow one keeps nobody else's messages waiting. Pages go first, then the rest.
     """
-    full = full_lanes(busy, each)
-    found = tx.conn.execute(_DUE_IN_LANES, {"at": tx.now, "most": 4 * most, "full": full}).all()
+    key = {"at": tx.now, "most": 4 * most, "full": full_lanes(busy, each)}
     taken = Counter(busy)
     ids: list[int] = []
-    for row in found:
-        if taken[row.lane] < each and len(ids) < most:
+    for row in tx.conn.execute(_DUE_IN_LANES, key).all():
+        if taken[row.lane] < each(row.lane) and len(ids) < most:
             taken[row.lane] += 1
             ids.append(row.id)
     if not ids:
@@ -230,9 +230,9 @@ def claim_in_lanes(tx: Tx, *, me: str, lease: timedelta, most: int, each: int, b
     return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
 
 
-def full_lanes(busy: Mapping[str, int], each: int) -> list[str]:
+def full_lanes(busy: Mapping[str, int], each: Callable[[str], int]) -> list[str]:
     """Name the lanes that have no room."""
-    return sorted(lane for lane, number in busy.items() if number >= each)
+    return sorted(lane for lane, number in busy.items() if number >= each(lane))
 
 
 def lane_of(job: Job) -> str:
