@@ -162,7 +162,7 @@ class Targets:
                 key=key, channel=channel, alert=alert, marked=marked, life=self.life, answer=answer, of=self.messages
             )
             for alert, key in zip_longest(alerts, keys, fillvalue="")
-            if isinstance(alert, int) and not str(key).endswith("/fallback")  # a page of its own, to another channel
+            if isinstance(alert, int)
         ]
         self.kill_after -= 1
         if self.kill_after == 0:
@@ -310,8 +310,10 @@ def check_that_each_is_one_message(daemon: Daemon, targets: Targets, alerts: int
     """Whoever is due has exactly one key for it, which was taken in the end; nobody else hears of anything."""
     assert set(by_whom(targets)) == due(alerts)
     for copies in by_whom(targets).values():
-        assert len({it.key for it in copies if it.key}) <= 1, copies
-        assert copies[-1].answer is Answer.TAKEN, copies
+        # a channel that stands in for another one has that one's message too, and it may stand for its own
+        own = {it.key for it in copies if it.key and not it.key.endswith("/fallback")}
+        assert len(own) <= 1, copies
+        assert any(it.answer is Answer.TAKEN for it in copies), copies
     assert messages(daemon, "dead") == set()
 
 
@@ -369,11 +371,14 @@ async def test_kills_at_random_moments_of_a_storm_of_pages_lose_none_and_repeat_
 def check_the_repeats(targets: Targets, sent: list[set[str]]) -> None:
     """A copy follows only on a message of which nobody can know what became, and says so."""
     in_flight: dict[tuple[int, str], set[int]] = defaultdict(set)
-    for copies in by_whom(targets).values():
-        keys = {it.key for it in copies if it.key}
+    by_key: dict[str, list[Arrival]] = defaultdict(list)
+    for arrival in targets.arrivals:
+        if arrival.key:
+            by_key[arrival.key].append(arrival)
+    for key, copies in by_key.items():
         for number, copy in enumerate(copies):
             before = [it for it in copies[:number] if it.answer is not Answer.REFUSED]
-            assert not any(keys & known for known in sent[: copy.life]), copies
+            assert not any(key in known for known in sent[: copy.life]), copies
             assert copy.marked or not before, copies
         for earlier, later in pairwise(copies):
             if earlier.answer is Answer.TAKEN:
