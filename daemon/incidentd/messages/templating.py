@@ -19,7 +19,7 @@ WORDS: Mapping[str, str] = {
     "severity": "`sev1`",
     "means": "what the severity means: `money is bleeding`",
     "how_bad": "both: `sev1: money is bleeding`",
-    "lead": "what is new about the page, with a colon: `Still unanswered: `; empty at first",
+    "lead": "what is new about the page, with a colon: `Still unanswered: `; empty at first; `Copy: ` for a shadow",
     "what": "the title of the hold or incident",
     "subject": "`HOLD-7` or `INC-12`",
     "page": "`PAGE-9`",
