@@ -224,3 +224,13 @@ async def test_a_feed_is_of_one_schedule_or_one_person_that_there_is(ask: Ask) -
         ({}, 400), ({"schedule": "payments", "person": "ana"}, 400), ({"schedule": "x"}, 404), ({"person": "x"}, 404),
     ):  # fmt: skip
         assert (await post(ask, "/api/v1/oncall/calendars", **fields)).status == status
+
+
+async def test_an_event_keeps_its_name_and_its_times_from_look_to_look(house: SmallHouse, ask: Ask) -> None:
+    async def look() -> list[tuple[str, object, object]]:
+        body = (await ask("GET", f"{PAYMENTS}/calendar.ics")).body
+        return [(str(it["uid"]), it["dtstart"].dt, it["dtend"].dt) for it in events(body)]
+
+    first = await look()
+    house.at += timedelta(seconds=2)
+    assert first == await look()

@@ -114,8 +114,11 @@ def _written(roster: Roster, now: datetime, *, schedule: str, person: str) -> by
 def _events(roster: Roster, name: str, now: datetime, person: str) -> Iterator[icalendar.Event]:
     schedule = roster.schedules[name]
     firm = max((shift.end for shift in schedule.published), default=now)
-    for shift in oncall.joined(oncall.shifts_between(schedule, now - BACK, now + AHEAD, roster.people)):
-        if shift.person and person in ("", shift.person):
+    start, end = now - BACK, now + AHEAD
+    for shift in oncall.joined(oncall.shifts_between(schedule, start, end, roster.people)):
+        # what the window cuts off would have another beginning, and so another name, at every look
+        is_whole = (shift.start > start and shift.end < end) or shift.start <= now < shift.end
+        if is_whole and shift.person and person in ("", shift.person):
             yield _event(roster, name, shift, now, tentative=shift.start >= firm)
 
 

@@ -136,7 +136,7 @@ def _gaps(roster: Roster, start: datetime, end: datetime) -> list[dict[str, Any]
         found.append(
             {
                 "schedule": name, "fallback": str(schedule.fallback) if schedule.fallback else None,
-                "uncovered": format_duration(sum((gap.end - gap.start for gap in its), timedelta(0))),
+                "uncovered": _length(sum((gap.end - gap.start for gap in its), timedelta(0))),
                 "gaps": [{"from": iso(gap.start), "until": iso(gap.end)} for gap in its],
             }
         )  # fmt: skip
@@ -151,14 +151,19 @@ async def fairness(request: web.Request) -> web.Response:
     return json_answer({"from": iso(start), "until": iso(end), "schedules": found})
 
 
+def _length(time: timedelta) -> str:
+    """Write how long people were on call, to the minute."""
+    return format_duration(timedelta(minutes=round(time / timedelta(minutes=1))))
+
+
 def _fairness(roster: Roster, start: datetime, end: datetime, pages: Mapping[str, int]) -> list[dict[str, Any]]:
     return [
         {
             "schedule": name,
             "people": [
                 {
-                    "person": load.person, "shifts": load.shifts, "on_call": format_duration(load.on_call),
-                    "nights": format_duration(load.nights), "weekends": format_duration(load.weekends),
+                    "person": load.person, "shifts": load.shifts, "on_call": _length(load.on_call),
+                    "nights": _length(load.nights), "weekends": _length(load.weekends),
                     "pages": pages.get(load.person, 0),
                 }
                 for load in oncall.fairness(_of(roster, name, start, end), roster.people)
