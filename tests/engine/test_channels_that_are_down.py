@@ -8,8 +8,8 @@ import pytest
 
 from incidentd.engine import commands, paging
 from incidentd.errors import PermanentError, TemporaryError
-from incidentd.oncall import Channel, ChannelKind, Person, Roster
-from incidentd.pages import Notification
+from incidentd.oncall import Channel, ChannelKind, Person, Roster, Target
+from incidentd.pages import Chain, EscalationPolicy, Level, Notification
 from incidentd.redaction import Secret
 from incidentd.rehearsal.doors import Post
 from incidentd.rehearsal.world import World
@@ -17,7 +17,7 @@ from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Settings
 from incidentd.store import Tx, jobs
 from incidentd.timeline import Actor
-from tests.engine.world import Making, chain_of, minutes, policy, roster
+from tests.engine.world import Making, chain_of, minutes, person, policy, roster
 
 ANA = Actor(name="ana", via="api")
 MONEY = SeverityRule(
@@ -234,3 +234,25 @@ async def test_the_log_shows_what_answers_a_page_only_where_there_is_nothing_els
     (one,) = [n for n in w.post.sent if n.channel == "log"]
     assert ("/a/" in one.body) == (not others)
     assert "http://incidentd.example.org/incidents/INC-1" in one.body
+
+
+async def test_two_channels_that_fall_back_on_each_other_wait_as_long_as_each_wants(world: Making) -> None:
+    ana = replace(person("ana"), channels=(channel("ana/mail", ChannelKind.MAIL), channel("ana/chat")))
+    by = ((timedelta(0), (ChannelKind.MAIL,)), (timedelta(seconds=1), (ChannelKind.CHAT,)))
+    chain = Chain(levels=(Level(after=timedelta(0), page=Target(person="ana"), by=by),))
+    policies = {"platform": EscalationPolicy(name="platform", chains={"business_critical": chain, "urgent": chain})}
+    w = await world(replace(SETTINGS, roster=Roster(people={"ana": ana}), escalations=policies))
+    asked: list[str] = []
+
+    class Refusing(Post):
+        async def send(self, n: Notification) -> None:
+            asked.append(n.channel)
+            raise TemporaryError("its circuit is open", retry_after=minutes(10), tried=False)
+
+    w.post = w.doors.notifier = Refusing()
+    for number in range(3):
+        await w.send(w.firing("Down", service=f"s{number}"), group=f"{{}}:{{{number}}}")
+    await w.at(9)
+
+    # twelve messages, each asked for once or twice; they had asked for one another without an end
+    assert len(asked) < 30

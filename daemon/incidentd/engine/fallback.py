@@ -51,7 +51,8 @@ def plan(tx: Tx, settings: Settings, job: Job, *, due_at: datetime) -> Job:
     if key is None:
         return _planned(tx, settings, job, due_at)
     waiting = jobs.live(tx, key) if key else None
-    if waiting is not None and waiting.leased_by is None and due_at < waiting.due_at:
+    # one that was tried already waits as long as its own channel wants: two that fall back on each other would spin
+    if waiting is not None and waiting.leased_by is None and not waiting.attempt and due_at < waiting.due_at:
         jobs.put_off(tx, waiting.id, due_at)
     return job
 
