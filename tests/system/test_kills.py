@@ -128,14 +128,20 @@ async def test_f3_kills_while_it_starts_leave_a_store_that_the_next_start_goes_o
     chance = random.Random(3)  # noqa: S311 - as above
     store = tmp_path / "incidentd.db"
     wrong: list[str] = []
+    (tmp_path / "measured").mkdir()
+    measured = Daemon(tmp_path / "measured", session, CONFIG)
+    began = asyncio.get_running_loop().time()
+    await measured.start()
+    whole = asyncio.get_running_loop().time() - began
+    await measured.kill()
     for number in range(STARTS):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "incidentd", "run", "--config.file", str(tmp_path / "incidentd.yaml"),
             "--web.listen-address", f"127.0.0.1:{daemon.port}", "--store", f"sqlite:///{store}",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=tmp_path,
         )  # fmt: skip
-        # most of the first half second is loading; the file is made, upgraded and opened after it
-        await asyncio.sleep(chance.uniform(0, 0.5) + 0.5 * (number % 3))
+        # the first half of a start is loading; the file is made, upgraded and opened after it
+        await asyncio.sleep(whole * (chance.uniform(0, 0.5) + 0.25 * (number % 3)))
         process.kill()
         await process.wait()
         if store.exists() and store.stat().st_size:
