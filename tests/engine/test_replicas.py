@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from incidentd.engine import decide
+from incidentd.errors import TemporaryError
 from incidentd.holds import HoldState
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Target
@@ -26,7 +27,7 @@ from incidentd.timeline import first_broken
 from tests.engine.test_automation import playbook
 from tests.engine.test_automation import settings as with_playbook
 from tests.engine.test_holds_and_incidents import SETTINGS
-from tests.engine.world import START, World, make_world, minutes, roster
+from tests.engine.world import START, World, chain_of, make_world, minutes, roster
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.slow]
 
@@ -170,6 +171,31 @@ async def test_b5_09_each_step_of_a_page_is_sent_once_however_many_replicas_are_
         assert await whole(first, f"INC-{number}")
         kinds = Counter(await first.kinds(f"INC-{number}"))
         assert (kinds["page.started"], kinds["page.breached"]) == (1, 1)
+
+
+async def test_after_an_outage_each_target_is_told_once_of_each_page_whichever_replica_takes_what_along(
+    pair: Pair,
+) -> None:
+    chain = Chain(levels=chain_of((0, "ana"), (3, "ben"), (6, "ana"), (9, "ben")).levels, loops=3)
+    policies = {"platform": EscalationPolicy(name="platform", chains={"business_critical": chain})}
+    first, second = await pair(replace(SETTINGS, roster=roster("ana", "ben"), escalations=policies))
+    down = TemporaryError("channel down", retry_after=minutes(1))
+    first.post.failures = second.post.failures = {"ana/mail": down, "ben/mail": down}
+    services = [[first.firing("CheckoutDown", service=f"shop-{number}")] for number in range(1, 4)]
+    await send_to_both(first, second, *services)
+    for minute in (6, 11, 16, 21):
+        first.clock[0] = START + minutes(minute)
+        await both_settle(first, second)
+    assert first.post.sent == []
+
+    first.post.failures = second.post.failures = {}
+    for later in (22.5, 23.5):
+        first.clock[0] = START + minutes(later)
+        await both_settle(first, second)
+    told = Counter(
+        (n.channel, page) for n in first.post.sent for page in {key.split("/")[0] for key in (n.key, *n.also)}
+    )
+    assert told == {(one, f"PAGE-{page}"): 1 for one in ("ana/mail", "ben/mail") for page in (1, 2, 3)}
 
 
 async def test_t02_a_playbook_runs_once_however_many_replicas_hear_of_its_alert(pair: Pair) -> None:

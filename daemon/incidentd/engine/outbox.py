@@ -16,7 +16,7 @@ from incidentd.oncall import Target
 from incidentd.pages import Facts, Occasion, Page, PageState
 from incidentd.playbooks import FINISHED, Run
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, inbox, jobs, subjects, things
+from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
 from incidentd.store.jobs import Job
 from incidentd.timeline import INCIDENTD, Draft
 
@@ -131,6 +131,7 @@ def gather(tx: Tx, settings: Settings, job: Job) -> tuple[Job, tuple[Job, ...]] 
     rings (one call for several pages), where more than a few wait for a person, and once a page was held back: after
     an outage nobody reads one message for each try, and nobody's page is dropped.
     """
+    locks.channel(tx, jobs.lane_of(job))
     if not jobs.still_mine(tx, job):
         return job, ()
     if jobs.has_newer(tx, job, sent=False):

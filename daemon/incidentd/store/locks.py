@@ -3,7 +3,8 @@
 A correlation key is the root: its hold, the incident that the hold becomes, their pages, runs and jobs change only
 under the key's lock, so what happens to one subject happens one after the other, in whichever replica. It is taken
 before any row, and rows of jobs are taken last. What a correlation key is of never changes, so a lock looks past what
-is still to be written. On SQLite the one writer is the lock, and all of this does nothing.
+is still to be written. The lock of a channel is taken before those of subjects, by units that want no other channel.
+On SQLite the one writer is the lock, and all of this does nothing.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ def automation(tx: Tx) -> None:
 def job(tx: Tx, ukey: str) -> None:
     """Let nobody else change the job of this key, which concerns no hold or incident and may keep state of its own."""
     _take(tx, f"job:{ukey}")
+
+
+def channel(tx: Tx, name: str) -> None:
+    """Let nobody else choose what goes together to this channel: they would still see wait what one takes along."""
+    _take(tx, f"channel:{name}")
 
 
 def take_inbox(tx: Tx) -> bool:
