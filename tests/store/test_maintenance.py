@@ -303,6 +303,25 @@ async def test_damage_anywhere_is_named_or_harms_nothing(tmp_path: Path) -> None
     assert seen > 4
 
 
+async def test_damage_that_is_told_with_bytes_that_are_no_text_is_named(tmp_path: Path) -> None:
+    path = await lived_in(tmp_path)
+    change(path, "CREATE INDEX of_all ON inbox (source)")
+    with closing(sqlite3.connect(path)) as conn:
+        (root,) = conn.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'of_all'").fetchone()
+    broken = bytearray(path.read_bytes().replace(b"of_all", b"\xec\x1b[2J\xff"))
+    entries = (root - 1) * 4096 + 3
+    broken[entries : entries + 2] = b"\0\0"
+    path.write_bytes(broken)
+
+    with pytest.raises(StoreUnavailable, match="is damaged: ") as raised:
+        await opened(path)
+    assert str(raised.value).isprintable()
+    with pytest.raises(maintenance.Broken, match="is damaged: "):
+        maintenance.check(path)
+    with pytest.raises(maintenance.Broken, match="is damaged: "):
+        maintenance.backup(path, tmp_path / "copy.db")
+
+
 async def test_a_store_that_was_left_well_is_not_looked_at_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

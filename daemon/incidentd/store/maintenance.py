@@ -97,7 +97,7 @@ def _looked_at(engine: Engine, path: Path) -> Good:
 
 
 def _damaged(path: Path, what: str) -> Broken:
-    line = " ".join(what.replace("*** in database main ***", "").split())
+    line = sound.one_line(what)
     return Broken(f"the file is damaged: {line}; stop the daemon and restore a backup: {sound.restore_command(path)}")
 
 
@@ -191,10 +191,10 @@ def backup(path: Path, to: Path) -> int:
     ):
         # all in one go: in steps it would begin again whenever the daemon wrote something
         source.backup(copy, pages=-1)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one plain file, that can be read where nothing can be written
-        found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        found = sound.verdict(copy)
         if found != "ok":
-            raise _damaged(path, str(found))
+            raise _damaged(path, found)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one plain file, that can be read where nothing can be written
     return to.stat().st_size
 
 

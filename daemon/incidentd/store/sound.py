@@ -10,11 +10,13 @@ import logging
 import sqlite3
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 from incidentd.errors import StoreUnavailable
+from incidentd.text import plain
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ def _quick_check(path: Path) -> None:
         enough = threading.Timer(LOOK_FOR, conn.interrupt)
         enough.start()
         try:
-            found = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
+            found = verdict(conn)
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
                 raise StoreUnavailable(f"the store at {path} cannot be looked at: {error}") from error
@@ -92,13 +94,23 @@ def _quick_check(path: Path) -> None:
             enough.join()
     if found != "ok":
         raise StoreUnavailable(
-            f"the store at {path} is damaged: {_one_line(found)}; restore a backup with {restore_command(path)}"
+            f"the store at {path} is damaged: {one_line(found)}; restore a backup with {restore_command(path)}"
         )
+
+
+def verdict(conn: sqlite3.Connection) -> str:
+    """Have SQLite look at its file: 'ok', or what is wrong with it first. Raises sqlite3.Error where it cannot look."""
+    conn.text_factory = partial(str, encoding="utf-8", errors="replace")  # it quotes the damage
+    try:
+        return str(conn.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except UnicodeDecodeError as error:  # an error may quote it, too
+        return f"what it says of itself is not text: {error}"
 
 
 def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(str(path.absolute()))}?mode={mode}"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.replace("*** in database main ***", "").split())
+def one_line(text: str) -> str:
+    """Make what SQLite says of damage one harmless line."""
+    return plain(" ".join(text.replace("*** in database main ***", "").split()))

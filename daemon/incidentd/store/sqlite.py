@@ -134,8 +134,8 @@ async def open_sqlite(url: str, clock: Callable[[], datetime], metrics: Metrics)
             on_failure.pop_all()
     except OSError as error:
         raise StoreUnavailable(f"cannot open the store at {path}: {error.strerror}") from error
-    except DBAPIError as error:
-        raise StoreUnavailable(f"cannot open the store at {path}: {error.orig}") from error
+    except (DBAPIError, UnicodeDecodeError) as error:  # what is damaged may not be text
+        raise StoreUnavailable(f"cannot open the store at {path}: {getattr(error, 'orig', error)}") from error
     store = SqliteStore(path, held, clock, metrics)
     try:
         await store.write(jobs.release_all)  # the lock proves that nobody else lives who could be at them
