@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from incidentd.errors import Conflict
 from incidentd.holds import HoldPolicy
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Person, Roster, Target
-from incidentd.pages import Chain, Ending, EscalationPolicy, Level, PageState
+from incidentd.pages import Chain, Ending, EscalationPolicy, Level, Page, PageState
 from incidentd.rules import CATCH_ALL, SeverityRule
 from incidentd.settings import Settings
 from incidentd.store import Tx, subjects
@@ -53,6 +54,17 @@ async def test_an_answer_from_somebody_who_was_not_called_is_refused_and_says_wh
     await down(w)
     with pytest.raises(Conflict, match="was not sent to eli, so it still calls ana; take it"):
         await w.do(commands.ack_page, 1, by="eli", actor=ELI)
+    await w.at(5)
+
+    assert called(w) == ["ana", "ben"]
+
+
+@pytest.mark.parametrize("answer", [commands.ack_page, commands.take_page])
+async def test_a_name_that_is_nobodys_has_no_page(world: Making, answer: Callable[..., Page]) -> None:
+    w = await world(KNOWN)
+    await down(w)
+    with pytest.raises(Conflict, match=r"'elli' is nobody in .* \(did you mean eli\?\), so nobody would have PAGE-1"):
+        await w.do(answer, 1, by="elli", actor=Actor(name="elli", via="api"))
     await w.at(5)
 
     assert called(w) == ["ana", "ben"]

@@ -121,6 +121,7 @@ MEND = "at: {0m: {fires: [{a: mended}]}"
         ("at: {0m: {fires: [{a: noise}]}}, expect: {0m: {nothing: false}}", "expected something to come of it"),
         (f"{MEND}, 1m: {{playbook: verified}}}}, expect: {{1m: {{holds: 1}}}}", "no playbook runs; RUN-1 is proposed"),
         (f"{MEND}, 1m: {{resolved_by: ana}}}}, expect: {{1m: {{holds: 1}}}}", "has nothing to act on: open"),
+        ("at: {0m: {fires: [{a: slow}]}, 1m: {acknowledged_by: ben}}, expect: {1m: {holds: 1}}", "not sent to ben"),
     ],
 )  # fmt: skip
 async def test_what_differs_is_said_with_what_is_there_instead(tmp_path: Path, story: str, words: str) -> None:

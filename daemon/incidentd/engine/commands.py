@@ -26,7 +26,8 @@ LONGEST_TITLE = 200
 def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor, nonce: str = "") -> Page:
     """Take a page: it stops escalating, and what it is about has somebody from here.
 
-    Raises NotFound, and Conflict when somebody else was first, it is over, or the link was used before.
+    Raises NotFound, and Conflict when somebody else was first, it called others, the name is nobody's, it is over, or
+    the link was used before.
     """
     page = things.get_page(tx, page_id)
     owning.refuse_if_not_asked(tx, page, settings, by)
@@ -41,9 +42,10 @@ def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor,
 def take_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor, nonce: str = "") -> Page:
     """Make somebody the one who has a page, whether it called them or not, and whoever has it now.
 
-    Raises NotFound, and Conflict when it is over, or the link was used before.
+    Raises NotFound, and Conflict when it is over, the name is nobody's, or the link was used before.
     """
     page = things.get_page(tx, page_id)
+    owning.refuse_nobody(settings, page, by)
     taken = pages.take(page, by, tx.now)
     if taken == page:
         return page

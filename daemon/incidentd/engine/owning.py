@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from difflib import get_close_matches
 
 from incidentd import escalation, pages
 from incidentd.durations import about
@@ -44,13 +45,11 @@ def acknowledged(tx: Tx, page: Page, *, before: Page) -> None:
 
 
 def refuse_if_not_asked(tx: Tx, page: Page, settings: Settings, by: str) -> None:
-    """Keep people from answering a page out from under those who were called. Raises Conflict, with what to do.
-
-    A name that is nobody's in the roster (a token's) is believed: it acts for somebody.
-    """
+    """Keep people from answering a page out from under those who were called. Raises Conflict, with what to do."""
+    refuse_nobody(settings, page, by)
     if page.state is not PageState.OPEN:
         return
-    rooms = escalation.rings_a_room(page.chain) or by not in settings.roster.people
+    rooms = escalation.rings_a_room(page.chain)
     along = escalation.reading_along(page, rota.current(tx, settings.roster), tx.now)
     if by in along:
         raise Conflict(
@@ -61,6 +60,22 @@ def refuse_if_not_asked(tx: Tx, page: Page, settings: Settings, by: str) -> None
         raise Conflict(
             f"{page.key} was not sent to {plain(by, 40)}, so it still calls {plain(', '.join(page.paged), 200)}; "
             f"take it if you own it from here, or say that you are helping"
+        )
+
+
+def refuse_nobody(settings: Settings, page: Page, by: str) -> None:
+    """Keep what is nobody from having a page: nothing more would call for it. Raises Conflict, with what to do.
+
+    Where no people are configured, every name is as good as another.
+    """
+    people = settings.roster.people
+    if people and by not in people:
+        near = get_close_matches(by, people, n=1)
+        perhaps = f" (did you mean {near[0]}?)" if near else ""
+        raise Conflict(
+            f"{plain(by, 40)!r} is nobody in the files of `kind: people`{perhaps}, so nobody would have {page.key}; "
+            "answer with a token that is named as the person is (incidentd token create HANDLE --scope responder), "
+            "or while there are no tokens with --by HANDLE"
         )
 
 

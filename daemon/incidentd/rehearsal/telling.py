@@ -11,7 +11,7 @@ from typing import Any
 from incidentd.durations import format_duration
 from incidentd.engine import automation, commands, reconcile
 from incidentd.engine.course.busy import definition_of
-from incidentd.errors import IncidentdError, Location, TemporaryError
+from incidentd.errors import Conflict, IncidentdError, Location, TemporaryError
 from incidentd.holds import watches_for
 from incidentd.metrics import Metrics
 from incidentd.pages import PageState
@@ -28,6 +28,10 @@ from incidentd.text import labels_line
 from incidentd.timeline import Actor
 
 NEVER = timedelta(days=3650)
+_ANSWERS = {
+    Happens.ACKNOWLEDGED_BY: commands.ack_page, Happens.TAKEN_BY: commands.take_page,
+    Happens.HELPED_BY: commands.help_with_page,
+}  # fmt: skip
 _NOWHERE = "http://127.0.0.1:9"
 """Nobody is asked there: the door of a rehearsal never opens."""
 _NOT_YET = StepResult(ok=True, unknown=True, summary="the story does not say yet what came of it")
@@ -257,8 +261,13 @@ class _Telling:
         if not found:
             self._fail(event, f"`{event.kind}` has nothing to act on: {_open(seen)}")
             return
-        act = commands.help_with_page if event.kind is Happens.HELPED_BY else commands.take_page
-        await self.world.do(act, found[-1].id, by=event.by, actor=Actor(name=event.by, via="story"))
+        called = [it for it in found if event.by in it.paged]
+        page = found[-1] if takes_over else (called or found)[-1]
+        try:
+            await self.world.do(_ANSWERS[event.kind], page.id, by=event.by, actor=Actor(name=event.by, via="story"))
+        except Conflict as refused:
+            self._fail(event, str(refused))
+            return
         self._say(event, f"{event.kind.replace('_', ' ')} {event.by}")
 
     async def _person(self, event: Event) -> None:
