@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -17,8 +18,10 @@ from tests.bench.load import Seen
 from tests.bench.probes import Heard
 from tests.bench.servers import ROOT, Running, empty_folder, free_port, load, running
 
-IDLE_P50, IDLE_P99, BUSY_P99 = 10.0, 50.0, 150.0
+IDLE_P50, IDLE_P99, BUSY_P99, HUNG_P99 = 10.0, 50.0, 150.0, 1000.0
 """Milliseconds."""
+_HUNG = tuple(f"hung-{number}" for number in range(1, 9))
+"""People whose channels take a connection and never answer."""
 _BESIDE = 10.0
 """Probes a second beside a load of other alerts."""
 _FLOOD = 300
@@ -45,6 +48,7 @@ kind: people
 people:
   ana: {{name: Ana, channels: {{chat: {{url_file: ana.url, limit: 100000 in 1m}}}}}}
   ben: {{name: Ben, channels: {{chat: {{url_file: ben.url, limit: 100000 in 1m}}}}}}
+{hung}
 ---
 kind: teams
 teams: {{everybody: {{people: [{people}]}}}}
@@ -100,6 +104,10 @@ def report(size: Size) -> Iterator[Line]:
     with _daemon("ana, ben") as bench:
         bench.probe(count=_WARM)
         yield from _half(bench, size, declares, takes_in, ", one target takes 2 s to answer")
+    with _daemon(", ".join(("ana", *_HUNG))) as bench:
+        bench.probe(count=_WARM)
+        heard = bench.probe(rate=_BESIDE, seconds=size.probed)
+        yield from _busy(f"{len(_HUNG)} other channels hang, {_BESIDE:.0f}/s", heard, most=HUNG_P99)
 
 
 def _half(bench: Bench, size: Size, declares: float, takes_in: float, when: str) -> Iterator[Line]:
@@ -112,9 +120,9 @@ def _half(bench: Bench, size: Size, declares: float, takes_in: float, when: str)
     bench.it.drained()
 
 
-def _busy(what: str, heard: Heard) -> Iterator[Line]:
+def _busy(what: str, heard: Heard, *, most: float = BUSY_P99) -> Iterator[Line]:
     yield Figure(
-        what=f"{what}, p99", value=heard.p99 * 1000, unit=" ms", digits=1, most=BUSY_P99,
+        what=f"{what}, p99", value=heard.p99 * 1000, unit=" ms", digits=1, most=most,
         note=f"p50 {heard.p50 * 1000:.1f} ms of {heard.sent}, slowest {heard.slowest * 1000:.0f} ms",
     )  # fmt: skip
     lost = heard.missing + heard.unanswered
@@ -132,9 +140,9 @@ def _most(bench: Bench, size: Size) -> tuple[float, float]:
 
 @contextmanager
 def _daemon(people: str) -> Iterator[Bench]:
-    with empty_folder() as folder:
+    with empty_folder() as folder, socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
         sinks = free_port(), free_port()
-        config = _files(folder, people, sinks)
+        config = _files(folder, people, {"ana": sinks[0], "ben": sinks[1], "hung": silent.getsockname()[1]})
         with running("daemon", folder, "--config.file", str(config)) as it:
             command = [sys.executable, "-m", "tests.bench.probes", *map(str, (it.port, *sinks))]
             pipe = subprocess.PIPE
@@ -145,17 +153,18 @@ def _daemon(people: str) -> Iterator[Bench]:
                     probes.kill()
 
 
-def _files(folder: Path, people: str, sinks: tuple[int, int]) -> Path:
-    for person, port in zip(("ana", "ben"), sinks, strict=True):
-        (folder / f"{person}.url").write_text(f"json://127.0.0.1:{port}/")
+def _files(folder: Path, people: str, ports: dict[str, int]) -> Path:
+    for name, port in ports.items():
+        (folder / f"{name}.url").write_text(f"json://127.0.0.1:{port}/")
     config = folder / "incidentd.yaml"
-    config.write_text(CONFIG.format(people=people))
+    hung = (f"  {name}: {{name: {name}, channels: {{chat: {{url_file: hung.url}}}}}}" for name in _HUNG)
+    config.write_text(CONFIG.format(people=people, hung="\n".join(hung)))
     return config
 
 
 def takes(size: Size) -> float:
     """Give about how many seconds it takes."""
-    return 4 * (size.probed + 3) + size.probed + 0.02 * size.probes + 15
+    return 5 * (size.probed + 3) + size.probed + 0.02 * size.probes + 15
 
 
 SECTION = Section(about="from a webhook to its notification", report=report, takes=takes)
