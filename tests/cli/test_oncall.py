@@ -20,14 +20,14 @@ def rota(house: SmallHouse) -> None:
     use(house)
 
 
-def use(house: SmallHouse, *hours: Hours) -> None:
-    people = {one: Person(handle=one, name=one.title()) for one in PEOPLE}
+def use(house: SmallHouse, *hours: Hours, people: tuple[str, ...] = PEOPLE) -> None:
+    known = {one: Person(handle=one, name=one.title()) for one in PEOPLE}
     layer = Layer(
-        name="primary", people=PEOPLE, turn=timedelta(weeks=1), handoff_weekday=0, handoff_time=time(9),
+        name="primary", people=people, turn=timedelta(weeks=1), handoff_weekday=0, handoff_time=time(9),
         start=date(2026, 11, 23), hours=hours,
     )  # fmt: skip
     schedule = Schedule(name="payments", time_zone="Europe/Madrid", layers=(layer,))
-    house.settings = Settings(roster=Roster(people=people, schedules={"payments": schedule}))
+    house.settings = Settings(roster=Roster(people=known, schedules={"payments": schedule}))
 
 
 async def test_who_has_the_pager_and_who_had_it_before(typed: Type) -> None:
@@ -44,6 +44,17 @@ async def test_the_coming_shifts_and_somebodys_own(typed: Type) -> None:
     assert "nobody called 'gil'" in (await typed("oncall", "when", "gil")).stderr
     loads = json.loads((await typed("oncall", "fairness", "payments", "--json")).output)
     assert {one["person"] for one in loads["schedules"][0]["people"]} >= {"ana"}
+
+
+async def test_the_last_shift_of_the_list_ends_when_it_ends_or_goes_on(house: SmallHouse, typed: Type) -> None:
+    last = (await typed("oncall", "next", "payments")).output.splitlines()[-1]
+    assert last.split()[:3] == ["cho", "2027-01-18T08:00:00Z", "2027-01-25T08:00:00Z"]
+    [_, last] = (await typed("oncall", "when", "cho", "--until", "2026-12-08")).output.splitlines()
+    assert last.split()[:3] == ["payments", "2026-12-07T08:00:00Z", "2026-12-14T08:00:00Z"]
+    use(house, people=("ana",))
+    for words in (("next", "payments"), ("when", "ana")):
+        [_, last] = (await typed("oncall", *words)).output.splitlines()
+        assert "  goes on  " in last
 
 
 async def test_an_override_is_made_and_withdrawn(typed: Type) -> None:

@@ -57,12 +57,28 @@ async def test_shifts_are_listed_for_a_schedule_and_for_a_person(ask: Ask) -> No
     assert [(one["person"], one["from"], one["until"]) for one in shifts] == [
         ("ana", "2026-11-30T00:00:00Z", "2026-11-30T08:00:00Z"),
         ("ben", "2026-11-30T08:00:00Z", "2026-12-07T08:00:00Z"),
-        ("cho", "2026-12-07T08:00:00Z", "2026-12-10T00:00:00Z"),
+        ("cho", "2026-12-07T08:00:00Z", "2026-12-14T08:00:00Z"),
     ]
     when = (await ask("GET", "/api/v1/oncall/people/ben")).json["shifts"]
     assert [(one["schedule"], one["from"]) for one in when] == [
         ("payments", "2026-11-30T08:00:00Z"), ("payments", "2027-01-11T08:00:00Z"),
     ]  # fmt: skip
+
+
+async def test_a_shift_that_begins_before_the_horizon_has_its_true_end_and_one_without_an_end_says_so(
+    house: SmallHouse, ask: Ask
+) -> None:
+    for path in (f"{PAYMENTS}/shifts", "/api/v1/oncall/people/cho"):
+        last = (await ask("GET", path)).json["shifts"][-1]
+        assert (last["from"], last["until"]) == ("2027-01-18T08:00:00Z", "2027-01-25T08:00:00Z")
+    override = {"from": "2027-01-25 09:00", "until": "2027-01-25 12:00", "person": "eli"}
+    assert (await post(ask, f"{PAYMENTS}/overrides", **override)).status == 201
+    alone = replace(schedule().layers[0], people=("cho",))
+    use(house, schedule(layers=(alone,)))
+    found = (await ask("GET", "/api/v1/oncall/people/cho?until=2027-01-20")).json["shifts"]
+    assert [one["until"] for one in found] == ["2027-01-25T08:00:00Z"]
+    found = (await ask("GET", "/api/v1/oncall/people/cho?until=2027-01-26")).json["shifts"]
+    assert [one["until"] for one in found] == ["2027-01-25T08:00:00Z", None]
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,10 @@ def who(daemon: Daemon, schedule: str | None) -> None:
 @_until
 @asks()
 def upcoming(daemon: Daemon, schedule: str, start: str, end: str) -> None:
-    """List the coming shifts of SCHEDULE."""
+    """List the coming shifts of SCHEDULE, each to its own end."""
     path = f"/api/v1/oncall/schedules/{segment(schedule)}/shifts"
     found = daemon.get(path, **_times(start, end))
-    rows = [(it["person"] or "(nobody)", it["from"], it["until"], it["because"]) for it in found["shifts"]]
+    rows = [(it["person"] or "(nobody)", it["from"], _end(it), it["because"]) for it in found["shifts"]]
     _shown(daemon, found, ("ON CALL", "FROM", "UNTIL", "BECAUSE"), rows)
 
 
@@ -59,7 +59,7 @@ def upcoming(daemon: Daemon, schedule: str, start: str, end: str) -> None:
 def when(daemon: Daemon, person: str, start: str, end: str) -> None:
     """List when PERSON is on call, in every schedule."""
     found = daemon.get(f"/api/v1/oncall/people/{segment(person)}", **_times(start, end))
-    rows = [(it["schedule"], it["from"], it["until"], it["because"]) for it in found["shifts"]]
+    rows = [(it["schedule"], it["from"], _end(it), it["because"]) for it in found["shifts"]]
     _shown(daemon, found, ("SCHEDULE", "FROM", "UNTIL", "BECAUSE"), rows, f"{person} is not on call in that time.")
 
 
@@ -197,6 +197,10 @@ def calendar(daemon: Daemon, *, schedule: str, person: str) -> None:
     """Make the address of a calendar feed. Whoever has the address can read it, for a year."""
     done = daemon.post("/api/v1/oncall/calendars", schedule=schedule, person=person)
     printed(daemon, done, done["url"])
+
+
+def _end(shift: dict[str, Any]) -> str:
+    return shift["until"] or "goes on"
 
 
 def _times(start: str, end: str) -> dict[str, str]:

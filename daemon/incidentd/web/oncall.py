@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,8 @@ LONGEST_LOOK = timedelta(days=400)
 _WEEKS_AHEAD = timedelta(weeks=8)
 _WEEKS_BACK = timedelta(weeks=13)
 """Of the report of fairness: a quarter."""
+_END_WITHIN = timedelta(weeks=26)
+"""How far past the time that is asked about the end of its last shift is looked for."""
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
 Reason = Annotated[str, msgspec.Meta(max_length=overriding.LONGEST_REASON)]
@@ -98,27 +101,35 @@ def _now(roster: Roster, name: str, now: datetime) -> dict[str, Any]:
 async def shifts(request: web.Request) -> web.Response:
     """List the shifts of a schedule."""
     name = known_schedule(request)
-    roster, start, end = await looked(request, ahead=_WEEKS_AHEAD)
+    roster, start, end = await looked(request, ahead=_WEEKS_AHEAD, past=_END_WITHIN)
     return json_answer({"schedule": name, "shifts": await asyncio.to_thread(_shifts, roster, name, start, end)})
 
 
 def _shifts(roster: Roster, name: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    return [_shift(shift) for shift in _of(roster, name, start, end)]
+    """Give the shifts that begin before `end`, each to its own end; `until` is None for one that goes on and on."""
+    last = end + _END_WITHIN
+    return [
+        {
+            "person": shift.person, "from": iso(shift.start), "until": iso(shift.end) if shift.end < last else None,
+            "because": shift.because,
+        }
+        for shift in takewhile(lambda one: one.start < end, _of(roster, name, start, last))
+    ]  # fmt: skip
 
 
 async def when(request: web.Request) -> web.Response:
     """List when somebody is on call, in every schedule."""
     person = known_person(request)
-    roster, start, end = await looked(request, ahead=_WEEKS_AHEAD)
+    roster, start, end = await looked(request, ahead=_WEEKS_AHEAD, past=_END_WITHIN)
     return json_answer({"person": person, "shifts": await asyncio.to_thread(_when, roster, person, start, end)})
 
 
 def _when(roster: Roster, person: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
     found = [
-        {"schedule": name, **_shift(shift)}
+        {"schedule": name, **shift}
         for name in roster.schedules
-        for shift in _of(roster, name, start, end)
-        if shift.person == person
+        for shift in _shifts(roster, name, start, end)
+        if shift["person"] == person
     ]
     return sorted(found, key=lambda one: (one["from"], one["schedule"]))
 
@@ -295,12 +306,6 @@ def _stored(one: StoredOverride) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shift(shift: Shift) -> dict[str, Any]:
-    return {
-        "person": shift.person, "from": iso(shift.start), "until": iso(shift.end), "because": shift.because,
-    }  # fmt: skip
-
-
 def known_schedule(request: web.Request) -> str:
     """Give the schedule that the path names. Raises NotFound."""
     name: str = request.match_info["schedule"]
@@ -316,12 +321,13 @@ def known_person(request: web.Request) -> str:
 
 
 async def looked(
-    request: web.Request, *, ahead: timedelta = timedelta(0), back: timedelta = timedelta(0)
+    request: web.Request, *, ahead: timedelta = timedelta(0), back: timedelta = timedelta(0),
+    past: timedelta = timedelta(0),
 ) -> tuple[Roster, datetime, datetime]:  # fmt: skip
-    """Give the roster of the time that a request asks about, with everything that the store knows of it."""
+    """Give the roster of the time that a request asks about, and for `past` after it, as the store knows it."""
     house = request.app[HOUSE]
     start, end = _window(request, ahead=ahead, back=back)
-    return await house.store.read(rota.between, house.settings.roster, start, end), start, end
+    return await house.store.read(rota.between, house.settings.roster, start, end + past), start, end
 
 
 def _only(request: web.Request, *known: str) -> None:
