@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -316,6 +318,15 @@ def test_check_lists_every_mistake_with_its_place(tmp_path: Path) -> None:
     assert f"{file}:2:" in done.stderr
     assert f"{file}:3:" in done.stderr
     assert done.stderr.endswith("2 mistakes\n")
+
+
+def test_check_names_no_gap_that_is_over() -> None:
+    file = Path(__file__).parents[1] / "data" / "broken" / "schedule-with-a-gap.yaml"
+    begun = datetime.now(UTC)
+    said = CliRunner().invoke(main, ["check", str(file)]).stderr
+    named = re.search(r"the first is \S+ \S+ to (\S+ \S+) \(UTC\)", said)
+    assert named, said
+    assert datetime.fromisoformat(named[1]).replace(tzinfo=UTC) > begun - timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from incidentd import config
+from incidentd.app.clock import system_clock
 from incidentd.errors import ConfigError, Location, Problem
 from incidentd.settings import Settings
 
@@ -24,7 +25,7 @@ class Options:
 
 def load(options: Options) -> Settings:
     """Read the operator's files, and let the command line win. Raises ConfigError with every mistake in them."""
-    settings = config.load(options.config_file, env=os.environ, web=options.web_config_file)
+    settings = config.load(options.config_file, env=os.environ, web=options.web_config_file, now=system_clock()())
     settings = replace(
         settings, listen=options.listen or settings.listen, store=options.store or settings.store,
         external_url=(options.external_url or settings.external_url).rstrip("/"),

@@ -7,6 +7,7 @@ values (core, people, rulebook, playbook), and what one names has to be in anoth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,18 @@ _BUILT_IN = Location("(built in)", 1)
 
 def load(
     path: Path | None, *, env: Mapping[str, str], more: Sequence[Path] = (), instead_of: Sequence[str] = (),
-    web: Path | None = None,
+    web: Path | None = None, now: datetime | None = None,
 ) -> Settings:  # fmt: skip
     """Read a configuration with everything that it includes; raise ConfigError with every mistake in it.
 
     Paths in the files start from the configuration's folder. `env` is where secrets named by `*_env` are looked up.
     `more` are files that are read as if they were included; they may take the place of the documents of some kinds
     (`instead_of`). Without a configuration these files are all there is. `web` is the file of `--web.config.file`.
+    What is proved of the times ahead is proved from `now` on; without it from when each schedule begins.
     """
     report = Report()
     tree = read_tree(path, report, more=more, instead_of=instead_of)
-    settings = _settings(tree, env, report, web)
+    settings = _settings(tree, env, report, web, now)
     report.raise_if_wrong(tree.names)
     return settings
 
@@ -71,7 +73,9 @@ def playbook_from(document: Mapping[str, Any], at: Location) -> Playbook:
     return found
 
 
-def _settings(tree: Tree, env: Mapping[str, str], report: Report, web: Path | None = None) -> Settings:
+def _settings(
+    tree: Tree, env: Mapping[str, str], report: Report, web: Path | None = None, now: datetime | None = None
+) -> Settings:  # fmt: skip
     names = gather(tree, report)
     secrets = Secrets(tree.folder, env, report)
     config = next(iter(tree.documents["config"]), Part({}, _BUILT_IN, _BUILT_IN))
@@ -81,7 +85,7 @@ def _settings(tree: Tree, env: Mapping[str, str], report: Report, web: Path | No
     roster = people.roster(tree, names, secrets)
     policies = people.escalations(tree, names)
     policies.setdefault(DEFAULT_POLICY, people.default_policy(roster, core["urgencies"]))
-    schedules.prove(tree, roster, schedules_paged(policies), report)
+    schedules.prove(tree, roster, schedules_paged(policies), report, now)
     playbooks = playbook.playbooks(tree, names)
     around = Surroundings(
         labels=core.get("labels", LabelMap()), severities=core["severities"], sources=core["sources"]

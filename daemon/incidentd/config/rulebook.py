@@ -12,7 +12,9 @@ from incidentd.config.matching import matchers
 from incidentd.config.names import DEFAULT_POLICY, Names
 from incidentd.config.parts import Part
 from incidentd.config.proof import Surroundings, check_rules
+from incidentd.config.report import closest
 from incidentd.config.tree import Tree
+from incidentd.errors import Location
 from incidentd.holds import usual_wait
 from incidentd.pages import EscalationPolicy
 from incidentd.rules import CATCH_ALL, Decide, FromLabel, Grade, Severity, SeverityRule
@@ -122,10 +124,19 @@ class _Book:
         if not paging and rule.page:
             self._report.doubt(part.at_key("page"), f"`page` does nothing here, since {rule.decide} pages nobody")
         policy = self._policies.get(rule.page)
-        for urgency in dict.fromkeys(grade.urgency for grade in paging):
-            known = urgency in self._names.given["urgency"]
-            if policy and known and urgency not in policy.chains:
-                self._report.wrong(
-                    part["page"].at, f"the escalation `{rule.page}` has no chain for this rule's urgency `{urgency}`",
-                    f"add one, or give the rule an urgency of {', '.join(policy.chains)}",
-                )  # fmt: skip
+        if policy is not None:
+            for urgency in dict.fromkeys(grade.urgency for grade in paging):
+                self._chained(urgency, policy, part["page"].at)
+
+    def _chained(self, urgency: str, policy: EscalationPolicy, at: Location) -> None:
+        """Check that a policy has a chain for an urgency; a chain whose own name is misspelt is said at that name."""
+        known = self._names.given["urgency"]
+        there = [one for one in policy.chains if one in known]
+        misspelt = {closest(one, known) for one in policy.chains if one not in known}
+        if urgency in known and urgency not in there and urgency not in misspelt:
+            other = f", or give the rule an urgency of {', '.join(there)}" if there else ""
+            self._report.wrong(
+                at,
+                f"the escalation `{policy.name}` has no chain for this rule's urgency `{urgency}`",
+                f"add one{other}",
+            )

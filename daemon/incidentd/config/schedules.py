@@ -135,13 +135,15 @@ def _span(part: Part, zone: str, what: str, report: Report) -> tuple[datetime, d
 # -- what can be proved ----------------------------------------------------------------------------------------------
 
 
-def prove(tree: Tree, roster: Roster, paged: Sequence[tuple[str, Sequence[str]]], report: Report) -> None:
+def prove(
+    tree: Tree, roster: Roster, paged: Sequence[tuple[str, Sequence[str]]], report: Report, now: datetime | None
+) -> None:  # fmt: skip
     """Check that somebody is always on call, that enough people take turns, and that they can be reached.
 
-    `paged` is the schedules that each chain of a policy pages.
+    `paged` is the schedules that each chain of a policy pages. What is over by `now` is not looked at.
     """
     for name, part in tree.of("schedules", "schedules"):
-        _covered(roster.schedules[name], part, report)
+        _covered(roster.schedules[name], part, report, now)
         _enough(part, report)
         _overlapping(roster.schedules[name], part, report)
         _twice(roster, name, part, paged, report)
@@ -153,12 +155,13 @@ def prove(tree: Tree, roster: Roster, paged: Sequence[tuple[str, Sequence[str]]]
             )  # fmt: skip
 
 
-def _covered(schedule: Schedule, part: Part, report: Report) -> None:
-    """Look for time without anybody in the year that begins when all layers have begun."""
+def _covered(schedule: Schedule, part: Part, report: Report, now: datetime | None) -> None:
+    """Look for time without anybody in the coming year, from when all layers have begun."""
     if schedule.fallback is not None or any(not layer.hours for layer in schedule.layers):
         return
     # a first turn begins within a week of the day that is written, whatever the zone
     begun = datetime.combine(max(layer.start for layer in schedule.layers), time(0), UTC) + timedelta(days=9)
+    begun = max(begun, now) if now else begun
     plain = replace(schedule, overrides=(), sites={})
     gaps = oncall.gaps(plain, begun, begun + _YEAR)
     if gaps:

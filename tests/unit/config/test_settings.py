@@ -17,6 +17,7 @@ from incidentd.settings import HeartbeatSettings, OAuth2, Retention, Settings, S
 from tests.unit.config.trees import RULES, loaded, problems, written
 
 COMPLETE = Path(__file__).parent / "complete.yaml"
+BROKEN = Path(__file__).parents[2] / "data" / "broken"
 ENV = {name: f"the-secret-of-{name}" for name in ("AM", "PROM", "TOKEN", "CHAT", "JIRA", "ANA_PUSH", "SWITCH")}
 
 
@@ -161,6 +162,26 @@ def test_schedules_are_read_in_wall_clock_time_and_overrides_as_instants(complet
     ]  # fmt: skip
     assert override.start == datetime(2026, 12, 24, 8, tzinfo=UTC)
     assert schedule.fallback == Target(team="payments")
+
+
+def test_a_gap_is_named_from_now_on_and_one_that_is_over_is_none() -> None:
+    said = {}
+    for now in (None, datetime(2026, 11, 28, 12, tzinfo=UTC), datetime(2027, 3, 29, 19, 30, tzinfo=UTC)):
+        with pytest.raises(ConfigError, match="nobody is on call for") as refused:
+            config.load(BROKEN / "schedule-with-a-gap.yaml", env={}, now=now)
+        said[now and now.year] = str(refused.value)
+    assert "the first is 2026-03-29 19:00 to 2026-03-29 20:00 (UTC)" in said[None]
+    assert "the first is 2027-03-28 19:00 to 2027-03-28 20:00 (UTC)" in said[2026]
+    assert "the first is 2027-03-29 19:30 to 2027-03-29 20:00 (UTC)" in said[2027]
+
+
+def test_an_urgency_that_is_misspelt_is_never_advised(tmp_path: Path) -> None:
+    text = (BROKEN / "rule-without-a-chain-for-its-urgency.yaml").read_text()
+    chain = "{levels: [{after: 0m, page: {team: '*'}}]}"
+    wrong = problems(tmp_path, text.replace("{urgent:", f"{{urgnt: {chain}, ticket:"))
+    assert sorted(one.hint for one in wrong) == [
+        "add one, or give the rule an urgency of ticket", "did you mean `urgent`?",
+    ]  # fmt: skip
 
 
 def test_an_override_at_a_change_of_the_clock_leaves_no_gap(tmp_path: Path) -> None:
