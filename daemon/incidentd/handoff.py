@@ -63,6 +63,10 @@ class Known:
     """None when Alertmanager does not say, or none is configured."""
     overrides: Sequence[Override] = ()
     """Of this schedule, that have not ended."""
+    preview: bool = False
+    """Read during a shift, as if the pager were handed on now; nobody hands it on."""
+    next_at: datetime | None = None
+    """In a preview: when it is handed on; None when no shift change is ahead."""
 
 
 def report(known: Known, *, now: datetime, person: Person | None = None, url: str = "") -> tuple[str, str]:
@@ -70,10 +74,10 @@ def report(known: Known, *, now: datetime, person: Person | None = None, url: st
     change = known.change
     leaving, coming = plain(change.leaving, 40) or "nobody", plain(change.coming, 40) or "nobody"
     opened = len(known.incidents) + len(known.holds)
-    title = f"Handoff of {plain(change.schedule, 40)}: {leaving} to {coming}, {opened or 'nothing'} open"
+    what = "Preview of the handoff" if known.preview else "Handoff"
+    title = f"{what} of {plain(change.schedule, 40)}: {leaving} to {coming}, {opened or 'nothing'} open"
     lines = [
-        f"{coming} has the pager of {plain(change.schedule, 40)} since {for_reader(change.at, person)};",
-        f"{leaving} had it before.",
+        *(_previewed if known.preview else _handed_on)(known, leaving, coming, person),
         "Open pages stay with whoever has them, until the next one takes them.",
         *_part("Open incidents", [_incident(it) for it in known.incidents]),
         *_part("Open holds", [_hold(it, person) for it in known.holds]),
@@ -91,6 +95,23 @@ def channels_for(person: Person) -> tuple[Channel, ...]:
     """Choose where a report goes, which nobody has to be woken for: mail and chat, else the person's first channel."""
     quiet = tuple(channel for channel in person.channels if channel.kind in _READ_AT_REST)
     return quiet or person.channels[:1]
+
+
+def _handed_on(known: Known, leaving: str, coming: str, person: Person | None) -> list[str]:
+    change = known.change
+    return [
+        f"{coming} has the pager of {plain(change.schedule, 40)} since {for_reader(change.at, person)};",
+        f"{leaving} had it before.",
+    ]
+
+
+def _previewed(known: Known, leaving: str, coming: str, person: Person | None) -> list[str]:
+    change = known.change
+    following = f"{coming} has it next, from {for_reader(known.next_at, person)}" if known.next_at else "nobody is next"
+    return [
+        f"This is a preview, as if the pager were handed on now, {for_reader(change.at, person)}; it was sent to nobody.",
+        f"{leaving} has the pager of {plain(change.schedule, 40)}; {following}.",
+    ]
 
 
 def _part(name: str, lines: Sequence[str]) -> list[str]:

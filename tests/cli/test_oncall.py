@@ -101,3 +101,14 @@ async def test_the_address_of_a_calendar_is_all_that_is_printed(typed: Type) -> 
     done = await typed("oncall", "calendar", "--person", "ana")
     assert done.output.startswith("http://127.0.0.1:9720/calendar/v1.")
     assert done.output.count("\n") == 1
+
+
+async def test_a_report_that_is_asked_for_says_that_it_is_a_preview(house: SmallHouse, typed: Type) -> None:
+    done = await typed("oncall", "report", "payments")
+    title, _, first, second = done.output.splitlines()[:4]
+    assert title == "Preview of the handoff of payments: ana to ben, nothing open"
+    assert first.startswith("This is a preview, as if the pager were handed on now")
+    assert second == "ana has the pager of payments; ben has it next, from 2026-11-30 08:00:00 UTC."
+    use(house, people=("ana",))
+    found = json.loads((await typed("oncall", "report", "payments", "--json")).output)
+    assert (found["preview"], found["next_at"], found["coming"]) == (True, None, "")

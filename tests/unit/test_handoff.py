@@ -31,6 +31,18 @@ def test_a_quiet_shift_says_so_of_everything() -> None:
         assert f"{name}: none" in text
 
 
+def test_a_preview_says_that_it_is_one_and_who_has_the_pager_until_when() -> None:
+    known = Known(change=CHANGE, preview=True, next_at=EDGE + timedelta(hours=3))
+    title, text = report(known, now=EDGE)
+    assert title == "Preview of the handoff of platform: ana to ben, nothing open"
+    assert text.startswith(
+        "This is a preview, as if the pager were handed on now, 2026-11-30 08:00:00 UTC; it was sent to"
+    )
+    assert "ana has the pager of platform; ben has it next, from 2026-11-30 11:00:00 UTC." in text
+    assert "ana has the pager of platform; nobody is next." in report(replace(known, next_at=None), now=EDGE)[1]
+    assert "preview" not in report(Known(change=CHANGE), now=EDGE)[1]
+
+
 def test_what_was_paged_says_who_answered_and_how_fast() -> None:
     assert "- PAGE-9 about INC-12, urgent: Checkout is down; ana answered after 4m" in body(pages=[PAGE])
     assert "too late" in body(pages=[replace(PAGE, breached=True)])

@@ -42,7 +42,7 @@ def _list(daemon: Daemon) -> None:
 @click.argument("schedule")
 @asks()
 def report(daemon: Daemon, schedule: str) -> None:
-    """Print the handoff report of SCHEDULE, as it would be if the pager were handed on now."""
+    """Print a preview of the handoff report of SCHEDULE, as it would be if the pager were handed on now."""
     done = daemon.get(f"/api/v1/oncall/schedules/{segment(schedule)}/report")
     body = "\n".join(plain(line, 1000) for line in done["body"].split("\n"))
     printed(daemon, done, f"{plain(done['title'])}\n\n{body}")

@@ -27,6 +27,7 @@ _AHEAD = timedelta(days=28)
 """Overrides that begin later than this are not worth a line yet."""
 _LONGEST_SHIFT = timedelta(days=31)
 """What was paged is told of this stretch at most."""
+_FARTHEST = timedelta(weeks=26)
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -68,6 +69,13 @@ def last_edge(schedule: Schedule, edge: datetime, now: datetime) -> datetime:
         if on_call(schedule, edge).person != duty.person:
             last = edge
     return last
+
+
+def next_edge(schedule: Schedule, now: datetime) -> datetime | None:
+    """Give the next shift change at which somebody else comes; None when there is none within half a year."""
+    person = on_call(schedule, now).person
+    ahead = shifts_between(schedule, now, now + _FARTHEST)
+    return next((shift.start for shift in ahead if shift.person != person), None)
 
 
 def change_at(schedule: Schedule, at: datetime) -> Change:
@@ -126,19 +134,20 @@ def known(tx: Tx, settings: Settings, name: str, at: datetime | None, silences: 
     schedule = _roster(tx, settings, at or tx.now).schedules.get(name)
     if schedule is None:
         raise NotFound(f"there is no schedule {plain(name, 60)!r}")
-    change = change_at(schedule, at) if at is not None else _running(schedule, tx.now)
+    next_at = None if at is not None else next_edge(schedule, tx.now)
+    change = change_at(schedule, at) if at is not None else _running(schedule, tx.now, next_at)
     incidents, holds = handovers.open_now(tx)
     return Known(
         change=change, incidents=incidents, holds=holds, pages=handovers.paged_between(tx, change.began, change.at),
         flapping=handovers.flapped_between(tx, change.began, change.at), silences=silences,
-        overrides=_ahead(schedule, tx.now),
+        overrides=_ahead(schedule, tx.now), preview=at is None, next_at=next_at,
     )  # fmt: skip
 
 
-def _running(schedule: Schedule, now: datetime) -> Change:
+def _running(schedule: Schedule, now: datetime, next_at: datetime | None) -> Change:
     """Make a change of handing over right now to whoever comes next."""
     so_far = change_at(schedule, now + _MOMENT)
-    following = on_call(schedule, on_call(schedule, now).until).person
+    following = on_call(schedule, next_at).person if next_at else ""
     return Change(schedule=schedule.name, at=now, leaving=so_far.leaving, coming=following, began=so_far.began)
 
 

@@ -58,7 +58,7 @@ async def contacts_page(request: web.Request) -> web.Response:
 
 
 async def report(request: web.Request) -> web.Response:
-    """Give the handoff report as it would be if the pager were handed on now."""
+    """Give a preview of the handoff report, as it would be if the pager were handed on now."""
     house = request.app[HOUSE]
     silences = await house.silences()
     known = await house.store.read(changes.known, house.settings, request.match_info["id"], None, silences)
@@ -67,7 +67,7 @@ async def report(request: web.Request) -> web.Response:
     return json_answer(
         {
             "schedule": change.schedule, "leaving": change.leaving, "coming": change.coming,
-            "began": iso(change.began), "title": title, "body": body,
+            "began": iso(change.began), "preview": known.preview, "next_at": iso(known.next_at), "title": title, "body": body,
             "silences": None if silences is None else len(silences),
         }
     )  # fmt: skip
