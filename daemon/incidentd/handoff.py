@@ -108,8 +108,9 @@ def _handed_on(known: Known, leaving: str, coming: str, person: Person | None) -
 def _previewed(known: Known, leaving: str, coming: str, person: Person | None) -> list[str]:
     change = known.change
     following = f"{coming} has it next, from {for_reader(known.next_at, person)}" if known.next_at else "nobody is next"
+    now = for_reader(change.at, person)
     return [
-        f"This is a preview, as if the pager were handed on now, {for_reader(change.at, person)}; it was sent to nobody.",
+        f"This is a preview, as if the pager were handed on now, {now}; it was sent to nobody.",
         f"{leaving} has the pager of {plain(change.schedule, 40)}; {following}.",
     ]
 

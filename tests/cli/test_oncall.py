@@ -65,7 +65,9 @@ async def test_an_override_is_made_and_withdrawn(typed: Type) -> None:
     ]  # fmt: skip
     again = await typed(*words, "--by", "ben")
     assert "  it wins over OVR-1: eli from 2026-12-24T08:00:00Z" in again.output
-    assert (await typed("oncall", "withdraw", "OVR-1")).output == "OVR-1 of payments is withdrawn\n"
+    done = await typed("oncall", "withdraw", "OVR-1", "--by", "eli")
+    assert done.output == "OVR-1 of payments is withdrawn\n"
+    assert "there is nobody called that" in (await typed(*words, "--by", "gil")).stderr
     assert [line.split()[2] for line in (await typed("oncall", "overrides")).output.splitlines()[1:]] == [
         "withdrawn", "active",
     ]  # fmt: skip
@@ -77,6 +79,18 @@ async def test_a_swap_waits_for_the_other_one(typed: Type) -> None:
     assert "incidentd oncall accept SWAP-1" in done.output
     assert "SWAP-1 in payments is active" in (await typed("oncall", "accept", "SWAP-1", "--by", "ben")).output
     assert (await typed("oncall", "who")).output.splitlines()[1].split()[1] == "ben"
+    done = await typed("oncall", "withdraw", "swap-1", "--by", "ben")
+    assert done.output == "SWAP-1 of payments is withdrawn\n"
+
+
+async def test_a_swap_of_a_part_of_a_shift_says_so(typed: Type) -> None:
+    words = ("oncall", "override", "payments", "eli", "--from", "2026-12-01 09:00", "--until", "2026-12-01 10:00")
+    await typed(*words, "--by", "ben")
+    refused = await typed("oncall", "swap", "payments", "ana", "ben", "--by", "ana")
+    assert (refused.exit_code, "which part is meant: 2026-11-30 08:00:00 UTC to" in refused.stderr) == (1, True)
+    done = await typed("oncall", "swap", "payments", "ana", "ben", "--with-at", "2026-12-02", "--by", "ana")
+    assert "  ana from 2026-12-01T09:00:00Z to 2026-12-07T08:00:00Z" in done.output
+    assert "  note: ben has only a part of the shift 2026-11-30 08:00:00 UTC to 2026-12-07" in done.output
 
 
 async def test_the_pager_is_taken_and_the_file_published_at_once(typed: Type) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from incidentd import oncall
 from incidentd.engine import overriding
 from incidentd.engine import rota as publishing
-from incidentd.errors import BadRequest, Conflict, IncidentdError, NotFound
+from incidentd.errors import BadRequest, Conflict, IncidentdError, NotAllowed, NotFound
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Layer, Roster, Schedule, Target
 from incidentd.pages import Chain, EscalationPolicy, Level
@@ -230,15 +230,28 @@ async def test_an_override_that_is_withdrawn_gives_the_pager_back_and_what_has_p
     await override(w, "eli", start, start + 4 * HOUR)
     await override(w, "fay", start + DAY, start + 2 * DAY)
     await w.until(start + HOUR)
-    await w.do(overriding.withdraw, 1, reason="back early", actor=BEN)
-    await w.do(overriding.withdraw, 2, reason="", actor=BEN)
+    await w.do(overriding.withdraw, 1, reason="back early", actor=ANA)
+    await w.do(overriding.withdraw, 2, reason="", actor=ANA)
     schedule = (await plan(w)).schedules["payments"]
     shifts = oncall.joined(oncall.shifts_between(schedule, start, start + 2 * DAY))
     assert [shift.person for shift in shifts] == ["eli", "ana"]
-    assert "withdrawn by ben: back early" in (await said(w))[-2].text
-    assert "over" in await refused(Conflict, w.do(overriding.withdraw, 1, reason="", actor=BEN))
-    assert "before" in await refused(Conflict, w.do(overriding.withdraw, 2, reason="", actor=BEN))
-    assert "OVR-9" in await refused(NotFound, w.do(overriding.withdraw, 9, reason="", actor=BEN))
+    assert "withdrawn by ana: back early" in (await said(w))[-2].text
+    assert "over" in await refused(Conflict, w.do(overriding.withdraw, 1, reason="", actor=ANA))
+    assert "before" in await refused(Conflict, w.do(overriding.withdraw, 2, reason="", actor=ANA))
+    assert "OVR-9" in await refused(NotFound, w.do(overriding.withdraw, 9, reason="", actor=ANA))
+
+
+async def test_only_those_whom_an_override_concerns_withdraw_it_or_an_admin(world: Making) -> None:
+    w = await world(settings())
+    for _ in range(4):  # eli has some hours of ben's week, as cho arranged
+        await override(w, "eli", w.now + WEEK, w.now + WEEK + HOUR, actor=CHO)
+    dia, eli = (Actor(name=name, via="api") for name in ("dia", "eli"))
+    refusal = await refused(NotAllowed, w.do(overriding.withdraw, 1, reason="", actor=dia))
+    assert refusal.startswith("OVR-1 concerns cho, eli, ben, and you are dia")
+    for number, who in enumerate((CHO, eli, BEN), start=1):
+        await w.do(overriding.withdraw, number, reason="", actor=who)
+    await w.do(overriding.withdraw, 4, reason="", actor=dia, admin=True)
+    assert {one.state for one in await w.store.read(rota.overrides_ending_after, w.now)} == {"withdrawn"}
 
 
 async def test_nobody_is_made_first_and_second_at_once_and_the_refusal_says_why(world: Making) -> None:
@@ -338,9 +351,84 @@ async def test_a_swap_is_withdrawn_with_both_halves(world: Making) -> None:
     before = await turns(w)
     await swap(w, at=w.now + 6 * WEEK)
     await w.do(overriding.accept, "SWAP-1", actor=BEN)
+    assert "concerns ana, ben" in await refused(NotAllowed, w.do(overriding.withdraw, 2, reason="", actor=CHO))
     await w.do(overriding.withdraw, 2, reason="plans changed", actor=ANA)
     assert await turns(w) == before
     assert "SWAP-1 was withdrawn" in w.post.to("ben/mail")
+    await swap(w, at=w.now + 6 * WEEK)
+    done = await w.do(overriding.withdraw_swap, "SWAP-3", reason="", actor=BEN, admin=False)
+    assert [half.state for half in done.overrides] == ["withdrawn", "withdrawn"]
+    by_name = w.do(overriding.withdraw_swap, "SWAP-2", reason="", actor=BEN, admin=False)
+    assert "there is no SWAP-2" in await refused(NotFound, by_name)
+
+
+async def test_a_swap_that_is_proposed_twice_is_refused_and_names_the_first(world: Making) -> None:
+    w = await world(settings())
+    await begun(w)
+    await swap(w)
+    w.clock[0] += HOUR  # the shift that runs begins later by now
+    for again in (swap(w), swap(w, BEN), swap(w, BEN, person="ben", other="ana")):
+        assert "SWAP-1 by ana proposes that already" in await refused(Conflict, again)
+    await swap(w, other="cho")
+    await w.do(overriding.withdraw_swap, "SWAP-1", reason="", actor=BEN, admin=False)
+    await swap(w)
+    await w.do(overriding.accept, "SWAP-3", actor=CHO)
+    assert "is not ana's any more" in await refused(Conflict, w.do(overriding.accept, "SWAP-5", actor=BEN))
+
+
+@pytest.mark.needs("postgres")
+async def test_of_two_swaps_of_one_shift_that_are_accepted_at_once_on_two_replicas_one_counts(
+    postgres_store: str,
+) -> None:
+    one = await make_world(postgres_store, settings())
+    other = await make_world(postgres_store, settings(), clock=one.clock, me="other")
+    try:
+        await swap(one)
+        await swap(one, other="cho")
+        done = await asyncio.gather(
+            one.store.write(overriding.accept, one.settings, "SWAP-1", actor=BEN),
+            other.store.write(overriding.accept, other.settings, "SWAP-3", actor=CHO),
+            return_exceptions=True,
+        )
+        assert sorted(type(it).__name__ for it in done) == ["Conflict", "Made"], done
+    finally:
+        await other.store.close()
+        await one.store.close()
+
+
+async def test_a_swap_gives_nothing_that_somebody_else_has_by_then(world: Making) -> None:
+    w = await world(settings())
+    await begun(w)
+    await swap(w, at=w.now + 6 * WEEK)
+    await override(w, "fay", w.now + WEEK, w.now + WEEK + HOUR)
+    refusal = await refused(Conflict, w.do(overriding.accept, "SWAP-1", actor=BEN))
+    assert "is not all ben's any more: fay has 2026-12-01 14:00:00 UTC to 2026-12-01 15:00:00 UTC (OVR-3)" in refusal
+
+
+async def test_a_shift_that_is_cut_is_swapped_in_parts_that_are_named_and_said_to_be_parts(world: Making) -> None:
+    w = await world(settings())
+    await begun(w)
+    dentist = w.now + WEEK, w.now + WEEK + HOUR
+    await override(w, "eli", *dentist, because="dentist")
+    refusal = await refused(BadRequest, swap(w))
+    for words in (
+        "ben has only a part of the shift 2026-11-30 08:00:00 UTC to 2026-12-07 08:00:00 UTC",
+        "eli has 2026-12-01 14:00:00 UTC to 2026-12-01 15:00:00 UTC (OVR-1: dentist)",
+        "`with_at`, --with-at on the command line",
+        "2026-11-30 08:00:00 UTC to 2026-12-01 14:00:00 UTC, or 2026-12-01 15:00:00 UTC to 2026-12-07 08:00:00 UTC",
+    ):
+        assert words in refusal
+    assert "--at on the" in await refused(BadRequest, swap(w, BEN, person="ben", other="ana", at=dentist[0]))
+    made = await swap(w, other_at=dentist[1])
+    assert [(half.person, half.start) for half in made.overrides] == [("ben", w.now), ("ana", dentist[1])]
+    [note] = made.notes
+    assert note.startswith("ben has only a part of the shift")
+    assert note in (await said(w))[-1].text
+    assert any(note in sent.body for sent in w.post.sent if sent.channel == "ben/mail")
+    # and hours that somebody took over are not their next shift
+    made = await swap(w, person="ana", other="eli")
+    assert made.overrides[1].start == datetime.fromisoformat("2026-12-21T08:00:00+00:00")
+    assert made.notes == ()
 
 
 # --- pages by the schedule ------------------------------------------------------------------------------------------

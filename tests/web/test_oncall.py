@@ -132,11 +132,27 @@ async def test_an_override_is_made_shown_and_withdrawn(house: SmallHouse, ask: A
     assert [(one["id"], one["by"], one["because"], one["state"]) for one in listed] == [
         ("OVR-1", "ana", "travel", "active"), ("OVR-2", "ben", "travel", "active"),
     ]  # fmt: skip
-    assert (await post(ask, "/api/v1/oncall/overrides/OVR-2/withdraw", reason="no")).status == 200
+    refused = await post(ask, "/api/v1/oncall/overrides/OVR-2/withdraw", by="cho")
+    assert (refused.status, "concerns ben, fay, eli, and you are cho" in refused.error) == (403, True)
+    assert (await post(ask, "/api/v1/oncall/overrides/OVR-2/withdraw", by="ben", reason="no")).status == 200
     when = (await ask("GET", "/api/v1/oncall/people/eli")).json["shifts"]
     assert [(one["from"], one["until"]) for one in when if one["because"] == "override (travel)"] == [
         ("2026-12-24T08:00:00Z", "2026-12-24T12:00:00Z")
     ]
+
+
+async def test_an_admin_withdraws_what_concerns_others_and_under_their_own_name(house: SmallHouse, ask: Ask) -> None:
+    times = {"from": "2026-12-24 09:00", "until": "2026-12-24 12:00"}
+    assert (await post(ask, f"{PAYMENTS}/overrides", person="eli", **times)).status == 201
+    assert (await post(ask, f"{PAYMENTS}/swaps", person="ana", **{"with": "ben"})).json["id"] == "SWAP-2"
+    nobody = await post(ask, f"{PAYMENTS}/overrides", by="bne", person="eli", **times)
+    assert (nobody.status, "nobody called that; did you mean ben?" in nobody.error) == (400, True)
+    for path, fields in ((f"{PAYMENTS}/take", {"person": "eli"}), ("/api/v1/oncall/overrides/1/withdraw", {})):
+        assert "nobody called that; say who acts" in (await post(ask, path, by="root", **fields)).error
+
+    tokens = {scope: await house.token(scope) for scope in ("responder", "admin")}
+    for path in ("/api/v1/oncall/overrides/OVR-1/withdraw", "/api/v1/oncall/swaps/SWAP-2/withdraw"):
+        assert [(await ask("POST", path, headers=bearer(tokens[who]))).status for who in tokens] == [403, 200]
 
 
 async def test_the_pager_is_taken_now(ask: Ask) -> None:

@@ -168,12 +168,13 @@ def accept(daemon: Daemon, name: str) -> None:
 
 
 @oncall.command()
-@click.argument("name", metavar="OVR-5")
+@click.argument("name", metavar="OVR-5|SWAP-5")
 @click.option("--reason", default="", help="Why, for the timeline.")
 @asks(acts=True)
 def withdraw(daemon: Daemon, name: str, *, reason: str) -> None:
-    """Take an override back; of a swap both halves."""
-    done = daemon.post(f"/api/v1/oncall/overrides/{segment(name)}/withdraw", reason=reason)
+    """Take an override or a swap back, of a swap both halves: by those whom it concerns, or an admin."""
+    kind = "swaps" if name.upper().startswith("SWAP-") else "overrides"
+    done = daemon.post(f"/api/v1/oncall/{kind}/{segment(name)}/withdraw", reason=reason)
     printed(daemon, done, f"{done['id']} of {done['schedule']} is withdrawn")
 
 
@@ -230,4 +231,5 @@ def _made(daemon: Daemon, done: dict[str, Any], more: str = "") -> None:
         f"  it wins over {it['override']}: {it['person']} from {it['from']} to {it['until']}"
         for it in done["conflicts"]
     ]
+    lines += [f"  note: {plain(note)}" for note in done["notes"]]
     printed(daemon, done, "\n".join(lines) + more)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incidentd import oncall
 from incidentd.engine import handoff
 from incidentd.engine import rota as publishing
-from incidentd.errors import BadRequest, Conflict
-from incidentd.oncall import Override, Roster, Schedule, Shift
+from incidentd.errors import BadRequest, Conflict, NotAllowed
+from incidentd.oncall import Held, Override, Roster, Schedule, Shift
 from incidentd.settings import Settings, schedules_paged
 from incidentd.store import Tx, chain, rota
 from incidentd.store.rota import OverrideState, StoredOverride
@@ -31,6 +31,8 @@ class Made:
 
     overrides: tuple[StoredOverride, ...]
     conflicts: tuple[Override, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a proposed swap leaves out: shifts that are cut, and by what."""
 
 
 def override(
@@ -41,6 +43,7 @@ def override(
 
     Raises NotFound, BadRequest, and Conflict when the same person would be paged first and second.
     """
+    rota.alone(tx)
     start = max(start, tx.now)
     wanted = Shift(person=person, start=start, end=end)
     roster = _checked(tx, settings, schedule, wanted)
@@ -94,35 +97,52 @@ def swap(
             f"a swap is proposed by one of the two, {person} or {other}, and you are {plain(actor.name, 60)}; "
             "whoever else arranges it makes two overrides"
         )
+    rota.alone(tx)
     because = _reason(because) or f"swap of {person} and {other}"
     roster = rota.between(tx, settings.roster, tx.now - _LONGEST_SHIFT, tx.now + FARTHEST)
     of = roster.schedules[publishing.known(settings, schedule).name]
-    gives, takes = _shift_of(of, person, at, tx.now), _shift_of(of, other, other_at, tx.now)
-    halves = []
-    for who, shift in ((other, gives), (person, takes)):
-        wanted = replace(shift, person=who)
-        _checked(tx, settings, schedule, wanted)
-        _refuse_twice(settings, roster, schedule, wanted)
-        halves.append(
-            rota.add_override(
-                tx, schedule=schedule, person=who, start=shift.start, end=shift.end, because=because, by=actor.name,
-                state=OverrideState.PROPOSED,
-            )
-        )  # fmt: skip
-    name = rota.name_swap(tx, halves)
-    halves = rota.get_swap(tx, name)
+    found = _Looking(schedule=of, known=roster.people, now=tx.now)
+    gives, takes = found.shift_of(person, at, "at"), found.shift_of(other, other_at, "with_at")
+    wanted = [replace(part, person=who) for who, (part, _) in ((other, gives), (person, takes))]
+    _refuse_again(tx, schedule, wanted)
+    for half in wanted:
+        _checked(tx, settings, schedule, half)
+        _refuse_twice(settings, roster, schedule, half)
     asked = other if actor.name == person else person
+    notes = tuple(note for _, note in (gives, takes) if note)
+    halves = _propose(
+        tx, settings, schedule=schedule, wanted=wanted, asked=asked, because=because, notes=notes, actor=actor
+    )
+    return Made(overrides=halves, notes=notes)
+
+
+def _propose(
+    tx: Tx, settings: Settings, *, schedule: str, wanted: Sequence[Shift], asked: str, because: str,
+    notes: Sequence[str], actor: Actor,
+) -> tuple[StoredOverride, ...]:  # fmt: skip
+    """Store both halves of a swap, and ask the other one."""
+    stored = [
+        rota.add_override(
+            tx, schedule=schedule, person=half.person, start=half.start, end=half.end, because=because, by=actor.name,
+            state=OverrideState.PROPOSED,
+        )
+        for half in wanted
+    ]  # fmt: skip
+    name = rota.name_swap(tx, stored)
+    halves = rota.get_swap(tx, name)
     text = f"{name}: {actor.name} proposes a swap in {schedule}: {_halves(halves)}. {asked} has to accept it."
+    text = " ".join([text, *notes])
     chain.append(tx, SYSTEM, actor, [Draft("oncall.swap_proposed", text, {"swap": name, "schedule": schedule})])
     advice = f"{text}\n\nAccept it with: incidentd oncall accept {name}"
     publishing.tell(
         tx, settings, [asked], title=f"{actor.name} asks you to swap shifts", body=advice, key=f"oncall/{name}/asked"
     )
-    return Made(overrides=tuple(halves))
+    return tuple(halves)
 
 
 def accept(tx: Tx, settings: Settings, name: str, *, actor: Actor) -> Made:
     """Accept a swap: both halves count from here. Raises NotFound, and Conflict when that is not possible any more."""
+    rota.alone(tx)
     halves = rota.get_swap(tx, name)
     made_by = halves[0].made_by
     asked = next(half.person for half in halves if half.person != made_by)
@@ -135,10 +155,9 @@ def accept(tx: Tx, settings: Settings, name: str, *, actor: Actor) -> Made:
     for half, giver in zip(halves, reversed([half.person for half in halves]), strict=True):
         if half.end <= tx.now:
             raise Conflict(f"{name} comes too late: the shift that ended at {instant(half.end)} is over")
-        start = max(half.start, tx.now)
-        if oncall.on_call(of, start).person != giver:
-            raise Conflict(f"the shift from {instant(half.start)} is not {giver}'s any more; propose a new swap")
-        _refuse_twice(settings, roster, schedule, Shift(person=half.person, start=start, end=half.end))
+        wanted = Shift(person=half.person, start=max(half.start, tx.now), end=half.end)
+        _refuse_lost(of, giver, wanted, roster)
+        _refuse_twice(settings, roster, schedule, wanted)
     done = rota.set_state(tx, halves, OverrideState.ACTIVE)
     text = f"{name} in {schedule} counts: {_halves(done)}."
     chain.append(tx, SYSTEM, actor, [Draft("oncall.swap_accepted", text, {"swap": name, "schedule": schedule})])
@@ -149,13 +168,30 @@ def accept(tx: Tx, settings: Settings, name: str, *, actor: Actor) -> Made:
     return Made(overrides=tuple(done))
 
 
-def withdraw(tx: Tx, settings: Settings, override_id: int, *, reason: str, actor: Actor) -> Made:
+def withdraw_swap(tx: Tx, settings: Settings, name: str, *, reason: str, actor: Actor, admin: bool) -> Made:
+    """Take a swap back, as `withdraw` does."""
+    first = rota.get_swap(tx, name)[0]
+    return withdraw(tx, settings, first.id, reason=reason, actor=actor, admin=admin)
+
+
+def withdraw(
+    tx: Tx, settings: Settings, override_id: int, *, reason: str, actor: Actor, admin: bool = False
+) -> Made:  # fmt: skip
     """Take an override back; of a swap both halves. Whoever the schedule names has the pager again at once.
 
-    Of one that runs, what has passed stays as it was. Raises NotFound, and Conflict when it is over.
+    Of one that runs, what has passed stays as it was. Raises NotFound, NotAllowed for anybody whom it does not concern
+    (`admin` may all the same), and Conflict when it is over.
     """
+    rota.alone(tx)
     one = rota.get_override(tx, override_id)
     all_of = rota.get_swap(tx, one.swap) if one.swap else [one]
+    concerned = _concerned(tx, settings, all_of)
+    if not admin and actor.name not in concerned:
+        raise NotAllowed(
+            f"{one.swap or one.key} concerns {', '.join(concerned)}, and you are {plain(actor.name, 60)}; one of them "
+            "may withdraw it, or an admin",
+            authenticated=True,
+        )
     if one.state is OverrideState.WITHDRAWN:
         raise Conflict(f"{one.key} was withdrawn before")
     if any(half.end <= tx.now for half in all_of):
@@ -210,14 +246,96 @@ def _refuse_twice(settings: Settings, roster: Roster, schedule: str, wanted: Shi
             )
 
 
-def _shift_of(schedule: Schedule, person: str, at: datetime | None, now: datetime) -> Shift:
-    """Find somebody's shift at an instant, or the first one after it. Raises BadRequest when there is none."""
-    since = max(at or now, now)
-    shifts = oncall.shifts_between(schedule, max(since - _LONGEST_SHIFT, now), since + _LOOKING_FOR)
-    for shift in oncall.joined(shifts):
-        if shift.person == person and shift.end > since:
-            return shift
-    raise BadRequest(f"{plain(person, 60)} has no shift in {schedule.name} in the half year from {instant(since)}")
+def _refuse_again(tx: Tx, schedule: str, wanted: Sequence[Shift]) -> None:
+    """Refuse to propose a swap twice: accepting one would take the ground from the other. Raises Conflict."""
+    for name, halves in rota.proposed(tx, schedule).items():
+        if all(_meets(half, wanted) for half in halves):
+            made_by = halves[0].made_by
+            asked = next(half.person for half in halves if half.person != made_by)
+            raise Conflict(
+                f"{name} by {made_by} proposes that already: {_halves(halves)}. {asked} accepts it with "
+                f"`incidentd oncall accept {name}`; to propose another one, withdraw {name} first"
+            )
+
+
+def _meets(half: StoredOverride, wanted: Sequence[Shift]) -> bool:
+    return any(half.person == one.person and half.start < one.end and one.start < half.end for one in wanted)
+
+
+def _refuse_lost(schedule: Schedule, giver: str, wanted: Shift, roster: Roster) -> None:
+    """Refuse to give away what is not the giver's any more, or not all of it. Raises Conflict."""
+    pieces = oncall.joined(oncall.shifts_between(schedule, wanted.start, wanted.end, roster.people))
+    lost = next((piece for piece in pieces if piece.person != giver), None)
+    if lost is not None:
+        whose = f"not {giver}'s any more" if lost.start == wanted.start else f"not all {giver}'s any more"
+        raise Conflict(f"the shift from {instant(wanted.start)} is {whose}: {_cut(schedule, lost)}; propose a new swap")
+
+
+def _concerned(tx: Tx, settings: Settings, overrides: Sequence[StoredOverride]) -> list[str]:
+    """Name who made overrides, who has the pager by them, and whose shifts they are."""
+    found = [overrides[0].made_by, *(one.person for one in overrides)]
+    for one in overrides:
+        roster = rota.between(tx, settings.roster, one.start, one.end)
+        if one.schedule in roster.schedules:
+            turns = oncall.planned_between(roster.schedules[one.schedule], one.start, one.end, roster.people)
+            found += [turn.person for turn in turns if turn.person]
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looking:
+    """Looks for the shifts that are meant."""
+
+    schedule: Schedule
+    known: Collection[str]
+    now: datetime
+
+    def shift_of(self, person: str, at: datetime | None, key: str) -> tuple[Shift, str]:
+        """Find somebody's shift at an instant, or the first one after it; and say what cuts it, '' when nothing does.
+
+        Raises BadRequest when there is none, and when several parts are left of it and the instant is in none of them.
+        """
+        since = max(at or self.now, self.now)
+        start, end = max(since - _LONGEST_SHIFT, self.now), since + _LOOKING_FOR
+        held = [
+            one
+            for one in oncall.held_between(self.schedule, person, start, end, self.known)
+            if any(part.end > since for part in one.parts)
+        ]
+        for one in held if at else ():
+            for part in one.parts:
+                if part.start <= since < part.end:
+                    return part, self._note(one, person)
+        # a few hours that somebody took over are nobody's next shift, while there is a shift of their own
+        own = [one for one in held if not one.cuts or one.shift.person == person]
+        meant = next(iter(own or held), None)
+        if meant is None:
+            half_year = f"the half year from {instant(since)}"
+            raise BadRequest(f"{plain(person, 60)} has no shift in {self.schedule.name} in {half_year}")
+        if len(meant.parts) > 1:
+            raise BadRequest(
+                f"{self._note(meant, person)} Say with a time in it (`{key}`, --{key.replace('_', '-')} on the "
+                f"command line) which part is meant: {', or '.join(_span(part) for part in meant.parts)}"
+            )
+        return meant.parts[0], self._note(meant, person)
+
+    def _note(self, held: Held, person: str) -> str:
+        if not held.cuts:
+            return ""
+        cuts = ", ".join(_cut(self.schedule, cut) for cut in held.cuts)
+        return f"{person} has only a part of the shift {_span(held.shift)}: {cuts}."
+
+
+def _cut(schedule: Schedule, cut: Shift) -> str:
+    """Say who has a stretch instead, and by what."""
+    over = [one for one in schedule.overrides if one.start <= cut.start < one.end and one.person == cut.person]
+    because = f": {over[-1].because}" if over and over[-1].because else ""
+    why = plain(f"{over[-1].key}{because}" if over else cut.because, 100)
+    return f"{cut.person or 'nobody'} has {_span(cut)} ({why})"
+
+
+def _span(shift: Shift) -> str:
+    return f"{instant(shift.start)} to {instant(shift.end)}"
 
 
 def _reason(text: str) -> str:

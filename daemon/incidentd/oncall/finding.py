@@ -125,6 +125,16 @@ def shifts_between(schedule: Schedule, start: datetime, end: datetime, known: Kn
         at = until
 
 
+def planned_between(schedule: Schedule, start: datetime, end: datetime, known: Known = None) -> Iterator[Shift]:
+    """Cut the time from `start` to `end` into the turns that are planned, overrides and holidays aside."""
+    at, end = start.astimezone(UTC), end.astimezone(UTC)
+    while at < end:
+        duty = planned(schedule, at, known)
+        until = min(duty.until, end)
+        yield Shift(person=duty.person, start=at, end=until, because=duty.because)
+        at = until
+
+
 def joined(shifts: Iterator[Shift]) -> Iterator[Shift]:
     """Make one of shifts in a row of the same person for the same reason."""
     last: Shift | None = None

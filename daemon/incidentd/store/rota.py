@@ -200,6 +200,11 @@ def unpublish(tx: Tx, schedule: str, at: datetime) -> None:
 # -- overrides and swaps ---------------------------------------------------------------------------------------------
 
 
+def alone(tx: Tx) -> None:
+    """Let nobody else make, accept or withdraw overrides until the end of the transaction."""
+    locks.job(tx, "oncall:overrides")
+
+
 def add_override(
     tx: Tx, *, schedule: str, person: str, start: datetime, end: datetime, because: str, by: str, swap: str = "",
     state: OverrideState = OverrideState.ACTIVE,
@@ -233,6 +238,15 @@ def get_swap(tx: Tx, name: str) -> list[StoredOverride]:
     found = [_override(row) for row in tx.conn.execute(_SWAP.of(tx), {"name": name})]
     if not found:
         raise NotFound(f"there is no {name}")
+    return found
+
+
+def proposed(tx: Tx, schedule: str) -> dict[str, list[StoredOverride]]:
+    """Give the swaps of a schedule that wait for an answer, each with its halves, by their names."""
+    found: dict[str, list[StoredOverride]] = defaultdict(list)
+    for one in overrides_ending_after(tx, tx.now):
+        if one.schedule == schedule and one.state is OverrideState.PROPOSED:
+            found[one.swap].append(one)
     return found
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from incidentd import oncall
-from incidentd.access import Right
+from incidentd.access import Right, allows
 from incidentd.durations import format_duration, parse_duration
 from incidentd.engine import overriding
 from incidentd.engine import rota as publishing
@@ -24,9 +25,10 @@ from incidentd.store.rota import StoredOverride
 from incidentd.store.views import speakable
 from incidentd.store.views.shapes import plain
 from incidentd.text import iso
+from incidentd.timeline import Actor
 from incidentd.web.answers import json_answer
 from incidentd.web.bodies import read_fields
-from incidentd.web.callers import actor
+from incidentd.web.callers import CALLER, actor
 from incidentd.web.house import HOUSE, Route
 
 LONGEST_LOOK = timedelta(days=400)
@@ -207,7 +209,7 @@ async def override(request: web.Request) -> web.Response:
     made = await house.store.write(
         overriding.override, house.settings, schedule=name, person=fields.person,
         start=moment("from", fields.start, zone), end=moment("until", fields.end, zone, last=True),
-        because=fields.because, actor=actor(request, fields.by),
+        because=fields.because, actor=_somebody(request, fields.by),
     )  # fmt: skip
     return _made(made)
 
@@ -222,7 +224,7 @@ async def take(request: web.Request) -> web.Response:
         raise BadRequest(f"`length`: {error}") from None
     made = await house.store.write(
         overriding.take, house.settings, schedule=name, person=fields.person, length=length,
-        because=fields.because, actor=actor(request, fields.by),
+        because=fields.because, actor=_somebody(request, fields.by),
     )  # fmt: skip
     return _made(made)
 
@@ -237,7 +239,7 @@ async def swap(request: web.Request) -> web.Response:
     )
     made = await house.store.write(
         overriding.swap, house.settings, schedule=name, person=fields.person, other=fields.other, at=at,
-        other_at=other_at, because=fields.because, actor=actor(request, fields.by),
+        other_at=other_at, because=fields.because, actor=_somebody(request, fields.by),
     )  # fmt: skip
     return _made(made)
 
@@ -252,11 +254,21 @@ async def accept(request: web.Request) -> web.Response:
 
 async def withdraw(request: web.Request) -> web.Response:
     """Take an override back; of a swap both halves."""
-    house, number = request.app[HOUSE], speakable(request.match_info["id"], "OVR")
-    fields = await read_fields(request, _Reason)
-    made = await house.store.write(
-        overriding.withdraw, house.settings, number, reason=fields.reason, actor=actor(request, fields.by)
-    )
+    return await _withdraw(request, overriding.withdraw, speakable(request.match_info["id"], "OVR"))
+
+
+async def withdraw_swap(request: web.Request) -> web.Response:
+    """Take a swap back: both halves."""
+    name = f"SWAP-{speakable(request.match_info['id'], 'SWAP')}"
+    return await _withdraw(request, overriding.withdraw_swap, name)
+
+
+async def _withdraw(request: web.Request, how: Callable[..., overriding.Made], which: int | str) -> web.Response:
+    house, fields = request.app[HOUSE], await read_fields(request, _Reason)
+    who, caller = _somebody(request, fields.by), request[CALLER]
+    # whoever is let in without a token and says who they are is that person, and no admin
+    admin = allows(caller.scopes, Right.ADMIN) and who.name == caller.name
+    made = await house.store.write(how, house.settings, which, reason=fields.reason, actor=who, admin=admin)
     return _made(made, status=200)
 
 
@@ -268,6 +280,17 @@ async def publish(request: web.Request) -> web.Response:
         publishing.publish_now, house.settings, name, actor=actor(request, fields.by)
     )  # fmt: skip
     return json_answer({"schedule": name, "published": made})
+
+
+def _somebody(request: web.Request, by: str) -> Actor:
+    """Say who acts; whom the body names has to be somebody. Raises BadRequest."""
+    people = request.app[HOUSE].settings.roster.people
+    who = actor(request, by)
+    if by and request[CALLER].local and by not in people:
+        near = difflib.get_close_matches(by[:64], list(people), n=1)
+        meant = f"did you mean {near[0]}?" if near else "say who acts by a handle such as ana"
+        raise BadRequest(f"you act as {by[:60]!r} (`by`, --by), and there is nobody called that; {meant}")
+    return who
 
 
 def moment(key: str, text: str, zone: str, *, last: bool = False) -> datetime:
@@ -292,7 +315,7 @@ def _made(made: overriding.Made, status: int = 201) -> web.Response:
     return json_answer(
         {
             "id": first.swap or first.key, "schedule": first.schedule, "state": first.state.value,
-            "overrides": [_stored(one) for one in made.overrides], "conflicts": conflicts,
+            "overrides": [_stored(one) for one in made.overrides], "conflicts": conflicts, "notes": list(made.notes),
         },
         status,
     )  # fmt: skip
@@ -363,5 +386,6 @@ ROUTES = (
     Route("POST", "/api/v1/oncall/schedules/{schedule}/swaps", swap, Right.RESPOND),
     Route("POST", "/api/v1/oncall/schedules/{schedule}/publish", publish, Right.COMMAND),
     Route("POST", "/api/v1/oncall/swaps/{id}/accept", accept, Right.RESPOND),
+    Route("POST", "/api/v1/oncall/swaps/{id}/withdraw", withdraw_swap, Right.RESPOND),
     Route("POST", "/api/v1/oncall/overrides/{id}/withdraw", withdraw, Right.RESPOND),
 )

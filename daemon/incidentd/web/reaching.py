@@ -67,8 +67,8 @@ async def report(request: web.Request) -> web.Response:
     return json_answer(
         {
             "schedule": change.schedule, "leaving": change.leaving, "coming": change.coming,
-            "began": iso(change.began), "preview": known.preview, "next_at": iso(known.next_at), "title": title, "body": body,
-            "silences": None if silences is None else len(silences),
+            "began": iso(change.began), "preview": known.preview, "next_at": iso(known.next_at),
+            "title": title, "body": body, "silences": None if silences is None else len(silences),
         }
     )  # fmt: skip
 
