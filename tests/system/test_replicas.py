@@ -74,7 +74,7 @@ steps:
     command: [/bin/sh, -c, 'echo {{{{ inputs.instance }}}} >> "{journal}"; sleep 0.3']
     timeout: 30s
     idempotent: false
-verify: {{promql: {{query: up, is: "> 0"}}, for: 1s, within: 2s}}
+verify: {{command: [/bin/true], within: 2m, every: 1s}}
 on_failure: declare
 ---
 kind: people
@@ -266,17 +266,30 @@ def check_what_was_made(load: Load, url: str) -> None:
 def check_what_was_done(url: str, mail: MailDouble, journal: list[str]) -> None:
     """Check one page a subject, whose message arrived; one run a worker, of which no step was repeated."""
     assert rows(url, "SELECT subject FROM page GROUP BY 1 HAVING count(*) > 1") == []
-    pages = {f"PAGE-{number}" for (number,) in rows(url, "SELECT id FROM page")}
-    contents = [str(one.get_content()) + str(one["Subject"]) for one in mail.mails]
-    refs = [re.search(r"Ref (PAGE-\d+)/0/ana/mail", content) for content in contents]
-    arrived = Counter(ref.group(1) for ref in refs if ref)
-    assert set(arrived) == pages
+    pages = dict(rows(url, "SELECT subject, id FROM page"))
+    arrived: Counter[int] = Counter()
+    marked = 0
+    for one in mail.mails:
+        text = str(one.get_content())
+        told = pages_in(text, pages)
+        arrived.update(told)
+        marked += len(told) if "possible repeat" in f"{one['Subject']}{text}" else 0
+    assert set(arrived) == set(pages.values())
     again = sum(count - 1 for count in arrived.values())
-    assert again <= sum("possible repeat" in content for content in contents)
+    assert again <= marked
     assert rows(url, "SELECT target FROM playbook_run GROUP BY 1 HAVING count(*) > 1") == []
+    assert len(journal) >= 3
     assert max(Counter(journal).values()) == 1
     [(longest,)] = rows(url, "SELECT max(finished_at - created_at) / 1e6 FROM job WHERE queue = 'notify'")
     print(f"{len(pages)} pages; the slowest message left {longest:.1f} s after its decision; {again} were repeated")
+
+
+def pages_in(text: str, pages: dict[str, int]) -> set[int]:
+    """Say which pages a mail is about: what waited goes along, of many the last line has only what they are about."""
+    _, _, refs = text.rpartition("\nRef ")
+    told = {int(number) for number in re.findall(r"PAGE-(\d+)/0/ana/mail", refs)}
+    last = [line for line in text.splitlines() if line.startswith("- ")][-1:]
+    return told | {pages[key] for line in last for key in re.findall(r"\b(?:INC|HOLD)-\d+\b", line) if key in pages}
 
 
 async def check_timelines(url: str) -> None:
@@ -311,17 +324,17 @@ async def test_p25_what_a_lost_replica_was_at_is_taken_over_within_30_seconds(
     replicas: list[Replica], postgres_store: str, mail: MailDouble, how: str
 ) -> None:
     """At the daemon's own pace: nothing is hurried here."""
-    dying, living = replicas
     mail.hangs = True
-    await dying.start()
-    await dying.deliver(an_alert("Down", instance="i-1"))
+    for replica in replicas:
+        await replica.start()
+    await replicas[0].deliver(an_alert("Down", instance="i-1"))
 
     async def sending() -> bool:
         return len(mail.mails) == 1
 
-    await until(sending)
-    await living.start()
-    assert leased_by(postgres_store) == dying.pid
+    await until(sending, 60)
+    holder = leased_by(postgres_store)
+    [dying] = [replica for replica in replicas if replica.pid == holder]
     await lose(dying, how)
     began = asyncio.get_running_loop().time()
     mail.hangs = False
