@@ -5,6 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
 # tests at a time; most of them wait for a disk or a process
 WORKERS ?= 2
+# images of containers set it, and then every process compiles the daemon and its tests anew
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
