@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from incidentd.metrics import Metrics
 from incidentd.store import migrate
-from incidentd.store.base import HOW_JSON, Tx, working
+from incidentd.store.base import Tx, working
+from incidentd.store.engines import make_engine
 from incidentd.store.tables import inbox
 
 P = ParamSpec("P")
@@ -37,8 +37,7 @@ class MemoryStore:
         self._clock = clock
         self._metrics = metrics
         self._waiters: dict[str, asyncio.Event] = {}
-        self._engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool, **HOW_JSON)
-        event.listen(self._engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN"))
+        self._engine = make_engine(_connect, StaticPool)
         self._conn = self._engine.connect()
 
     async def write(self, unit: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -87,9 +86,7 @@ def empty() -> bytes:
     """Give an empty store: the schema is made once in a process, by the migrations, and copied from then on."""
     with tempfile.TemporaryDirectory(prefix="incidentd-") as folder:
         path = Path(folder) / "empty.db"
-        engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path, isolation_level=None))
-        event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
-        migrate.upgrade(engine)
+        migrate.upgrade(make_engine(lambda: sqlite3.connect(path, isolation_level=None), NullPool))
         conn = sqlite3.connect(path)
         try:
             return conn.serialize()

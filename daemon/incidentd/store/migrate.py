@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -22,26 +23,26 @@ def upgrade(engine: Engine) -> None:
     Of several replicas that start at once one migrates, and the others wait and find nothing left to do.
     Raises StoreUnavailable when the schema is newer than this program.
     """
-    config = _config()
-    scripts = ScriptDirectory.from_config(config)
     try:
         with engine.connect() as conn:
             with conn.begin():
-                if _is_current(conn, scripts):
+                if _is_current(conn):
                     return
             with conn.begin():
                 if engine.dialect.name == "postgresql":
                     conn.execute(_ONE_AT_A_TIME)
-                    if _is_current(conn, scripts):
+                    if _is_current(conn):
                         return
+                config = _config()
                 config.attributes["connection"] = conn
                 command.upgrade(config, "head")
     finally:
         engine.dispose()
 
 
+@cache
 def revisions() -> tuple[str, ...]:
-    """Name the schemas that this program knows, the newest first."""
+    """Name the schemas that this program knows, the newest first; read once, since they are code."""
     return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
@@ -56,11 +57,11 @@ def _config() -> Config:
     return config
 
 
-def _is_current(conn: Connection, scripts: ScriptDirectory) -> bool:
+def _is_current(conn: Connection) -> bool:
     current = revision_of(conn)
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+    if current is not None and current not in revisions():
         raise StoreUnavailable(
             f"the store's schema ({current}) is newer than this incidentd; "
             "start the version that made it, or a newer one"
         )
-    return current == scripts.get_current_head()
+    return current == revisions()[0]

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from incidentd.errors import StoreUnavailable
 from incidentd.metrics import Metrics
 from incidentd.store import jobs, migrate, sound
-from incidentd.store.base import HOW_JSON
+from incidentd.store.engines import make_engine
 from incidentd.store.session import Session
 from incidentd.store.threaded import ThreadedStore
 from incidentd.store.writer import BATCH
@@ -71,16 +71,12 @@ def create_file(path: Path) -> None:
 
 def write_engine(path: Path) -> Engine:
     """Make the engine of the one write connection."""
-    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=False), poolclass=NullPool, **HOW_JSON)
-    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
+    return make_engine(lambda: _connect(path, read_only=False), NullPool, begin="BEGIN IMMEDIATE")
 
 
 def read_engine(path: Path) -> Engine:
     """Make the engine of the readers; what they open cannot write."""
-    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only=True), poolclass=NullPool, **HOW_JSON)
-    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN"))
-    return engine
+    return make_engine(lambda: _connect(path, read_only=True), NullPool)
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
