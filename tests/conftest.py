@@ -6,6 +6,7 @@ INCIDENTD_REQUIRE_ALL=1  a test that lacks its program fails the run (`.ci/run`)
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -77,6 +78,20 @@ ENGINES = ["sqlite", pytest.param("postgres", marks=[pytest.mark.needs("postgres
 """What a test that is about the store is run on: `@pytest.fixture(params=ENGINES)`."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def pragmas_of_a_daemon() -> Iterator[tuple[str, ...]]:
+    """Have the stores of this process not wait for the disk, and give what a daemon tells SQLite.
+
+    Only a power cut tells the difference, and tests/system does that to daemons, which are processes of their own.
+    """
+    from incidentd.store import sqlite
+
+    shipped = sqlite._PRAGMAS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "_PRAGMAS", tuple(word.replace("=FULL", "=OFF") for word in shipped))
+        yield shipped
+
+
 @pytest.fixture(autouse=True)
 def no_lost_errors_of_tasks() -> Iterator[None]:
     """Fail a test whose tasks failed unseen; asyncio only logs that."""
@@ -97,6 +112,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if lacking:
         items[:] = [item for item in items if item not in lacking]
         config.hook.pytest_deselected(items=list(lacking))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of the garbage that is looked for from here: it lasts as long as the run."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

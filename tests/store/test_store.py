@@ -155,10 +155,15 @@ async def test_the_file_is_readable_by_its_owner_alone(on_sqlite: Opened, in_fil
     assert stat.S_IMODE(os.stat(on_sqlite.path).st_mode) == 0o600
 
 
-async def test_a_commit_is_on_the_disk_before_it_is_answered(in_file: Store) -> None:
-    pragmas = await in_file.write(
+async def test_a_commit_is_on_the_disk_before_it_is_answered(
+    on_sqlite: Opened, pragmas_of_a_daemon: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_PRAGMAS", pragmas_of_a_daemon)
+    store = await on_sqlite.open()
+    pragmas = await store.write(
         lambda tx: [tx.conn.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
     )
+    await store.close()
 
     assert pragmas == ["wal", 2]  # 2 is FULL
 
