@@ -53,6 +53,7 @@ async def test_t01_every_captured_body_is_answered_2xx_and_leaves_the_sets_that_
     await daemon.kill()
 
 
+@pytest.mark.slow
 async def test_t01b_an_alert_that_fires_expires_and_fires_again_with_the_same_start_is_firing_again(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
@@ -70,6 +71,7 @@ async def test_t01b_an_alert_that_fires_expires_and_fires_again_with_the_same_st
     await daemon.kill()
 
 
+@pytest.mark.slow
 async def test_t11_bodies_written_by_hand_get_the_answers_that_their_index_says(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:

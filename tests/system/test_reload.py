@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.system.daemon import Daemon, until
 
@@ -24,6 +25,7 @@ async def metric(daemon: Daemon, name: str) -> str:
     return next(line.split()[1] for line in text.splitlines() if line.startswith(name + " "))
 
 
+@pytest.mark.slow
 async def test_a_bad_file_changes_nothing_and_a_good_one_everything(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
@@ -48,6 +50,7 @@ async def test_a_bad_file_changes_nothing_and_a_good_one_everything(
     assert await daemon.stop() == 0
 
 
+@pytest.mark.slow
 async def test_a_start_with_bad_files_says_where_and_exits_with_two(tmp_path: Path) -> None:
     (tmp_path / "incidentd.yaml").write_text("kind: config\nlisten: 1\ninclud: []\n")
     process = await asyncio.create_subprocess_exec(
@@ -61,6 +64,7 @@ async def test_a_start_with_bad_files_says_where_and_exits_with_two(tmp_path: Pa
     assert b"Traceback" not in said
 
 
+@pytest.mark.slow
 async def test_a_second_daemon_on_the_same_store_is_refused_in_one_line(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
