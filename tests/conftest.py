@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from incidentd.redaction import Secret
 from tests.postgres import Server
 from tests.programs import find, package_of
 
@@ -40,7 +41,29 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
+def compiled_once() -> Iterator[None]:
+    """Have all stores on PostgreSQL share the statements that one of them compiled; a daemon has but one store."""
+    from sqlalchemy import Engine, util
+
+    from incidentd.store import postgres
+
+    make, compiled, first = postgres.make_engine, util.LRUCache[object, object](1000), dict[bool, Engine]()
+
+    def make_engine(url: str, password: Secret | None, **how: Any) -> Engine:
+        engine = make(url, password, **how)
+        dialect = first.setdefault(how.get("read_only", False), engine).dialect
+        if dialect.server_version_info is not None:  # it has seen a server
+            engine.dialect = dialect
+        engine.update_execution_options(compiled_cache=compiled)
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres, "make_engine", make_engine)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server(compiled_once: None) -> Iterator[Server]:
     """Give a PostgreSQL that the tests of a run share; whoever asks for it is marked `needs("postgres")`."""
     server = Server()
     server.start()
