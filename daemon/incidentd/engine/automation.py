@@ -12,7 +12,7 @@ from incidentd.engine import course, paging
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold
-from incidentd.incidents import ACTIVE
+from incidentd.incidents import ACTIVE, Incident
 from incidentd.metrics import Metrics
 from incidentd.playbooks import (
     FINISHED,
@@ -327,7 +327,7 @@ def _count_end(tx: Tx, run: Run, playbook: Playbook) -> None:
 def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
     hold = subjects.get_hold(tx, int(run.subject.removeprefix("HOLD-")))
     if hold.state not in holds.OPEN:
-        _successor_hears(tx, settings, run, hold)
+        _heir_hears(tx, settings, run, hold)
         return
     verified = run.state is RunState.VERIFIED
     declares = playbook.on_failure is OnFailure.DECLARE and run.state is not RunState.DONE
@@ -337,7 +337,9 @@ def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> Non
     )  # fmt: skip
     course.carry_out(tx, settings, hold, turn, _actor(playbook))
     hold = turn.hold
-    if not verified and hold.state in holds.OPEN:
+    if hold.state in holds.OPEN and run.state is RunState.INTERRUPTED:
+        _have_looked_at(tx, settings, run, hold)
+    elif not verified and hold.state in holds.OPEN:
         page_for_hold(tx, settings, hold)
 
 
@@ -349,23 +351,29 @@ def page_for_hold(tx: Tx, settings: Settings, hold: Hold) -> None:
         )  # fmt: skip
 
 
-def _successor_hears(tx: Tx, settings: Settings, run: Run, hold: Hold) -> None:
+def _heir_hears(tx: Tx, settings: Settings, run: Run, hold: Hold) -> None:
     """Tell the incident that the hold became how the hold's run ended."""
     incident = subjects.incident_of_hold(tx, hold.id)
     if incident is not None and incident.status in ACTIVE:
         text = f"{run.key}, begun while it was {hold.key}: {run.state.replace('_', ' ')}: {run.reason}."
         chain.append(tx, incident.key, Actor(name=run.playbook, via="playbook"), [Draft("run.ended", text)])
+    if run.state is RunState.INTERRUPTED:
+        _have_looked_at(tx, settings, run, incident or hold)
 
 
 def _incident_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
     """Ask a person to look when a run of an incident was cut short, or its playbook says so."""
-    wants_page = run.state is RunState.INTERRUPTED or playbook.on_failure is not OnFailure.NOTE
     try:
         incident = subjects.get_incident(tx, int(run.subject.removeprefix("INC-")))
     except NotFound:
         return
-    if wants_page and incident.status in ACTIVE and run.state is not RunState.DONE:
-        title = f"Look at {run.key} ({run.state.replace('_', ' ')}): {incident.title}"
-        paging.start(
-            tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency, title=title
-        )  # fmt: skip
+    hurts = incident.status in ACTIVE and run.state is not RunState.DONE
+    if run.state is RunState.INTERRUPTED or (hurts and playbook.on_failure is not OnFailure.NOTE):
+        _have_looked_at(tx, settings, run, incident)
+
+
+def _have_looked_at(tx: Tx, settings: Settings, run: Run, about: Hold | Incident) -> None:
+    """Page for a run. What was done by half stays so when the alert is over, and where a rule wants nobody paged."""
+    title = f"Look at {run.key} ({run.state.replace('_', ' ')}): {about.title}"
+    policy = about.page_policy or ("default" if run.state is RunState.INTERRUPTED else "")
+    paging.start(tx, settings, subject=about.key, policy=policy, urgency=about.urgency, title=title)
