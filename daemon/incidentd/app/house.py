@@ -26,6 +26,7 @@ from incidentd.errors import IncidentdError, PermanentError, StoreUnavailable
 from incidentd.handoff import Silence
 from incidentd.metrics import Known, Metrics
 from incidentd.redaction import Redactor
+from incidentd.runner import folders
 from incidentd.settings import Settings
 from incidentd.store import Store, open_store, retention, rota
 from incidentd.store.access import any_tokens
@@ -151,6 +152,8 @@ class House:
             engine = self._engine = Engine(
                 store, settings=lambda: self._settings, doors=doors, now=self._clock, metrics=self.metrics, me=me,
             )  # fmt: skip
+            if left := await asyncio.to_thread(folders.clear_away):
+                log.warning("removed the directories of %d steps that were cut short, and what still ran there", left)
             engine.start()
             stack.push_async_callback(engine.stop, GRACE)
             auditor = self._auditor = self._audit(store, self._doors, engine)

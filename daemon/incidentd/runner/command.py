@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import shutil
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from incidentd.durations import format_duration
 from incidentd.playbooks import StepResult
-from incidentd.runner import process
+from incidentd.runner import folders, process
 from incidentd.runner.kinds import Call, harmless
 from incidentd.templates import BadTemplate, compile_template
 from incidentd.text import plain
@@ -28,7 +24,7 @@ async def run(call: Call) -> StepResult:
     """Run the program in an empty directory of its own, with an environment of six variables and TMPDIR."""
     argv = arguments(call.step.args, call.context)
     try:
-        async with _directory() as directory:
+        async with folders.private() as directory:
             ended = await process.run(
                 argv,
                 env={**call.tools.env, "TMPDIR": directory},
@@ -81,15 +77,6 @@ def _in_option(value: str, before: str) -> str:
     if value.startswith("-") and not before:
         raise BadTemplate(f"an argument would become an option; write `--` before it: {plain(value, 60)!r}")
     return _in_argument(value, before)
-
-
-@asynccontextmanager
-async def _directory() -> AsyncIterator[str]:
-    directory = await asyncio.to_thread(tempfile.mkdtemp, prefix="incidentd-step-")
-    try:
-        yield directory
-    finally:
-        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
 
 def _not_started(program: str, error: OSError | ValueError, env: Mapping[str, str]) -> StepResult:
