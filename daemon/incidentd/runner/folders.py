@@ -6,11 +6,12 @@ import asyncio
 import fcntl
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+
+from incidentd.runner import process
 
 _PREFIX = "incidentd-step-"
 
@@ -54,14 +55,14 @@ def _remove(directory: str, lock: int) -> None:
 def clear_away() -> int:
     """Remove what killed daemons left in the temporary directory; gives how many directories that were.
 
-    A program that still works in one is ended first, with its group: nobody would hold it to its deadline any more, and
-    a step that may be repeated would be done beside it. What belongs to a living daemon or to another user stays.
+    A program that was given one is ended first, with its group: nobody would hold it to its deadline any more, and a
+    step that may be repeated would be done beside it. What belongs to a living daemon or to another user stays.
     """
     removed = 0
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with _left_behind(directory) as is_so:
             if is_so:
-                _end_programs(str(directory))
+                process.end_those_with(str(directory))
                 shutil.rmtree(directory, ignore_errors=True)
                 removed += 1
     return removed
@@ -87,13 +88,3 @@ def _locked(lock: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _end_programs(directory: str) -> None:
-    """End the groups that work in a directory and were given it; a daemon that left it for / stays."""
-    given = f"TMPDIR={directory}".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it ended since it was listed, or is another user's
-            where = os.readlink(process / "cwd")
-            if Path(where).is_relative_to(directory) and given in (process / "environ").read_bytes().split(b"\0"):
-                os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)

@@ -80,7 +80,8 @@ class _Watch(asyncio.SubprocessProtocol):
 async def run(argv: Sequence[str], *, env: Mapping[str, str], cwd: str, timeout: float) -> Ended:  # noqa: ASYNC109
     """Run a program to its end, or until its timeout (seconds); nothing of its group is left either way.
 
-    A program that leaves the group on purpose (setsid, as daemons do) stays, and its output is not waited for.
+    What leaves the group on purpose (setsid, as daemons do) stays when the program ends by itself, and its output is
+    not waited for; when the program has to be ended, so is that, known by the TMPDIR that nobody else has.
     Raises OSError when it cannot be started, and ValueError for an argument that no program can be given.
     Cancelled, it ends the group first.
     """
@@ -95,7 +96,10 @@ async def run(argv: Sequence[str], *, env: Mapping[str, str], cwd: str, timeout:
         timed_out = True
     finally:
         seconds = loop.time() - begun
+        by_itself = watch.exited.done()
         await _end_group(transport, watch)
+        if not by_itself:
+            await _end_strays(env["TMPDIR"])
     stdout, stderr = watch.kept[1], watch.kept[2]
     return Ended(exit=transport.get_returncode(), timed_out=timed_out, stdout=stdout, stderr=stderr, seconds=seconds)
 
@@ -131,6 +135,27 @@ async def _end_group(transport: asyncio.SubprocessTransport, watch: _Watch) -> N
             _reap(group, watch)
             with suppress(PermissionError):  # another user's program, sudo for one, cannot be killed
                 transport.close()
+
+
+async def _end_strays(directory: str) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PIPES):
+            while await asyncio.to_thread(end_those_with, directory):  # noqa: ASYNC110  # as below
+                await asyncio.sleep(_POLL)
+
+
+def end_those_with(directory: str) -> bool:
+    """End the groups that were given this directory for their TMPDIR, and say whether there were any."""
+    given = f"TMPDIR={directory}".encode()
+    return any([_end_one_with(given, process) for process in Path("/proc").glob("[0-9]*")])
+
+
+def _end_one_with(given: bytes, process: Path) -> bool:
+    with suppress(OSError):  # it ended since it was listed, or is another user's
+        if given in (process / "environ").read_bytes().split(b"\0"):
+            os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)
+            return True
+    return False
 
 
 async def _gone(group: int, watch: _Watch, seconds: float) -> None:
