@@ -59,6 +59,9 @@ def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed
     """Begin a playbook for a hold or incident, as far as its mode and its guards let it; None when nothing runs."""
     playbook = settings.playbooks.get(name)
     if playbook is None:
+        if name:
+            text = f"There is no playbook {name} in the files, so nothing runs."
+            chain.append(tx, subject, Actor(name=name, via="playbook"), [Draft("run.refused", text)])
         return None
     by = _actor(playbook)
     match guards.effective_mode(playbook, settings.automation.mode):
