@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from incidentd.durations import about
 from incidentd.matchers import Regex
 from incidentd.playbooks import Limit, Mode, Playbook, Run, RunState
+from incidentd.playbooks.standing import weaker
 from incidentd.settings import Automation
 from incidentd.text import count, plain
 
@@ -21,7 +22,6 @@ STOPPED_FOR = timedelta(hours=24)
 """How long a playbook stays stopped by itself; a change of its file lets it run before."""
 CANARY = timedelta(hours=1)
 """How long one target that was healed speaks for the others."""
-_WEAKEST_FIRST = (Mode.OFF, Mode.SUGGEST, Mode.APPROVE, Mode.AUTO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,12 @@ class Facts:
     """What the guards look at. The times are starts of runs, as far back as `horizon` says."""
 
     playbook: Playbook
+    """With the mode in which it stands."""
     automation: Automation
+    switched_off: str = ""
+    """Who switched it off, and why; '' when nobody did."""
+    why_mode: str = ""
+    """Why its mode is not the one of its file; '' when it is."""
     target: str
     starts_at: datetime
     """When the alert that asks for the run began."""
@@ -70,8 +75,7 @@ class Verdict:
 
 def effective_mode(playbook: Playbook, ceiling: Mode) -> Mode:
     """Give the weaker of the playbook's own mode and the configuration's; what is of high risk asks a person."""
-    own = min(playbook.mode, Mode.APPROVE, key=_WEAKEST_FIRST.index) if playbook.risk == "high" else playbook.mode
-    return min(own, ceiling, key=_WEAKEST_FIRST.index)
+    return weaker(playbook.mode, ceiling, Mode.APPROVE if playbook.risk == "high" else Mode.AUTO)
 
 
 def failed_in_a_row(runs: Sequence[Run]) -> int:
@@ -107,6 +111,10 @@ def every(facts: Facts) -> tuple[Verdict, ...]:
     )
 
 
+def _switch(facts: Facts) -> str:
+    return facts.switched_off
+
+
 def _mode(facts: Facts) -> str:
     if effective_mode(facts.playbook, facts.automation.mode) is not Mode.OFF:
         return ""
@@ -134,7 +142,8 @@ def _one_at_a_time(facts: Facts) -> str:
 def _approval(facts: Facts) -> str:
     if facts.approved or effective_mode(facts.playbook, facts.automation.mode) in (Mode.AUTO, Mode.OFF):
         return ""
-    why = "it is of high risk" if facts.playbook.risk == "high" else "its mode wants it (mode, automation.mode)"
+    mode = facts.why_mode or "its mode wants it (mode, automation.mode)"
+    why = "it is of high risk" if facts.playbook.risk == "high" else mode
     return f"{facts.playbook.name} needs a person's approval: {why}"
 
 
@@ -223,6 +232,7 @@ def _target(facts: Facts) -> str:
 
 
 _GUARDS: Mapping[str, Callable[[Facts], str]] = {
+    "switch": _switch,
     "mode": _mode,
     "approval": _approval,
     "protected": _protected,

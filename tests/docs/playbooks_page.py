@@ -13,6 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "playbooks.md"
 TUTORIAL = Path(__file__).with_name("playbooks_tutorial.md")
 
 MEANING = {
+    "switch": "somebody switched the playbook off, or every one (`incidentd playbook disable`)",
     "mode": "automation or the playbook is `off`",
     "approval": "the mode or a high risk wants a person's approval, and nobody gave it",
     "protected": "the target matches a pattern of `automation.protected`",

@@ -14,6 +14,9 @@ from incidentd.stories import Story
 
 ROOT = Path(__file__).parents[2]
 TRACES = config.load(ROOT / "tests" / "data" / "stories" / "hold.yaml", env={})
+GUARDS = config.load(
+    ROOT / "tests" / "data" / "stories" / "guards.yaml", env={"PUSH": "json://127.0.0.1:9/x"}
+)  # fmt: skip
 SHIPPED = config.load(ROOT / "deploy" / "example" / "incidentd.yaml", env={})
 
 
@@ -28,6 +31,12 @@ def told_text(told: Told) -> str:
 @pytest.mark.parametrize("story", TRACES.stories, ids=name)
 async def test_a_trace_of_a_hold_ends_at_its_minute_for_its_reason(story: Story) -> None:
     told = await tell(story, TRACES)
+    assert not told.failures, told_text(told)
+
+
+@pytest.mark.parametrize("story", GUARDS.stories, ids=name)
+async def test_a_guard_refuses_and_a_mode_changes_as_its_story_says(story: Story) -> None:
+    told = await tell(story, GUARDS)
     assert not told.failures, told_text(told)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +9,7 @@ from incidentd import guards, holds
 from incidentd.durations import format_duration
 from incidentd.engine import course, paging
 from incidentd.engine.course.busy import definition_of
+from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_guards, refuse
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import ACTIVE
@@ -25,10 +25,11 @@ from incidentd.playbooks import (
     StepResult,
     StepState,
     scopes,
+    standing,
     walk,
 )
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
+from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, switching, things
 from incidentd.store.inbox import Changed
 from incidentd.store.jobs import Job
 from incidentd.text import plain
@@ -60,7 +61,7 @@ def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed
     playbook = settings.playbooks.get(name)
     if playbook is None:
         return None
-    by = _actor(playbook)
+    playbook, by = as_it_stands(tx, playbook), actor_of(playbook)
     match guards.effective_mode(playbook, settings.automation.mode):
         case Mode.OFF:
             chain.append(tx, subject, by, [Draft("run.refused", f"Playbook {name} fits, and is switched off.")])
@@ -79,82 +80,25 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
         target = walk.target_for(playbook, inputs, alert.labels)
         domain = walk.domain_for(playbook, inputs, alert.labels)
         if mode is Mode.AUTO:
-            about = _About(target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires)
-            _ask_guards(tx, settings, playbook, about)
+            about = About(target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires)
+            ask_guards(tx, settings, playbook, about)
+        elif off := standing.off(switching.switches(tx), playbook.name):
+            raise Refused(guards.Verdict(allowed=False, guard="switch", reason=off))
         new = Run(
             id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
             state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
             registers={}, source=alert.source, started_at=tx.now, fingerprint=alert.fingerprint, domain=domain,
         )  # fmt: skip
         run = things.insert_run(tx, new)
-    except (scopes.NotRunnable, Conflict, _Refused) as no:
-        _refuse(tx, subject, playbook, no)
+    except (scopes.NotRunnable, Conflict, Refused) as no:
+        refuse(tx, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
         text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval."
-        chain.append(tx, subject, _actor(playbook), [Draft("run.proposed", text, {"run": run.key})])
+        chain.append(tx, subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
         return run
-    _start(tx, run, _actor(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
+    _start(tx, run, actor_of(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
     return run
-
-
-class _Refused(Exception):
-    """A guard said no."""
-
-    def __init__(self, verdict: guards.Verdict) -> None:
-        super().__init__(verdict.reason)
-        self.guard = verdict.guard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _About:
-    """The run that the guards are asked about."""
-
-    target: str
-    domain: str
-    starts_at: datetime
-    fires: bool
-    approved: bool = False
-
-
-def _ask_guards(tx: Tx, settings: Settings, playbook: Playbook, about: _About) -> None:
-    recent = things.recent_runs(tx, tx.now - guards.horizon(playbook, settings.automation))
-    began = [run for run in recent if run.state is not RunState.PROPOSED]
-    own = [run for run in began if run.playbook == playbook.name]
-    here = [run for run in own if run.target == about.target]
-    facts = guards.Facts(
-        playbook=playbook, automation=settings.automation, target=about.target, starts_at=about.starts_at,
-        still_firing=about.fires, approved=about.approved, domain=about.domain,
-        running_on_target=any(run.target == about.target and run.state not in FINISHED for run in began),
-        recent_on_target=_times(here), recent_total=_times(own), recent_overall=_times(began),
-        last_verified_on_target=_last_end(here, RunState.VERIFIED), last_verified=_last_end(own, RunState.VERIFIED),
-        last_ended_on_target=_last_end([run for run in began if run.target == about.target]),
-        under_way=tuple(
-            (run.target, run.domain) for run in own if run.state not in FINISHED and run.target != about.target
-        ),
-        failed_in_a_row=guards.failed_in_a_row([run for run in own if run.sha256 == playbook.sha256]),
-        now=tx.now,
-    )  # fmt: skip
-    verdict = guards.check(facts)
-    if not verdict.allowed:
-        raise _Refused(verdict)
-
-
-def _last_end(runs: Sequence[Run], state: RunState | None = None) -> datetime | None:
-    return max((run.finished_at for run in runs if run.finished_at and state in (None, run.state)), default=None)
-
-
-def _times(runs: Sequence[Run]) -> tuple[datetime, ...]:
-    return tuple(run.started_at for run in runs)
-
-
-def _refuse(tx: Tx, subject: str, playbook: Playbook, no: Exception) -> None:
-    guard = (
-        no.guard if isinstance(no, _Refused) else "inputs" if isinstance(no, scopes.NotRunnable) else "one_at_a_time"
-    )
-    text = f"Playbook {playbook.name} may not run: {no}"
-    chain.append(tx, subject, _actor(playbook), [Draft("run.refused", text, {"guard": guard})])
-    tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=playbook.name, guard=guard).inc())
 
 
 def _start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
@@ -169,10 +113,6 @@ def _next(tx: Tx, run: Run, at: datetime) -> None:
     )  # fmt: skip
 
 
-def _actor(playbook: Playbook) -> Actor:
-    return Actor(name=playbook.name, via="playbook")
-
-
 def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
     """Let a proposed run begin. Raises Conflict when it waits for nothing, or a guard says no by now."""
     run = things.get_run(tx, run_id)
@@ -183,9 +123,9 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
     fires = bool(rows) and rows[0].status == "firing"
     try:
         began = rows[0].starts_at if rows else run.started_at
-        about = _About(target=run.target, domain=run.domain, starts_at=began, fires=fires, approved=True)
-        _ask_guards(tx, settings, playbook, about)
-    except _Refused as no:
+        about = About(target=run.target, domain=run.domain, starts_at=began, fires=fires, approved=True)
+        ask_guards(tx, settings, playbook, about)
+    except Refused as no:
         raise Conflict(f"{run.key} may not run now: {no}") from None
     run = replace(run, state=RunState.RUNNING, started_at=tx.now)
     things.save_run(tx, run)
@@ -202,10 +142,9 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     A step that a crash fell into and that may not be repeated ends the run here, and a person is asked.
     Whoever was stopped for so long that another replica took over does nothing.
     """
-    locks.subject(tx, job.subject)
-    if not jobs.still_mine(tx, job):
+    run = _going_on(tx, job)
+    if run is None:
         return None
-    run = things.get_run(tx, int(job.payload["run"]))
     playbook = definition_of(run)
     if run.state is RunState.VERIFYING and playbook.verify is not None:
         return Due(run=run, playbook=playbook, step=playbook.verify.step, began=tx.now)
@@ -226,6 +165,15 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     if not started:
         things.step_started(tx, run, run.cursor, step.name)
     return Due(run=run, playbook=playbook, step=step, began=began, given=given)
+
+
+def _going_on(tx: Tx, job: Job) -> Run | None:
+    locks.subject(tx, job.subject)
+    if not jobs.still_mine(tx, job):
+        return None
+    run = things.get_run(tx, int(job.payload["run"]))
+    # whoever switched its playbook off had it stopped, which is about to be carried out (stopping.py)
+    return None if standing.off(switching.switches(tx), run.playbook) else run
 
 
 def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResult | None:
@@ -269,7 +217,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
         # of many looks that see the same only the first is told
         data = {"run": run.key, "ok": result.ok, "output": result.output[-2000:]}
         text = f"{run.key}: {due.step.name}: {plain(result.summary, 1000)}"
-        chain.append(tx, run.subject, _actor(due.playbook), [Draft("run.step", text, data)])
+        chain.append(tx, run.subject, actor_of(due.playbook), [Draft("run.step", text, data)])
     things.save_run(tx, run)
     if run.state in FINISHED:
         finished(tx, settings, run, due.playbook)
@@ -297,14 +245,20 @@ def _send(tx: Tx, due: Due, result: StepResult) -> None:
 # -- the end of a run ------------------------------------------------------------------------------------------------
 
 
-def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
-    """Take what the end of a run means for its hold or incident."""
+_ENDS = {
+    RunState.VERIFIED: "run.verified", RunState.INTERRUPTED: "run.interrupted", RunState.DONE: "run.done",
+    RunState.STOPPED: "run.stopped", RunState.REFUSED: "run.refused",
+}  # fmt: skip
+_PROVE_NOTHING = frozenset({RunState.DONE, RunState.STOPPED, RunState.REFUSED})
+"""Ends that say nothing of whether the playbook helps."""
+
+
+def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook, *, actor: Actor | None = None) -> None:
+    """Take what the end of a run means for its hold or incident; `actor` is who ended it, if not its playbook."""
     _count_end(tx, run, playbook)
-    kind = {RunState.VERIFIED: "run.verified", RunState.INTERRUPTED: "run.interrupted", RunState.DONE: "run.done"}.get(
-        run.state, "run.failed"
-    )
     text = f"{run.key}: {run.state.replace('_', ' ')}: {run.reason}."
-    chain.append(tx, run.subject, _actor(playbook), [Draft(kind, text, {"run": run.key, "state": run.state.value})])
+    said = Draft(_ENDS.get(run.state, "run.failed"), text, {"run": run.key, "state": run.state.value})
+    chain.append(tx, run.subject, actor or actor_of(playbook), [said])
     if run.subject.startswith("HOLD-"):
         _hold_hears(tx, settings, run, playbook)
     elif run.state is not RunState.VERIFIED:
@@ -330,12 +284,12 @@ def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> Non
         _successor_hears(tx, settings, run, hold)
         return
     verified = run.state is RunState.VERIFIED
-    declares = playbook.on_failure is OnFailure.DECLARE and run.state is not RunState.DONE
+    declares = playbook.on_failure is OnFailure.DECLARE and run.state not in _PROVE_NOTHING
     turn = holds.playbook_finished(
         hold, playbook=run.playbook, verified=verified, why=run.reason, now=tx.now,
         blamed=declares or run.state is RunState.INTERRUPTED,
     )  # fmt: skip
-    course.carry_out(tx, settings, hold, turn, _actor(playbook))
+    course.carry_out(tx, settings, hold, turn, actor_of(playbook))
     hold = turn.hold
     if not verified and hold.state in holds.OPEN:
         page_for_hold(tx, settings, hold)
@@ -364,7 +318,7 @@ def _incident_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) ->
         incident = subjects.get_incident(tx, int(run.subject.removeprefix("INC-")))
     except NotFound:
         return
-    if wants_page and incident.status in ACTIVE and run.state is not RunState.DONE:
+    if wants_page and incident.status in ACTIVE and run.state not in _PROVE_NOTHING:
         title = f"Look at {run.key} ({run.state.replace('_', ' ')}): {incident.title}"
         paging.start(
             tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency, title=title

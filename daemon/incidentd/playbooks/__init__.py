@@ -76,6 +76,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promote:
+    """What a playbook earns by runs that were verified, one after another without one that was not."""
+
+    after: int
+    to: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """The inside of a playbook that another one calls: it knows its own inputs and registers, and nothing else."""
 
@@ -178,6 +186,8 @@ class Playbook:
     blocks: tuple[Block, ...] = ()
     """Of the steps; an inner one stands before the one that it is in."""
     rollback_blocks: tuple[Block, ...] = ()
+    promote: Promote | None = None
+    """None: only its file gives it another mode."""
 
 
 class StepState(StrEnum):
@@ -227,6 +237,8 @@ class RunState(StrEnum):
     """Ran to its end; it has no verification, so nobody may call it a success."""
     REFUSED = "refused"
     """A guard said no."""
+    STOPPED = "stopped"
+    """A person stopped it, or switched its playbook off."""
 
 
 FINISHED = frozenset(RunState) - {RunState.PROPOSED, RunState.RUNNING, RunState.VERIFYING}
