@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from incidentd import config
+from incidentd import config, guards
 from incidentd.rehearsal import reports
 from incidentd.rehearsal.telling import Told, tell
 from incidentd.settings import Settings
@@ -38,6 +38,12 @@ async def test_a_trace_of_a_hold_ends_at_its_minute_for_its_reason(story: Story)
 async def test_a_guard_refuses_and_a_mode_changes_as_its_story_says(story: Story) -> None:
     told = await tell(story, GUARDS)
     assert not told.failures, told_text(told)
+
+
+def test_each_guard_is_in_a_story() -> None:
+    names = " ".join(story.name for story in GUARDS.stories)
+    only_by_approval = {"still_firing", "stopped"}  # a person is told no: tests/engine/test_automation.py
+    assert {guard for guard in guards.GUARDS if f"({guard})" not in names} == only_by_approval
 
 
 @pytest.mark.parametrize("story", SHIPPED.stories, ids=name)

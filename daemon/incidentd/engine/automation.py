@@ -9,7 +9,8 @@ from incidentd import guards, holds
 from incidentd.durations import format_duration
 from incidentd.engine import course, paging
 from incidentd.engine.course.busy import definition_of
-from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_guards, refuse
+from incidentd.engine.earning import earn
+from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_again, ask_guards, refuse
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import ACTIVE
@@ -64,7 +65,7 @@ def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed
     playbook, by = as_it_stands(tx, playbook), actor_of(playbook)
     match guards.effective_mode(playbook, settings.automation.mode):
         case Mode.OFF:
-            chain.append(tx, subject, by, [Draft("run.refused", f"Playbook {name} fits, and is switched off.")])
+            chain.append(tx, subject, by, [Draft("run.refused", f"Playbook {name} fits, and its mode is off.")])
             return None
         case Mode.SUGGEST:
             text = f"Playbook {name} fits ({plain(playbook.title, 100)}); it only suggests itself, so run it by hand."
@@ -80,7 +81,10 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
         target = walk.target_for(playbook, inputs, alert.labels)
         domain = walk.domain_for(playbook, inputs, alert.labels)
         if mode is Mode.AUTO:
-            about = About(target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires)
+            about = About(
+                target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires, source=alert.source,
+                labels=alert.labels,
+            )  # fmt: skip
             ask_guards(tx, settings, playbook, about)
         elif off := standing.off(switching.switches(tx), playbook.name):
             raise Refused(guards.Verdict(allowed=False, guard="switch", reason=off))
@@ -123,7 +127,15 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
     fires = bool(rows) and rows[0].status == "firing"
     try:
         began = rows[0].starts_at if rows else run.started_at
-        about = About(target=run.target, domain=run.domain, starts_at=began, fires=fires, approved=True)
+        about = About(
+            target=run.target,
+            domain=run.domain,
+            starts_at=began,
+            fires=fires,
+            approved=True,
+            source=run.source,
+            labels=rows[0].labels if rows else {},
+        )
         ask_guards(tx, settings, playbook, about)
     except Refused as no:
         raise Conflict(f"{run.key} may not run now: {no}") from None
@@ -152,10 +164,17 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     if step is None:
         jobs.complete(tx, job)
         return None
-    started = things.step_state(tx, run, run.cursor) is StepState.STARTED
-    if started and not walk.may_repeat(step):
-        _interrupt(tx, settings, job, run, step)
+    before = things.step_state(tx, run, run.cursor)
+    if before is None and _is_stale(tx, settings, job, run, playbook):
         return None
+    if before is StepState.STARTED and _is_interrupted(tx, settings, job, run, step):
+        return None
+    return _set_about(tx, job, run, playbook, step)
+
+
+def _set_about(tx: Tx, job: Job, run: Run, playbook: Playbook, step: Step) -> Due | None:
+    """Note that a step begins; None when it only waits, and its time is not over."""
+    started = things.step_state(tx, run, run.cursor) is StepState.STARTED
     given = walk.known(run, step)
     began = (things.step_began(tx, run, run.cursor) if started and step.kind == "wait" else None) or tx.now
     if given is None and step.kind == "wait":
@@ -176,6 +195,20 @@ def _going_on(tx: Tx, job: Job) -> Run | None:
     return None if standing.off(switching.switches(tx), run.playbook) else run
 
 
+def _is_stale(tx: Tx, settings: Settings, job: Job, run: Run, playbook: Playbook) -> bool:
+    """End a run whose first step was put off until a guard that let it begin says no."""
+    if run.cursor or run.phase != "steps" or not run.fingerprint:
+        return False
+    verdict = ask_again(tx, settings, playbook, run)
+    if verdict.allowed or not jobs.complete(tx, job):
+        return not verdict.allowed
+    ended = replace(run, state=RunState.REFUSED, finished_at=tx.now, reason=f"before its first step, {verdict.reason}")
+    things.save_run(tx, ended)
+    tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=run.playbook, guard=verdict.guard).inc())
+    finished(tx, settings, ended, playbook)
+    return True
+
+
 def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResult | None:
     """Say that the time of a waiting step is over; None when it is not, and then it is looked at again when it is."""
     if tx.now >= began + step.timeout:
@@ -186,9 +219,12 @@ def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResu
     return None
 
 
-def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> None:
+def _is_interrupted(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> bool:
+    """End a run that a crash cut short inside a step that may not be repeated."""
+    if walk.may_repeat(step):
+        return False
     if not jobs.complete(tx, job):
-        return
+        return True
     result = StepResult(ok=False, summary="interrupted: incidentd stopped in the middle of it")
     things.step_ended(
         tx, run, run.cursor, name=step.name, state=StepState.INTERRUPTED, result=result, began=run.started_at
@@ -196,6 +232,7 @@ def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> No
     ended = walk.step_interrupted(run, step, tx.now)
     things.save_run(tx, ended)
     finished(tx, settings, ended, definition_of(run))
+    return True
 
 
 def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult) -> bool:
@@ -259,6 +296,7 @@ def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook, *, actor:
     text = f"{run.key}: {run.state.replace('_', ' ')}: {run.reason}."
     said = Draft(_ENDS.get(run.state, "run.failed"), text, {"run": run.key, "state": run.state.value})
     chain.append(tx, run.subject, actor or actor_of(playbook), [said])
+    earn(tx, settings, run)
     if run.subject.startswith("HOLD-"):
         _hold_hears(tx, settings, run, playbook)
     elif run.state is not RunState.VERIFIED:

@@ -234,6 +234,9 @@ class Metrics:
     playbook_runs_active = gauge("Playbook runs in progress.")
     automation_switched_off = gauge("1 while somebody has every playbook switched off.")
     playbook_switched_off = gauge("1 while somebody has this playbook switched off.", playbook="playbooks")
+    playbook_mode_changes_total = counter(
+        "Playbooks that their own runs promoted or demoted.", playbook="playbooks", change=("promoted", "demoted")
+    )
     playbook_guard_denials_total = counter("Runs refused by a safety guard.", playbook="playbooks", guard="guards")
     playbook_remediations_total = counter(
         "Runs after which verification passed and the alert stayed resolved.", playbook="playbooks"
