@@ -10,7 +10,7 @@ from incidentd.playbooks.standing import ALL
 from incidentd.store import switching
 from tests.cli.conftest import Type
 from tests.engine.test_automation import playbook, settings
-from tests.web.small_house import SmallHouse
+from tests.web.small_house import SmallHouse, insert_hold
 
 BOOK = playbook()
 
@@ -55,3 +55,13 @@ async def test_runs_are_listed_and_shown(typed: Type) -> None:
     assert shown.exit_code == 1
     assert "there is no RUN-7" in shown.stderr
     assert "there is no RUN-7" in (await typed("playbook", "stop", "RUN-7", "--reason", "x")).stderr
+
+
+async def test_a_playbook_is_run_and_its_run_is_stopped(house: SmallHouse, typed: Type) -> None:
+    await house.store.write(insert_hold)
+    words = ("playbook", "run", BOOK.name, "instance=w-3", "--by", "ana")
+    assert (await typed(*words)).exit_code == 2, "it says what it is for"
+    assert (await typed(*words, "--for", "HOLD-1")).output == "RUN-1 runs restart-worker on w-3 for HOLD-1\n"
+    assert "restart-worker  w-3" in (await typed("playbook", "runs")).output
+    done = await typed("playbook", "stop", "RUN-1", "--reason", "by hand", "--by", "ana")
+    assert done.output.startswith("RUN-1 is stopped: ana stopped it: by hand; it was between two steps")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from incidentd import config
-from incidentd.engine import automation, commands
+from incidentd.engine import automation, byhand, commands
 from incidentd.errors import Conflict, Location
 from incidentd.holds import HoldPolicy, HoldState, Outcome
 from incidentd.matchers import parse_matcher
@@ -305,3 +305,21 @@ async def test_what_one_version_earned_is_not_given_to_the_next(world: Making) -
     assert (await run_of(w, 2)).state is RunState.VERIFIED
     stands = (await w.store.read(switching.standings))["restart-worker"]
     assert (stands.mode, stands.verified, stands.why) == (Mode.AUTO, 1, "")
+
+
+async def test_a_person_runs_what_only_suggests_itself_and_the_hold_hears_that_it_helped(world: Making) -> None:
+    w = await world(settings(playbook(mode="suggest")))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.at(15)  # the alert is too old for a playbook by itself, and a person may still know better
+    made = await w.do(byhand.run, "restart-worker", subject="HOLD-01", labels={"instance": "w-3"}, actor=ANA)
+    assert w.hands.done[:2] == ["restart", "answers"]
+    await w.at(19)
+    assert (await run_of(w, made.id)).state is RunState.VERIFIED
+    assert any("playbook restart-worker was verified" in text for text in await w.story("HOLD-1"))
+
+    w.settings = settings(playbook(mode="off"))
+    with pytest.raises(Conflict, match="its file says so"):
+        await w.do(byhand.run, "restart-worker", subject="HOLD-1", labels={"instance": "w-4"}, actor=ANA)
+    await w.do(commands.stand_down_hold, 1, actor=ANA, reason="a test")
+    with pytest.raises(Conflict, match="HOLD-1 is over"):
+        await w.do(byhand.run, "restart-worker", subject="HOLD-1", labels={"instance": "w-4"}, actor=ANA)

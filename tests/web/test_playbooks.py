@@ -64,3 +64,24 @@ async def test_a_run_is_stopped(house: SmallHouse, ask: Ask) -> None:
     done = await ask("POST", f"/api/v1/runs/{made.key}/stop", json={"reason": "by hand", "by": "ana"})
     assert done.json["state"] == "stopped", done.text
     assert done.json["reason"].startswith("ana stopped it: by hand; it was between two steps")
+
+
+async def test_a_person_runs_a_playbook_for_something_open(house: SmallHouse, ask: Ask) -> None:
+    path, asked = "/api/v1/playbooks/restart-worker/runs", {"subject": "HOLD-1", "labels": {"instance": "w-3"}}
+    await house.store.write(insert_hold)
+    assert "say who runs it" in (await ask("POST", path, json=asked)).error
+    made = await ask("POST", path, json={**asked, "by": "ana"})
+    assert (made.status, made.json["state"], made.json["target"]) == (201, "running", "w-3"), made.text
+    told = (await ask("GET", "/api/v1/holds/HOLD-1/timeline")).json["timeline"][-1]
+    assert (told["actor"], told["text"]) == (
+        "ana", "RUN-1: ana runs playbook restart-worker on w-3, without an alert.",
+    )  # fmt: skip
+
+    again = await ask("POST", path, json={**asked, "by": "ben"})
+    assert (again.status, "another run is on w-3 now" in again.error) == (409, True)
+    for changes, status, words in (
+        ({"labels": {"instance": "w-3; reboot"}}, 400, "does not match"), ({"labels": {}}, 400, "has no value"),
+        ({"subject": "HOLD-7"}, 404, "HOLD-7"), ({"subject": "SYSTEM"}, 400, "say what it is for"),
+    ):  # fmt: skip
+        refused = await ask("POST", path, json={**asked, **changes, "by": "ana"})
+        assert (refused.status, words in refused.error) == (status, True), refused.text

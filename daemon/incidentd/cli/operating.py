@@ -1,4 +1,4 @@
-"""`playbook` against a running daemon: how playbooks stand, switching them off and on, their runs and stopping one."""
+"""`playbook` against a running daemon: how playbooks stand, running one, its runs, and switching them off and on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from incidentd.cli import looking
 from incidentd.cli.client import Daemon, asks, printed, segment
+from incidentd.cli.sending import pairs
 from incidentd.text import plain
 
 
@@ -16,6 +17,24 @@ def _switch(name: str | None, everything: bool, verb: str) -> str:
 
 
 _name = click.argument("name", required=False, metavar="[NAME]")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("labels", nargs=-1, metavar="LABEL=VALUE...")
+@click.option("--for", "subject", required=True, metavar="HOLD-7|INC-12", help="What it is for, and who hears of it.")
+@click.option("--annotation", "annotations", multiple=True, metavar="NAME=VALUE", help="An annotation; repeat it.")
+@asks(acts=True)
+def run(
+    daemon: Daemon, *, name: str, labels: tuple[str, ...], subject: str, annotations: tuple[str, ...]
+) -> None:  # fmt: skip
+    """Run a playbook, with these labels in the place of an alert's.
+
+    Every guard is asked but those about the alert; that you ask for it is the approval that its mode may want.
+    """
+    path = f"/api/v1/playbooks/{segment(name)}/runs"
+    done = daemon.post(path, subject=subject, labels=pairs(labels), annotations=pairs(annotations))
+    printed(daemon, done, f"{done['id']} runs {done['playbook']} on {plain(done['target'])} for {done['subject']}")
 
 
 @click.command()

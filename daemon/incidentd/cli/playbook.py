@@ -22,7 +22,8 @@ def playbook() -> None:
 
 
 for _command in (
-    operating.disable, operating.enable, operating.stop, operating.listed, operating.show, operating.runs,
+    operating.run, operating.disable, operating.enable, operating.stop, operating.listed, operating.show,
+    operating.runs,
 ):  # fmt: skip
     playbook.add_command(_command)
 

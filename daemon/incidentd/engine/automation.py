@@ -101,11 +101,12 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
         text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval."
         chain.append(tx, subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
         return run
-    _start(tx, run, actor_of(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
+    start(tx, run, actor_of(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
     return run
 
 
-def _start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
+def start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
+    """Have the first step of a run done, and say who let it begin."""
     data = {"run": run.key, "sha256": run.sha256, "inputs": dict(run.inputs)}
     chain.append(tx, run.subject, actor, [Draft("run.started", text, data)])
     _next(tx, run, tx.now)
@@ -141,7 +142,7 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
         raise Conflict(f"{run.key} may not run now: {no}") from None
     run = replace(run, state=RunState.RUNNING, started_at=tx.now)
     things.save_run(tx, run)
-    _start(tx, run, actor, f"{run.key}: approved by {actor.name}; playbook {run.playbook} begins.")
+    start(tx, run, actor, f"{run.key}: approved by {actor.name}; playbook {run.playbook} begins.")
     return run
 
 

@@ -1,4 +1,4 @@
-"""The API's part about playbooks: how each stands, switching them off and on, and stopping a run."""
+"""The API's part about playbooks: how each stands, running one, stopping a run, switching them off and on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from aiohttp import web
 
 from incidentd import guards
 from incidentd.access import Right
-from incidentd.engine import stopping
-from incidentd.errors import NotFound
+from incidentd.alerts import clean
+from incidentd.engine import byhand, stopping
+from incidentd.errors import BadRequest, NotFound
 from incidentd.playbooks import Playbook, standing
 from incidentd.playbooks.standing import ALL, Standing, Switch
 from incidentd.settings import Settings
@@ -21,7 +22,7 @@ from incidentd.store.views.shapes import plain
 from incidentd.text import plain as harmless
 from incidentd.web.answers import json_answer
 from incidentd.web.bodies import read_fields
-from incidentd.web.callers import actor
+from incidentd.web.callers import CALLER, actor
 from incidentd.web.house import HOUSE, Route
 
 _Word = Annotated[str, msgspec.Meta(max_length=200)]
@@ -72,6 +73,29 @@ def _effective(one: Playbook, settings: Settings, stands: Standing, switches: di
     return guards.effective_mode(replace(one, mode=stands.mode), settings.automation.mode).value
 
 
+class _Run(msgspec.Struct, forbid_unknown_fields=True):
+    subject: _Word
+    labels: dict[_Word, _Text] = {}
+    annotations: dict[_Word, _Text] = {}
+    by: _Word = ""
+
+
+async def run(request: web.Request) -> web.Response:
+    """Run a playbook for an open hold or incident, without an alert; `labels` stand for the alert's."""
+    house, fields = request.app[HOUSE], await read_fields(request, _Run)
+    who = actor(request, fields.by)
+    if request[CALLER].local and not fields.by:
+        raise BadRequest("say who runs it (`by`): whoever reads the timeline has to know")
+    labels, annotations = (
+        {clean(name): clean(value) for name, value in given.items()} for given in (fields.labels, fields.annotations)
+    )
+    made = await house.store.write(
+        byhand.run, house.settings, request.match_info["name"], subject=fields.subject.upper(), labels=labels,
+        annotations=annotations, actor=who,
+    )  # fmt: skip
+    return json_answer(shape(made), 201)
+
+
 async def disable(request: web.Request) -> web.Response:
     """Switch a playbook off at once, on every replica and for good; what runs of it is stopped. It takes a reason."""
     return await _disable(request, request.match_info["name"])
@@ -118,6 +142,7 @@ async def stop(request: web.Request) -> web.Response:
 ROUTES = (
     Route("GET", "/api/v1/playbooks", playbooks, Right.READ),
     Route("GET", "/api/v1/playbooks/{name}", playbook, Right.READ),
+    Route("POST", "/api/v1/playbooks/{name}/runs", run, Right.OPERATE),
     Route("POST", "/api/v1/playbooks/{name}/disable", disable, Right.OPERATE),
     Route("POST", "/api/v1/playbooks/{name}/enable", enable, Right.OPERATE),
     Route("POST", "/api/v1/automation/disable", disable_all, Right.OPERATE),
