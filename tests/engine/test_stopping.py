@@ -26,6 +26,7 @@ class Stuck:
     def __init__(self) -> None:
         self.began = asyncio.Event()
         self.ended = 0
+        self.over = asyncio.Event()
 
     async def run_step(self, step: Step, context: Mapping[str, object], *, source: str) -> StepResult:
         self.began.set()
@@ -33,6 +34,7 @@ class Stuck:
             await asyncio.Event().wait()
         finally:
             self.ended += 1
+            self.over.set()
         raise AssertionError
 
 
@@ -168,3 +170,18 @@ async def test_a_run_whose_playbook_is_gone_from_the_files_is_stopped_too(world:
     await w.engine.acted()
     await w.settle()
     assert (await w.store.read(things.get_run, 1)).state is RunState.STOPPED
+
+
+async def test_the_loop_hears_of_a_switch_and_ends_the_step(world: Making) -> None:
+    w = await world(settings(playbook()))
+    stuck = w.doors.runner = Stuck()
+    w.engine.start()
+    try:
+        await w.store.append("default", json.dumps({"alerts": [w.firing("WorkerStuck", instance="w-3")]}).encode())
+        await stuck.began.wait()
+        await w.store.write(stopping.disable, w.settings, ALL, actor=BEN, reason="no")
+        await stuck.over.wait()
+    finally:
+        await w.engine.stop(5)
+    await w.settle()
+    assert (await run_of(w)).state is RunState.STOPPED

@@ -52,7 +52,7 @@ def run(
 
 
 def _home_of(tx: Tx, subject: str) -> tuple[str, str]:
-    """Give the key and the source of an open hold or incident; nobody else changes it until the end of the transaction."""
+    """Give the key and the source of an open hold or incident; nobody else changes it meanwhile."""
     kind, _, number = subject.partition("-")
     if kind not in ("HOLD", "INC") or not (number.isascii() and number.isdigit() and len(number) <= 15):
         raise BadRequest(f"say what it is for: an open hold (HOLD-7) or incident (INC-12), not {plain(subject, 40)!r}")
