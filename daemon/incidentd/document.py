@@ -40,6 +40,7 @@ VERDICTS = {
     RunState.INTERRUPTED: "interrupted: somebody has to look",
     RunState.DONE: "ran to its end, never verified",
     RunState.REFUSED: "refused by a guard",
+    RunState.STOPPED: "stopped by somebody: what was begun may be half done",
 }
 """What a run came to; only a verification that held counts as a success."""
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from incidentd.durations import about
 from incidentd.matchers import Regex
 from incidentd.playbooks import Limit, Mode, Playbook, Run, RunState
+from incidentd.playbooks.standing import weaker
 from incidentd.settings import Automation
 from incidentd.text import count, plain
 
@@ -21,7 +22,9 @@ STOPPED_FOR = timedelta(hours=24)
 """How long a playbook stays stopped by itself; a change of its file lets it run before."""
 CANARY = timedelta(hours=1)
 """How long one target that was healed speaks for the others."""
-_WEAKEST_FIRST = (Mode.OFF, Mode.SUGGEST, Mode.APPROVE, Mode.AUTO)
+FLEET_WINDOW = timedelta(hours=1)
+"""In which the targets are counted that make up a share of the fleet."""
+_AT_ACT = ("protected", "still_firing", "alert_age")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,12 @@ class Facts:
     """What the guards look at. The times are starts of runs, as far back as `horizon` says."""
 
     playbook: Playbook
+    """With the mode in which it stands."""
     automation: Automation
+    switched_off: str = ""
+    """Who switched it off, and why; '' when nobody did."""
+    why_mode: str = ""
+    """Why its mode is not the one of its file; '' when it is."""
     target: str
     starts_at: datetime
     """When the alert that asks for the run began."""
@@ -47,11 +55,16 @@ class Facts:
     last_ended_on_target: datetime | None = None
     """When any run on this target last ended."""
     last_verified: datetime | None = None
-    """When a run of this playbook, on any target, was last verified."""
+    """When a run of this version, on any target, was last verified; None when one failed its verification since."""
     under_way: tuple[tuple[str, str], ...] = ()
     """Of the runs of this playbook on other targets that are under way, each one's target and failure domain."""
     failed_in_a_row: int = 0
     """How many of the last runs of this very version of the playbook, without a break, failed their verification."""
+    lately: int = 0
+    """How many other targets this playbook began on within FLEET_WINDOW."""
+    alerting: int = 0
+    """How many alerts of the same name as the one that asks fire now, of the same source; no more are counted than
+    it takes to refuse."""
     domain: str = ""
     """The failure domain of the target: a zone, a cluster; '' when the playbook names none."""
     approved: bool = False
@@ -70,8 +83,7 @@ class Verdict:
 
 def effective_mode(playbook: Playbook, ceiling: Mode) -> Mode:
     """Give the weaker of the playbook's own mode and the configuration's; what is of high risk asks a person."""
-    own = min(playbook.mode, Mode.APPROVE, key=_WEAKEST_FIRST.index) if playbook.risk == "high" else playbook.mode
-    return min(own, ceiling, key=_WEAKEST_FIRST.index)
+    return weaker(playbook.mode, ceiling, Mode.APPROVE if playbook.risk == "high" else Mode.AUTO)
 
 
 def failed_in_a_row(runs: Sequence[Run]) -> int:
@@ -87,7 +99,9 @@ def failed_in_a_row(runs: Sequence[Run]) -> int:
 def horizon(playbook: Playbook, automation: Automation) -> timedelta:
     """Say how far back the facts have to reach for every guard to see what it counts."""
     limits = playbook.limits
-    return max(limits.per_target.window, limits.total.window, automation.overall.window, 2 * LOOP, STOPPED_FOR)
+    return max(
+        limits.per_target.window, limits.total.window, automation.overall.window, 2 * LOOP, STOPPED_FOR, FLEET_WINDOW
+    )
 
 
 def check(facts: Facts) -> Verdict:
@@ -98,6 +112,17 @@ def check(facts: Facts) -> Verdict:
     )  # fmt: skip
 
 
+def check_again(facts: Facts) -> Verdict:
+    """Ask once more, right before the first step, what may have changed since the run was let begin."""
+    refused = (verdict for verdict in every(facts) if verdict.guard in _AT_ACT and not verdict.allowed)
+    return next(refused, Verdict(allowed=True, reason="nothing changed"))
+
+
+def most_alerting(playbook: Playbook) -> int:
+    """Say how many alerts of the same name may fire; with more, it is not one target that is broken."""
+    return max(1, playbook.fleet * playbook.limits.alerting // 100)
+
+
 def every(facts: Facts) -> tuple[Verdict, ...]:
     """Give what each guard says, those first that are about more than this run."""
     return tuple(
@@ -105,6 +130,10 @@ def every(facts: Facts) -> tuple[Verdict, ...]:
         for guard, ask in _GUARDS.items()
         for reason in (ask(facts),)
     )
+
+
+def _switch(facts: Facts) -> str:
+    return facts.switched_off
 
 
 def _mode(facts: Facts) -> str:
@@ -134,7 +163,8 @@ def _one_at_a_time(facts: Facts) -> str:
 def _approval(facts: Facts) -> str:
     if facts.approved or effective_mode(facts.playbook, facts.automation.mode) in (Mode.AUTO, Mode.OFF):
         return ""
-    why = "it is of high risk" if facts.playbook.risk == "high" else "its mode wants it (mode, automation.mode)"
+    mode = facts.why_mode or "its mode wants it (mode, automation.mode)"
+    why = "it is of high risk" if facts.playbook.risk == "high" else mode
     return f"{facts.playbook.name} needs a person's approval: {why}"
 
 
@@ -151,6 +181,28 @@ def _stopped(facts: Facts) -> str:
     return (
         f"the last {count(facts.failed_in_a_row, 'run')} of {facts.playbook.name} did not help, so it is stopped: "
         f"a person has to look, and change its file; after {about(STOPPED_FOR)} it may try again"
+    )
+
+
+def _alerting(facts: Facts) -> str:
+    """Where everything looks broken, something else is: one cause, or the eye that looks."""
+    most = most_alerting(facts.playbook)
+    if not facts.playbook.fleet or facts.alerting <= most:
+        return ""
+    return (
+        f"more than {count(most, 'alert')} of this name fire, of a fleet of {facts.playbook.fleet}: where so much "
+        f"looks broken at once the cause is elsewhere, and a person has to look (limits.alerting)"
+    )
+
+
+def _share(facts: Facts) -> str:
+    book = facts.playbook
+    most = max(1, book.fleet * book.limits.share // 100)
+    if not book.fleet or facts.lately < most:
+        return ""
+    return (
+        f"{book.name} began on {count(facts.lately, 'other target')} within {about(FLEET_WINDOW)}, of a fleet of "
+        f"{book.fleet}; limits.share allows {most}"
     )
 
 
@@ -223,16 +275,19 @@ def _target(facts: Facts) -> str:
 
 
 _GUARDS: Mapping[str, Callable[[Facts], str]] = {
+    "switch": _switch,
     "mode": _mode,
     "approval": _approval,
     "protected": _protected,
     "still_firing": _still_firing,
     "alert_age": _alert_age,
     "one_at_a_time": _one_at_a_time,
+    "alerting": _alerting,
     "loop": _loop,
     "stopped": _stopped,
     "canary": _canary,
     "domain": _domain,
+    "share": _share,
     "per_target": _per_target,
     "total": _total,
     "overall": _overall,

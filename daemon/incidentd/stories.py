@@ -33,6 +33,8 @@ class Happens(StrEnum):
     RESOLVED_BY = "resolved_by"
     APPROVED_BY = "approved_by"
     PLAYBOOK = "playbook"
+    SWITCHED_OFF = "switched_off"
+    SWITCHED_ON = "switched_on"
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
 
@@ -75,6 +77,8 @@ class Event:
     by: str = ""
     text: str = ""
     """A note, a reason, or what came of the playbook."""
+    playbook: str = ""
+    """The one that is switched; '' for every one."""
     approver: str = ""
     length: timedelta = timedelta(0)
     """Who approves more time for a hold, and how much."""

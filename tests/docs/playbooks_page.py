@@ -13,16 +13,19 @@ PAGE = Path(__file__).parents[2] / "docs" / "playbooks.md"
 TUTORIAL = Path(__file__).with_name("playbooks_tutorial.md")
 
 MEANING = {
+    "switch": "somebody switched the playbook off, or every one (`incidentd playbook disable`)",
     "mode": "automation or the playbook is `off`",
     "approval": "the mode or a high risk wants a person's approval, and nobody gave it",
     "protected": "the target matches a pattern of `automation.protected`",
     "still_firing": "the alert does not fire any more",
     "alert_age": "the alert began longer ago than `limits.alert_age` (10m)",
     "one_at_a_time": "another run, of whichever playbook, is on the target",
+    "alerting": "more alerts of the same name fire than `limits.alerting` (30 %) of the `fleet`, and more than one",
     "loop": "the alert is back within 30m of a run that was believed, for the second time",
     "stopped": "the last two runs of this version failed their verification; 24h or a change of the file lets it go on",
-    "canary": "it is under way on another target, and none was verified within the last hour",
+    "canary": "it is under way on another target, and no run of this version proved itself within the last hour",
     "domain": "it is under way in another failure domain (`domain`)",
+    "share": "it began on `limits.share` (10 %) of the `fleet` within 1h; one target always may be",
     "per_target": "it ran on the target as often as `limits.per_target` allows (2 in 30m)",
     "total": "it ran as often as `limits.total` allows (3 in 10m)",
     "overall": "all playbooks together ran as often as `automation.overall` allows (20 in 1h)",

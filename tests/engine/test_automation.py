@@ -2,15 +2,17 @@
 
 import json
 
+import pytest
+
 from incidentd import config
-from incidentd.engine import automation, commands
-from incidentd.errors import Location
+from incidentd.engine import automation, byhand, commands
+from incidentd.errors import Conflict, Location
 from incidentd.holds import HoldPolicy, HoldState, Outcome
 from incidentd.matchers import parse_matcher
 from incidentd.playbooks import Mode, Playbook, Run, RunState, StepResult
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Automation, Settings
-from incidentd.store import jobs, things
+from incidentd.store import jobs, switching, things
 from incidentd.timeline import Actor
 from tests.engine.world import Making, World, minutes, policy, roster
 
@@ -231,10 +233,15 @@ async def test_a_playbook_that_did_not_help_twice_is_stopped_until_its_file_chan
     w = await world(settings(playbook()))
     w.hands.answers["verify"] = StepResult(ok=False, summary="0")
     for number in (1, 2, 3):
-        await w.send(w.firing("WorkerStuck", instance=f"w-{number}", service=str(number)), group=str(number))
         await w.at(number * 15)
+        await w.send(w.firing("WorkerStuck", instance=f"w-{number}", service=str(number)), group=str(number))
+        if number == 2:
+            assert (await run_of(w, 2)).state is RunState.PROPOSED, "one that did not help asks a person"
+            await w.do(commands.approve_run, 2, actor=ANA)
+            await w.at(number * 15 + 6)
     assert w.hands.done.count("restart") == 2
-    assert any("did not help, so it is stopped" in text for text in await w.story("HOLD-3"))
+    with pytest.raises(Conflict, match="did not help, so it is stopped"):
+        await w.do(commands.approve_run, 3, actor=ANA)
 
     w.settings = settings(playbook(title="Restart it otherwise"))
     await w.send(w.firing("WorkerStuck", instance="w-4", service="4"), group="4")
@@ -257,3 +264,62 @@ async def test_runs_are_in_one_failure_domain_at_a_time(world: Making) -> None:
         await w.send(w.firing("WorkerStuck", instance=instance, zone=zone, service=instance), group=instance)
     assert w.hands.done.count("restart") == 2
     assert any("is at work in a, and acts in one domain" in text for text in await w.story("HOLD-3"))
+
+
+async def test_a_run_that_is_approved_when_its_alert_is_over_does_not_begin(world: Making) -> None:
+    w = await world(settings(playbook(), mode=Mode.APPROVE))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.send(w.resolved("WorkerStuck", instance="w-3"))
+    with pytest.raises(Conflict, match="the alert does not fire any more"):
+        await w.do(commands.approve_run, 1, actor=ANA)
+
+
+async def test_a_run_whose_first_step_comes_too_late_is_refused_and_pages(world: Making) -> None:
+    w = await world(settings(playbook()))
+    await w.store.append("default", json.dumps({"alerts": [w.firing("WorkerStuck", instance="w-3")]}).encode())
+    await w.engine.unpack()
+    await w.engine.decide_one()
+    assert w.post.sent == []
+    w.clock[0] += minutes(11)  # it was down
+    await w.settle()
+
+    run = await run_of(w)
+    assert (run.state, w.hands.done) == (RunState.REFUSED, [])
+    assert run.reason.startswith("before its first step, the alert began 11m ago")
+    assert len(w.post.to("ana/mail")) == 1
+    assert (await w.hold()).state is HoldState.HOLDING, "nothing was tried, so nothing failed"
+
+
+async def test_what_one_version_earned_is_not_given_to_the_next(world: Making) -> None:
+    w = await world(settings(playbook()))
+    w.hands.answers["verify"] = StepResult(ok=False, summary="0")
+    await w.send(w.firing("WorkerStuck", instance="w-1", service="1"), group="1")
+    await w.at(15)
+    assert any("is demoted from auto to approve: RUN-1" in text for text in await w.story("HOLD-1"))
+    assert (await w.store.read(switching.standings))["restart-worker"].mode is Mode.APPROVE
+
+    w.settings = settings(playbook(title="Restart it otherwise"))
+    del w.hands.answers["verify"]
+    await w.send(w.firing("WorkerStuck", instance="w-2", service="2"), group="2")
+    await w.at(25)
+    assert (await run_of(w, 2)).state is RunState.VERIFIED
+    stands = (await w.store.read(switching.standings))["restart-worker"]
+    assert (stands.mode, stands.verified, stands.why) == (Mode.AUTO, 1, "")
+
+
+async def test_a_person_runs_what_only_suggests_itself_and_the_hold_hears_that_it_helped(world: Making) -> None:
+    w = await world(settings(playbook(mode="suggest")))
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    await w.at(15)  # the alert is too old for a playbook by itself, and a person may still know better
+    made = await w.do(byhand.run, "restart-worker", subject="HOLD-01", labels={"instance": "w-3"}, actor=ANA)
+    assert w.hands.done[:2] == ["restart", "answers"]
+    await w.at(19)
+    assert (await run_of(w, made.id)).state is RunState.VERIFIED
+    assert any("playbook restart-worker was verified" in text for text in await w.story("HOLD-1"))
+
+    w.settings = settings(playbook(mode="off"))
+    with pytest.raises(Conflict, match="its file says so"):
+        await w.do(byhand.run, "restart-worker", subject="HOLD-1", labels={"instance": "w-4"}, actor=ANA)
+    await w.do(commands.stand_down_hold, 1, actor=ANA, reason="a test")
+    with pytest.raises(Conflict, match="HOLD-1 is over"):
+        await w.do(byhand.run, "restart-worker", subject="HOLD-1", labels={"instance": "w-4"}, actor=ANA)

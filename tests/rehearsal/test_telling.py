@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from incidentd import config
+from incidentd import config, guards
 from incidentd.rehearsal import reports
 from incidentd.rehearsal.telling import Told, tell
 from incidentd.settings import Settings
@@ -14,6 +14,9 @@ from incidentd.stories import Story
 
 ROOT = Path(__file__).parents[2]
 TRACES = config.load(ROOT / "tests" / "data" / "stories" / "hold.yaml", env={})
+GUARDS = config.load(
+    ROOT / "tests" / "data" / "stories" / "guards.yaml", env={"PUSH": "json://127.0.0.1:9/x"}
+)  # fmt: skip
 SHIPPED = config.load(ROOT / "deploy" / "example" / "incidentd.yaml", env={})
 
 
@@ -29,6 +32,18 @@ def told_text(told: Told) -> str:
 async def test_a_trace_of_a_hold_ends_at_its_minute_for_its_reason(story: Story) -> None:
     told = await tell(story, TRACES)
     assert not told.failures, told_text(told)
+
+
+@pytest.mark.parametrize("story", GUARDS.stories, ids=name)
+async def test_a_guard_refuses_and_a_mode_changes_as_its_story_says(story: Story) -> None:
+    told = await tell(story, GUARDS)
+    assert not told.failures, told_text(told)
+
+
+def test_each_guard_is_in_a_story() -> None:
+    names = " ".join(story.name for story in GUARDS.stories)
+    only_by_approval = {"still_firing", "stopped"}  # a person is told no: tests/engine/test_automation.py
+    assert {guard for guard in guards.GUARDS if f"({guard})" not in names} == only_by_approval
 
 
 @pytest.mark.parametrize("story", SHIPPED.stories, ids=name)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidentd.errors import Location
-from incidentd.guards import GUARDS, Facts, check, effective_mode, every, failed_in_a_row, horizon
+from incidentd.guards import GUARDS, Facts, check, check_again, effective_mode, every, failed_in_a_row, horizon
 from incidentd.playbooks import Limit, Limits, Mode, OnFailure, Playbook, Run, RunState
 from incidentd.settings import Automation
 
@@ -238,3 +238,17 @@ def test_every_guard_says_something_and_those_that_let_it_pass_say_so_too() -> N
     assert tuple(verdict.guard for verdict in verdicts) == GUARDS
     assert [verdict.guard for verdict in verdicts if not verdict.allowed] == ["still_firing", "one_at_a_time"]
     assert all(verdict.reason for verdict in verdicts)
+
+
+def test_a_small_fleet_still_lets_one_target_be_mended() -> None:
+    book = replace(BOOK, fleet=3)
+    assert check(facts(playbook=book, alerting=1)).allowed
+    assert refusal(playbook=book, alerting=2)[0] == "alerting"
+    assert refusal(playbook=book, alerting=1, lately=1)[0] == "share"
+    assert check(facts(alerting=1000, lately=2)).allowed, "without a fleet nobody knows a share of it"
+
+
+def test_what_is_asked_again_before_the_first_step_is_about_what_may_have_changed() -> None:
+    assert check_again(facts(recent_total=ago(1, 2, 3), running_on_target=True)).allowed
+    assert check_again(facts(still_firing=False)).guard == "still_firing"
+    assert check_again(facts(starts_at=NOW - 11 * MINUTE)).guard == "alert_age"

@@ -21,6 +21,7 @@ from tests.web.test_receiver import raw
 SCOPES = ("viewer", "responder", "commander", "operator", "admin", "ingest:default", "ingest:other")
 FILLED = {
     "{id}": "HOLD-1", "{source}": "default", "{token}": "x", "{schedule}": "payments", "{person}": "ana",
+    "{name}": "mend",
 }  # fmt: skip
 
 

@@ -31,7 +31,8 @@ def _cell(value: Any) -> str:
     return _FRACTION.sub(r"\1Z", plain("-" if value in ("", None) else str(value), _WIDEST))
 
 
-def _list(daemon: Daemon, path: str, head: dict[str, str], nothing: str, **query: Any) -> None:
+def listed(daemon: Daemon, path: str, head: dict[str, str], nothing: str, **query: Any) -> None:
+    """Print a list of the API, its fields under these heads."""
     found = daemon.get(f"/api/v1/{path}", **query)
     if daemon.as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -65,7 +66,7 @@ def incidents(daemon: Daemon, incident: str | None, everything: bool, q: str, li
         "ID": "id", "SEVERITY": "severity", "STATUS": "status", "COMMANDER": "commander", "DECLARED": "declared_at",
         "TITLE": "title",
     }  # fmt: skip
-    _list(daemon, "incidents", head, "No incident is open.", state="" if everything else "open", q=q, limit=limit)
+    listed(daemon, "incidents", head, "No incident is open.", state="" if everything else "open", q=q, limit=limit)
 
 
 @click.command()
@@ -90,7 +91,7 @@ def holds(daemon: Daemon, hold: str | None, everything: bool, q: str, limit: int
         "ID": "id", "SEVERITY": "severity", "STATE": "state", "FIRING": "firing", "DECLARES": "deadline_at",
         "TITLE": "title",
     }  # fmt: skip
-    _list(daemon, "holds", head, "Nothing is held.", state="" if everything else "open", q=q, limit=limit)
+    listed(daemon, "holds", head, "Nothing is held.", state="" if everything else "open", q=q, limit=limit)
 
 
 @click.command()
@@ -102,13 +103,13 @@ def holds(daemon: Daemon, hold: str | None, everything: bool, q: str, limit: int
 def pages(daemon: Daemon, page: str | None, everything: bool, q: str, limit: int) -> None:
     """List pages that wait for an answer, or show one."""
     if page is not None:
-        _one(daemon, f"/api/v1/pages/{segment(page)}")
+        one(daemon, f"/api/v1/pages/{segment(page)}")
         return
     head = {
         "ID": "id", "STATE": "state", "ABOUT": "subject", "URGENCY": "urgency", "SINCE": "started_at",
         "ACKED BY": "acked_by", "TITLE": "title",
     }  # fmt: skip
-    _list(daemon, "pages", head, "Every page was answered.", state="" if everything else "open", q=q, limit=limit)
+    listed(daemon, "pages", head, "Every page was answered.", state="" if everything else "open", q=q, limit=limit)
 
 
 @click.command()
@@ -120,16 +121,17 @@ def pages(daemon: Daemon, page: str | None, everything: bool, q: str, limit: int
 def runs(daemon: Daemon, run: str | None, everything: bool, q: str, limit: int) -> None:
     """List playbook runs that are at work or wait for approval, or show one."""
     if run is not None:
-        _one(daemon, f"/api/v1/runs/{segment(run)}")
+        one(daemon, f"/api/v1/runs/{segment(run)}")
         return
     head = {
         "ID": "id", "STATE": "state", "PLAYBOOK": "playbook", "TARGET": "target", "ABOUT": "subject",
         "SINCE": "started_at",
     }  # fmt: skip
-    _list(daemon, "runs", head, "No playbook is at work.", state="" if everything else "active", q=q, limit=limit)
+    listed(daemon, "runs", head, "No playbook is at work.", state="" if everything else "active", q=q, limit=limit)
 
 
-def _one(daemon: Daemon, path: str) -> None:
+def one(daemon: Daemon, path: str) -> None:
+    """Print every field of one thing of the API."""
     if daemon.as_json:
         click.echo(daemon.raw("GET", path))
         return

@@ -1,4 +1,4 @@
-"""`playbook`: prove playbooks, and say what one would do for an alert without doing anything."""
+"""`playbook`: prove playbooks, say what one would do, and have a running daemon run, stop and switch them off."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from incidentd.cli import operating
 from incidentd.cli.daemon import CONFIG
 from incidentd.cli.sending import pairs
 from incidentd.text import count
@@ -17,7 +18,14 @@ _FILES = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def playbook() -> None:
-    """Prove playbooks, and look at what they would do."""
+    """Prove playbooks, look at what they would do, and run, stop and switch them off."""
+
+
+for _command in (
+    operating.run, operating.disable, operating.enable, operating.stop, operating.listed, operating.show,
+    operating.runs,
+):  # fmt: skip
+    playbook.add_command(_command)
 
 
 @playbook.command()

@@ -18,8 +18,9 @@ from incidentd.config.steps import Checking, check_calls, every_step
 from incidentd.config.tree import Tree
 from incidentd.config.values import limit
 from incidentd.durations import parse_duration
-from incidentd.playbooks import Input, Limits, Mode, OnFailure, Playbook, Verify
+from incidentd.playbooks import Input, Limits, Mode, OnFailure, Playbook, Promote, Verify
 from incidentd.playbooks.scopes import NotRunnable, checked
+from incidentd.playbooks.standing import is_weaker
 
 CALLED = "called"
 """The key under which a frozen playbook has the documents of those that it calls; no file may write it."""
@@ -81,6 +82,8 @@ def playbook(part: Part, report: Report, library: Mapping[str, Part], names: Nam
         rollback=tuple(rollback.steps),
         rollback_blocks=tuple(rollback.blocks),
         on_failure=OnFailure(part.get("on_failure", OnFailure.DECLARE)),
+        fleet=part.get("fleet", 0),
+        promote=_promote(part, mode, report),
         manual_minutes=float(part.get("manual_minutes", 0)),
         at=part.at,
         sha256=hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest(),
@@ -112,13 +115,32 @@ def _check_inputs(part: Part, inputs: Mapping[str, Input], report: Report) -> No
                 report.wrong(part["inputs"][name]["default"].at, f"the default of {error}", "write one that does")
 
 
-def _limits(written: dict[str, str]) -> Limits:
+def _promote(part: Part, mode: Mode, report: Report) -> Promote | None:
+    if "promote" not in part:
+        return None
+    wanted = part["promote"]
+    to = Mode(wanted.value["to"])
+    if "verify" not in part:
+        report.wrong(
+            wanted.key_at, "`promote` needs a verification: runs that nobody verifies earn nothing",
+            "add `verify:`, or leave `promote` out",
+        )  # fmt: skip
+    if not is_weaker(mode, to):
+        report.wrong(wanted["to"].at, f"`mode: {mode}` goes as far as `to: {to}` already", "begin with a weaker mode")
+    if to is Mode.AUTO and part.get("risk") == "high":
+        report.wrong(wanted["to"].at, "what is of high risk asks a person in any mode", "promote it to `approve`")
+    return Promote(after=wanted.value["after"], to=to)
+
+
+def _limits(written: dict[str, Any]) -> Limits:
     built_in = Limits()
     return Limits(
         per_target=limit(written["per_target"]) if "per_target" in written else built_in.per_target,
         total=limit(written["total"]) if "total" in written else built_in.total,
         alert_age=parse_duration(written["alert_age"]) if "alert_age" in written else built_in.alert_age,
         cool_down=parse_duration(written["cool_down"]) if "cool_down" in written else built_in.cool_down,
+        share=written.get("share", built_in.share),
+        alerting=written.get("alerting", built_in.alerting),
     )
 
 

@@ -109,11 +109,8 @@ class _Reader:
             case Happens.NOTE | Happens.PROGRESS:
                 self._names.refer("person", part["by"])
                 given = {name: part.value[name] for name in ("by", "text", "customer") if name in part}
-            case Happens.EXTENDED:
-                self._names.refer("person", part["by"])
-                self._names.refer("person", part["approved_by"])
-                given = {"by": part.value["by"], "text": part.value["because"]}
-                given |= {"approver": part.value["approved_by"], "length": parse_duration(part.value["for"])}
+            case Happens.EXTENDED | Happens.SWITCHED_OFF | Happens.SWITCHED_ON:
+                given = self._by(part)
             case Happens.PLAYBOOK:
                 given = {"text": part.value}
             case Happens.PROMQL:
@@ -122,6 +119,18 @@ class _Reader:
                 self._names.refer("person", part)
                 given = {"by": part.value, "text": of.get("because", "")}
         return Event(kind=kind, at=at, where=part.key_at, **given)
+
+    def _by(self, part: Part) -> dict[str, Any]:
+        """Read what somebody does for a reason: gives more time, or switches a playbook."""
+        self._names.refer("person", part["by"])
+        given: dict[str, Any] = {"by": part.value["by"], "text": part.get("because", "")}
+        if "approved_by" in part:
+            self._names.refer("person", part["approved_by"])
+            given |= {"approver": part.value["approved_by"], "length": parse_duration(part.value["for"])}
+        if "playbook" in part:
+            self._names.refer("playbook", part["playbook"])
+            given["playbook"] = part.value["playbook"]
+        return given
 
     def _fires(self, part: Part, *, again: bool) -> tuple[Labels, ...]:
         for number, labels in enumerate(part.value):

@@ -11,7 +11,8 @@
 
 Each step is a method that says whether it found work; the loop around them has no logic of its own. What a step does
 to the database is a plain function in this package: decide.py, course (holds and incidents), paging.py,
-automation.py (playbooks), learning.py, and commands.py (what people ask for).
+automation.py (playbooks; permission.py, byhand.py, earning.py, stopping.py), learning.py, and
+commands.py (what people ask for).
 """
 
 from incidentd.engine.loop import Doors, Engine

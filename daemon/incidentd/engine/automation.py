@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +9,8 @@ from incidentd import guards, holds
 from incidentd.durations import format_duration
 from incidentd.engine import course, paging
 from incidentd.engine.course.busy import definition_of
+from incidentd.engine.earning import earn
+from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_again, ask_guards, refuse
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import ACTIVE, Incident
@@ -25,10 +26,11 @@ from incidentd.playbooks import (
     StepResult,
     StepState,
     scopes,
+    standing,
     walk,
 )
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
+from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, switching, things
 from incidentd.store.inbox import Changed
 from incidentd.store.jobs import Job
 from incidentd.text import plain
@@ -63,10 +65,10 @@ def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed
             text = f"There is no playbook {name} in the files, so nothing runs."
             chain.append(tx, subject, Actor(name=name, via="playbook"), [Draft("run.refused", text)])
         return None
-    by = _actor(playbook)
+    playbook, by = as_it_stands(tx, playbook), actor_of(playbook)
     match guards.effective_mode(playbook, settings.automation.mode):
         case Mode.OFF:
-            chain.append(tx, subject, by, [Draft("run.refused", f"Playbook {name} fits, and is switched off.")])
+            chain.append(tx, subject, by, [Draft("run.refused", f"Playbook {name} fits, and its mode is off.")])
             return None
         case Mode.SUGGEST:
             text = f"Playbook {name} fits ({plain(playbook.title, 100)}); it only suggests itself, so run it by hand."
@@ -82,85 +84,32 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
         target = walk.target_for(playbook, inputs, alert.labels)
         domain = walk.domain_for(playbook, inputs, alert.labels)
         if mode is Mode.AUTO:
-            about = _About(target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires)
-            _ask_guards(tx, settings, playbook, about)
+            about = About(
+                target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires, source=alert.source,
+                labels=alert.labels,
+            )  # fmt: skip
+            ask_guards(tx, settings, playbook, about)
+        elif off := standing.off(switching.switches(tx), playbook.name):
+            raise Refused(guards.Verdict(allowed=False, guard="switch", reason=off))
         new = Run(
             id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
             state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
             registers={}, source=alert.source, started_at=tx.now, fingerprint=alert.fingerprint, domain=domain,
         )  # fmt: skip
         run = things.insert_run(tx, new)
-    except (scopes.NotRunnable, Conflict, _Refused) as no:
-        _refuse(tx, subject, playbook, no)
+    except (scopes.NotRunnable, Conflict, Refused) as no:
+        refuse(tx, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
         text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval."
-        chain.append(tx, subject, _actor(playbook), [Draft("run.proposed", text, {"run": run.key})])
+        chain.append(tx, subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
         return run
-    _start(tx, run, _actor(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
+    start(tx, run, actor_of(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
     return run
 
 
-class _Refused(Exception):
-    """A guard said no."""
-
-    def __init__(self, verdict: guards.Verdict) -> None:
-        super().__init__(verdict.reason)
-        self.guard = verdict.guard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _About:
-    """The run that the guards are asked about."""
-
-    target: str
-    domain: str
-    starts_at: datetime
-    fires: bool
-    approved: bool = False
-
-
-def _ask_guards(tx: Tx, settings: Settings, playbook: Playbook, about: _About) -> None:
-    recent = things.recent_runs(tx, tx.now - guards.horizon(playbook, settings.automation))
-    began = [run for run in recent if run.state is not RunState.PROPOSED]
-    own = [run for run in began if run.playbook == playbook.name]
-    here = [run for run in own if run.target == about.target]
-    facts = guards.Facts(
-        playbook=playbook, automation=settings.automation, target=about.target, starts_at=about.starts_at,
-        still_firing=about.fires, approved=about.approved, domain=about.domain,
-        running_on_target=any(run.target == about.target and run.state not in FINISHED for run in began),
-        recent_on_target=_times(here), recent_total=_times(own), recent_overall=_times(began),
-        last_verified_on_target=_last_end(here, RunState.VERIFIED), last_verified=_last_end(own, RunState.VERIFIED),
-        last_ended_on_target=_last_end([run for run in began if run.target == about.target]),
-        under_way=tuple(
-            (run.target, run.domain) for run in own if run.state not in FINISHED and run.target != about.target
-        ),
-        failed_in_a_row=guards.failed_in_a_row([run for run in own if run.sha256 == playbook.sha256]),
-        now=tx.now,
-    )  # fmt: skip
-    verdict = guards.check(facts)
-    if not verdict.allowed:
-        raise _Refused(verdict)
-
-
-def _last_end(runs: Sequence[Run], state: RunState | None = None) -> datetime | None:
-    return max((run.finished_at for run in runs if run.finished_at and state in (None, run.state)), default=None)
-
-
-def _times(runs: Sequence[Run]) -> tuple[datetime, ...]:
-    return tuple(run.started_at for run in runs)
-
-
-def _refuse(tx: Tx, subject: str, playbook: Playbook, no: Exception) -> None:
-    guard = (
-        no.guard if isinstance(no, _Refused) else "inputs" if isinstance(no, scopes.NotRunnable) else "one_at_a_time"
-    )
-    text = f"Playbook {playbook.name} may not run: {no}"
-    chain.append(tx, subject, _actor(playbook), [Draft("run.refused", text, {"guard": guard})])
-    tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=playbook.name, guard=guard).inc())
-
-
-def _start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
+def start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
+    """Have the first step of a run done, and say who let it begin."""
     data = {"run": run.key, "sha256": run.sha256, "inputs": dict(run.inputs)}
     chain.append(tx, run.subject, actor, [Draft("run.started", text, data)])
     _next(tx, run, tx.now)
@@ -170,10 +119,6 @@ def _next(tx: Tx, run: Run, at: datetime) -> None:
     jobs.schedule(
         tx, queue=jobs.PLAYBOOK, kind="step", subject=run.subject, ukey=run.key, due_at=at, payload={"run": run.id},
     )  # fmt: skip
-
-
-def _actor(playbook: Playbook) -> Actor:
-    return Actor(name=playbook.name, via="playbook")
 
 
 def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
@@ -186,13 +131,21 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
     fires = bool(rows) and rows[0].status == "firing"
     try:
         began = rows[0].starts_at if rows else run.started_at
-        about = _About(target=run.target, domain=run.domain, starts_at=began, fires=fires, approved=True)
-        _ask_guards(tx, settings, playbook, about)
-    except _Refused as no:
+        about = About(
+            target=run.target,
+            domain=run.domain,
+            starts_at=began,
+            fires=fires,
+            approved=True,
+            source=run.source,
+            labels=rows[0].labels if rows else {},
+        )
+        ask_guards(tx, settings, playbook, about)
+    except Refused as no:
         raise Conflict(f"{run.key} may not run now: {no}") from None
     run = replace(run, state=RunState.RUNNING, started_at=tx.now)
     things.save_run(tx, run)
-    _start(tx, run, actor, f"{run.key}: approved by {actor.name}; playbook {run.playbook} begins.")
+    start(tx, run, actor, f"{run.key}: approved by {actor.name}; playbook {run.playbook} begins.")
     return run
 
 
@@ -205,10 +158,9 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     A step that a crash fell into and that may not be repeated ends the run here, and a person is asked.
     Whoever was stopped for so long that another replica took over does nothing.
     """
-    locks.subject(tx, job.subject)
-    if not jobs.still_mine(tx, job):
+    run = _going_on(tx, job)
+    if run is None:
         return None
-    run = things.get_run(tx, int(job.payload["run"]))
     playbook = definition_of(run)
     if run.state is RunState.VERIFYING and playbook.verify is not None:
         return Due(run=run, playbook=playbook, step=playbook.verify.step, began=tx.now)
@@ -216,10 +168,17 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     if step is None:
         jobs.complete(tx, job)
         return None
-    started = things.step_state(tx, run, run.cursor) is StepState.STARTED
-    if started and not walk.may_repeat(step):
-        _interrupt(tx, settings, job, run, step)
+    before = things.step_state(tx, run, run.cursor)
+    if before is None and _is_stale(tx, settings, job, run, playbook):
         return None
+    if before is StepState.STARTED and _is_interrupted(tx, settings, job, run, step):
+        return None
+    return _set_about(tx, job, run, playbook, step)
+
+
+def _set_about(tx: Tx, job: Job, run: Run, playbook: Playbook, step: Step) -> Due | None:
+    """Note that a step begins; None when it only waits, and its time is not over."""
+    started = things.step_state(tx, run, run.cursor) is StepState.STARTED
     given = walk.known(run, step)
     began = (things.step_began(tx, run, run.cursor) if started and step.kind == "wait" else None) or tx.now
     if given is None and step.kind == "wait":
@@ -229,6 +188,29 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     if not started:
         things.step_started(tx, run, run.cursor, step.name)
     return Due(run=run, playbook=playbook, step=step, began=began, given=given)
+
+
+def _going_on(tx: Tx, job: Job) -> Run | None:
+    locks.subject(tx, job.subject)
+    if not jobs.still_mine(tx, job):
+        return None
+    run = things.get_run(tx, int(job.payload["run"]))
+    # whoever switched its playbook off had it stopped, which is about to be carried out (stopping.py)
+    return None if standing.off(switching.switches(tx), run.playbook) else run
+
+
+def _is_stale(tx: Tx, settings: Settings, job: Job, run: Run, playbook: Playbook) -> bool:
+    """End a run whose first step was put off until a guard that let it begin says no."""
+    if run.cursor or run.phase != "steps" or not run.fingerprint:
+        return False
+    verdict = ask_again(tx, settings, playbook, run)
+    if verdict.allowed or not jobs.complete(tx, job):
+        return not verdict.allowed
+    ended = replace(run, state=RunState.REFUSED, finished_at=tx.now, reason=f"before its first step, {verdict.reason}")
+    things.save_run(tx, ended)
+    tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=run.playbook, guard=verdict.guard).inc())
+    finished(tx, settings, ended, playbook)
+    return True
 
 
 def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResult | None:
@@ -241,9 +223,12 @@ def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResu
     return None
 
 
-def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> None:
+def _is_interrupted(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> bool:
+    """End a run that a crash cut short inside a step that may not be repeated."""
+    if walk.may_repeat(step):
+        return False
     if not jobs.complete(tx, job):
-        return
+        return True
     result = StepResult(ok=False, summary="interrupted: incidentd stopped in the middle of it")
     things.step_ended(
         tx, run, run.cursor, name=step.name, state=StepState.INTERRUPTED, result=result, began=run.started_at
@@ -251,6 +236,7 @@ def _interrupt(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> No
     ended = walk.step_interrupted(run, step, tx.now)
     things.save_run(tx, ended)
     finished(tx, settings, ended, definition_of(run))
+    return True
 
 
 def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult) -> bool:
@@ -272,7 +258,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
         # of many looks that see the same only the first is told
         data = {"run": run.key, "ok": result.ok, "output": result.output[-2000:]}
         text = f"{run.key}: {due.step.name}: {plain(result.summary, 1000)}"
-        chain.append(tx, run.subject, _actor(due.playbook), [Draft("run.step", text, data)])
+        chain.append(tx, run.subject, actor_of(due.playbook), [Draft("run.step", text, data)])
     things.save_run(tx, run)
     if run.state in FINISHED:
         finished(tx, settings, run, due.playbook)
@@ -300,14 +286,21 @@ def _send(tx: Tx, due: Due, result: StepResult) -> None:
 # -- the end of a run ------------------------------------------------------------------------------------------------
 
 
-def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
-    """Take what the end of a run means for its hold or incident."""
+_ENDS = {
+    RunState.VERIFIED: "run.verified", RunState.INTERRUPTED: "run.interrupted", RunState.DONE: "run.done",
+    RunState.STOPPED: "run.stopped", RunState.REFUSED: "run.refused",
+}  # fmt: skip
+_PROVE_NOTHING = frozenset({RunState.DONE, RunState.STOPPED, RunState.REFUSED})
+"""Ends that say nothing of whether the playbook helps."""
+
+
+def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook, *, actor: Actor | None = None) -> None:
+    """Take what the end of a run means for its hold or incident; `actor` is who ended it, if not its playbook."""
     _count_end(tx, run, playbook)
-    kind = {RunState.VERIFIED: "run.verified", RunState.INTERRUPTED: "run.interrupted", RunState.DONE: "run.done"}.get(
-        run.state, "run.failed"
-    )
     text = f"{run.key}: {run.state.replace('_', ' ')}: {run.reason}."
-    chain.append(tx, run.subject, _actor(playbook), [Draft(kind, text, {"run": run.key, "state": run.state.value})])
+    said = Draft(_ENDS.get(run.state, "run.failed"), text, {"run": run.key, "state": run.state.value})
+    chain.append(tx, run.subject, actor or actor_of(playbook), [said])
+    earn(tx, settings, run)
     if run.subject.startswith("HOLD-"):
         _hold_hears(tx, settings, run, playbook)
     elif run.state is not RunState.VERIFIED:
@@ -333,12 +326,12 @@ def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> Non
         _heir_hears(tx, settings, run, hold)
         return
     verified = run.state is RunState.VERIFIED
-    declares = playbook.on_failure is OnFailure.DECLARE and run.state is not RunState.DONE
+    declares = playbook.on_failure is OnFailure.DECLARE and run.state not in _PROVE_NOTHING
     turn = holds.playbook_finished(
         hold, playbook=run.playbook, verified=verified, why=run.reason, now=tx.now,
         blamed=declares or run.state is RunState.INTERRUPTED,
     )  # fmt: skip
-    course.carry_out(tx, settings, hold, turn, _actor(playbook))
+    course.carry_out(tx, settings, hold, turn, actor_of(playbook))
     hold = turn.hold
     if hold.state in holds.OPEN and run.state is RunState.INTERRUPTED:
         _have_looked_at(tx, settings, run, hold)
@@ -370,7 +363,7 @@ def _incident_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) ->
         incident = subjects.get_incident(tx, int(run.subject.removeprefix("INC-")))
     except NotFound:
         return
-    hurts = incident.status in ACTIVE and run.state is not RunState.DONE
+    hurts = incident.status in ACTIVE and run.state not in _PROVE_NOTHING
     if run.state is RunState.INTERRUPTED or (hurts and playbook.on_failure is not OnFailure.NOTE):
         _have_looked_at(tx, settings, run, incident)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from incidentd.durations import about
-from incidentd.engine import course, decide, handoff, reconcile, rota, timers
+from incidentd.engine import course, decide, handoff, reconcile, rota, stopping, timers
 from incidentd.engine.act import Actors, Doors
 from incidentd.engine.facts import FactFinder
 from incidentd.errors import IncidentdError, StoreUnavailable
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 POLL = 1.0
 """Seconds after which a queue is looked at even when nothing woke it: waking is a kindness, looking is the truth."""
+LOOKS = {stopping.WAITER: 0.5}
+"""Seconds, of what is looked at more often: a switch that is turned off stops what runs within one."""
 AFTER_TROUBLE = 1.0
 OLDEST = timedelta(seconds=10)
 """How long a body may wait to be unpacked before no more are taken. Alertmanager's patience with a receiver is ten
@@ -71,6 +73,8 @@ class Engine:
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._acting: set[asyncio.Task[None]] = set()
+        self._steps: dict[asyncio.Task[None], Job] = {}
+        """The steps of playbooks that are being done, each until it is told to end."""
         self.turned: dict[str, datetime] = {}
         """When each loop came round last."""
         self._lanes: Counter[str] = Counter()
@@ -188,8 +192,23 @@ class Engine:
         for job in claimed:
             task = asyncio.create_task(self._act(job), name=queue)
             self._acting.add(task)
+            if queue == jobs.PLAYBOOK:
+                self._steps[task] = job
             task.add_done_callback(self._acted)
         return bool(claimed)
+
+    async def stop_lost(self) -> bool:
+        """End the steps done here of runs that were stopped or switched off, and what they started."""
+        held = dict(self._steps)
+        if not held:
+            return False
+        lost = await self._store.read(stopping.lost, list(held.values()))
+        for task, job in held.items():
+            if (
+                job.id in lost and self._steps.pop(task, None) is not None
+            ):  # once: a second time would cut its end short
+                task.cancel()
+        return False
 
     async def _claim(self, queue: str, room: int) -> list[Job]:
         how: _Claiming = {"me": self._me, "lease": LEASE[queue], "most": room}
@@ -259,6 +278,7 @@ class Engine:
 
     def _acted(self, task: asyncio.Task[None]) -> None:
         self._acting.discard(task)
+        self._steps.pop(task, None)
         self._store.waiter(task.get_name()).set()
 
     # -- the loop ----------------------------------------------------------------------------------------------------
@@ -270,6 +290,7 @@ class Engine:
             "unpack": self.unpack,
             "decide": self.decide_one,
             jobs.TIMER: self.watch_one,
+            stopping.WAITER: self.stop_lost,
             **{queue: self._acting_on(queue) for queue in CONCURRENCY},
         }
         self._loops = [
@@ -297,7 +318,7 @@ class Engine:
 
     async def _wait(self, name: str, news: asyncio.Event) -> None:
         """Wait for news, for the next due job, or for the time to look anyway, whichever comes first."""
-        timeout = POLL
+        timeout = LOOKS.get(name, POLL)
         if name in jobs.QUEUES:
             try:
                 due_at = await self._store.read(jobs.next_due, name, self._full(name))
@@ -325,7 +346,7 @@ class Engine:
         """Stop claiming, wait for what is being done, and leave the rest to the next start."""
         self._stopping.set()
         self._begun.set()
-        for name in ("begin", "unpack", "decide", *jobs.QUEUES):
+        for name in ("begin", "unpack", "decide", stopping.WAITER, *jobs.QUEUES):
             self._store.waiter(name).set()
         await asyncio.gather(*self._loops, return_exceptions=True)
         if self._acting:

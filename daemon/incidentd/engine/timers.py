@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from incidentd import holds
-from incidentd.engine import course, handoff, learning, maintenance, owning, paging, rota, watchdog
+from incidentd.engine import course, handoff, learning, maintenance, owning, paging, rota, stopping, watchdog
 from incidentd.settings import Settings
 from incidentd.store import Tx, jobs, retention, subjects
 from incidentd.store.jobs import Job
@@ -36,6 +36,8 @@ def _handle(tx: Tx, settings: Settings, job: Job) -> None:
             _breach(tx, settings, job)
         case owning.LAPSE | owning.WORSE:
             owning.time_came(tx, settings, job)
+        case stopping.KIND:
+            stopping.time_came(tx, settings, job)
         case "quiet":
             course.quiet_passed(tx, settings, job.subject)
         case "draft":

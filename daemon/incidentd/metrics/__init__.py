@@ -35,7 +35,7 @@ HOLD_OUTCOMES = (
 INCIDENT_STATES = ("declared", "investigating", "identified", "mitigated")
 TRIGGERS = ("rule", "hold", "manual")
 RUN_MODES = ("approve", "auto")
-RUN_RESULTS = ("verified", "done", "failed", "verify_failed", "interrupted", "refused")
+RUN_RESULTS = ("verified", "done", "failed", "verify_failed", "interrupted", "refused", "stopped")
 ITEM_STATES = ("proposed", "open", "filed", "stuck", "done", "declined")
 ITEM_TYPES = ("prevent", "mitigate", "detect", "repair", "investigate", "process", "automate")
 PRIORITIES = ("P0", "P1", "P2", "P3")
@@ -70,6 +70,8 @@ class StateCounts:
     postmortems: Mapping[str, float] = field(default_factory=dict)
     """By state."""
     playbook_runs: float = 0
+    switched_off: frozenset[str] = frozenset()
+    """The playbooks whose own switch is off; '' stands for the switch of all."""
     notification_outbox: float = 0
     jira_outbox: float = 0
     inbox: float = 0
@@ -230,6 +232,11 @@ class Metrics:
     )
     playbook_run_duration_seconds = histogram("Playbook run time.", _WORK, playbook="playbooks")
     playbook_runs_active = gauge("Playbook runs in progress.")
+    automation_switched_off = gauge("1 while somebody has every playbook switched off.")
+    playbook_switched_off = gauge("1 while somebody has this playbook switched off.", playbook="playbooks")
+    playbook_mode_changes_total = counter(
+        "Playbooks that their own runs promoted or demoted.", playbook="playbooks", change=("promoted", "demoted")
+    )
     playbook_guard_denials_total = counter("Runs refused by a safety guard.", playbook="playbooks", guard="guards")
     playbook_remediations_total = counter(
         "Runs after which verification passed and the alert stayed resolved.", playbook="playbooks"
@@ -286,6 +293,8 @@ class Metrics:
         self.jira_outbox_length.set(counts.jira_outbox)
         self.inbox_length.set(counts.inbox)
         self.inbox_oldest_received_timestamp_seconds.set(counts.inbox_oldest_received)
+        self.automation_switched_off.set("" in counts.switched_off)
+        _set_all(self.playbook_switched_off, {(name,): 1 for name in counts.switched_off if name})
         _set_all(self.holds_active, counts.holds)
         _set_all(self.incidents_active, counts.incidents)
         _set_all(self.action_items, counts.action_items)

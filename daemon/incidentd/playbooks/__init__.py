@@ -73,6 +73,18 @@ class Limits:
     """An alert that began earlier than this is too old to act on."""
     cool_down: timedelta = timedelta(minutes=5)
     """What has to pass on a target from the end of any run to the beginning of the next."""
+    share: int = 10
+    """Percent of the fleet that it may begin on within an hour; one target always may be."""
+    alerting: int = 30
+    """Percent of the fleet; when alerts of the same name fire on more, it is not one target that is broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote:
+    """What a playbook earns by runs that were verified, one after another without one that was not."""
+
+    after: int
+    to: Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +190,10 @@ class Playbook:
     blocks: tuple[Block, ...] = ()
     """Of the steps; an inner one stands before the one that it is in."""
     rollback_blocks: tuple[Block, ...] = ()
+    fleet: int = 0
+    """How many targets there are; 0 is not known, and nobody asks for shares of it."""
+    promote: Promote | None = None
+    """None: only its file gives it another mode."""
 
 
 class StepState(StrEnum):
@@ -227,6 +243,8 @@ class RunState(StrEnum):
     """Ran to its end; it has no verification, so nobody may call it a success."""
     REFUSED = "refused"
     """A guard said no."""
+    STOPPED = "stopped"
+    """A person stopped it, or switched its playbook off."""
 
 
 FINISHED = frozenset(RunState) - {RunState.PROPOSED, RunState.RUNNING, RunState.VERIFYING}

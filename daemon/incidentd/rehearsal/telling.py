@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from incidentd.durations import format_duration
-from incidentd.engine import automation, commands, reconcile
+from incidentd.engine import automation, commands, reconcile, stopping
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict, IncidentdError, Location, TemporaryError
 from incidentd.holds import watches_for
@@ -173,8 +173,15 @@ class _Telling:
                 await self._playbook(event)
             case Happens.ACKNOWLEDGED_BY | Happens.TAKEN_BY | Happens.HELPED_BY:
                 await self._answers(event)
+            case Happens.SWITCHED_OFF | Happens.SWITCHED_ON:
+                await self._switches(event)
             case _:
                 await self._person(event)
+
+    async def _switches(self, event: Event) -> None:
+        turn = stopping.disable if event.kind is Happens.SWITCHED_OFF else stopping.enable
+        await self.world.do(turn, event.playbook, actor=Actor(name=event.by, via="story"), reason=event.text)
+        self._say(event, f"{event.playbook or 'every playbook'} is {event.kind.replace('_', ' ')} by {event.by}")
 
     def _measure(self, event: Event) -> None:
         """Have Prometheus answer with these numbers from here."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import bindparam, select, update
 
 from incidentd.alerts import AlertStatus
@@ -13,6 +15,12 @@ _FIRING = (
     select(alert.c.labels, alert.c.annotations, alert.c.starts_at)
     .where(alert.c.source == bindparam("of_source"), alert.c.status == AlertStatus.FIRING.value)
     .order_by(alert.c.changed_at.desc())
+    .limit(bindparam("most"))
+)
+_LIKE = (
+    select(alert.c.fingerprint)
+    .where(alert.c.source == bindparam("of_source"), alert.c.status == AlertStatus.FIRING.value)
+    .where(alert.c.labels["alertname"].as_string() == bindparam("name"))
     .limit(bindparam("most"))
 )
 _ANEW = (
@@ -29,6 +37,12 @@ def firing(tx: Tx, source: str, most: int) -> list[OpenAlert]:
     """Read the alerts of a source that fire now and are not muted, those that changed last first."""
     rows = tx.conn.execute(_FIRING, {"of_source": source, "most": most})
     return [OpenAlert(labels=row.labels, annotations=row.annotations, starts_at=row.starts_at) for row in rows]
+
+
+def like(tx: Tx, source: str, labels: Mapping[str, str], most: int) -> int:
+    """Count the alerts of a source that fire and have the same name as these labels, up to `most`."""
+    which = {"of_source": source, "name": labels.get("alertname", ""), "most": most}
+    return len(tx.conn.execute(_LIKE, which).all())
 
 
 def decide_anew(tx: Tx, rule: str, source: str | None = None) -> int:

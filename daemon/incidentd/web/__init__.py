@@ -13,7 +13,19 @@ from aiohttp import web
 from incidentd.access import Right
 from incidentd.alerts import LARGEST_BODY
 from incidentd.errors import NotAllowed, NotFound
-from incidentd.web import actionlinks, api, calendars, changes, console, oncall, probes, reaching, receiver, tokens
+from incidentd.web import (
+    actionlinks,
+    api,
+    calendars,
+    changes,
+    console,
+    oncall,
+    playbooks,
+    probes,
+    reaching,
+    receiver,
+    tokens,
+)
 from incidentd.web.answers import answer_errors
 from incidentd.web.callers import CALLER, GATE, Gate, refuse_open_listening, refuse_other_sites
 from incidentd.web.house import HOUSE, INGEST, Handler, House, Route
@@ -25,7 +37,7 @@ __all__ = ["ROUTES", "House", "Route", "change_context", "make_app", "refuse_ope
 
 ROUTES: tuple[Route, ...] = (
     *receiver.ROUTES, *api.ROUTES, *changes.ROUTES, *oncall.ROUTES, *calendars.ROUTES, *reaching.ROUTES, *tokens.ROUTES,
-    *probes.ROUTES, *actionlinks.ROUTES, *console.ROUTES,
+    *playbooks.ROUTES, *probes.ROUTES, *actionlinks.ROUTES, *console.ROUTES,
 )  # fmt: skip
 
 _Rights = dict[web.AbstractRoute, Right | Literal["ingest"]]

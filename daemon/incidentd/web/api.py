@@ -11,8 +11,9 @@ from incidentd import __version__, document
 from incidentd.access import Right
 from incidentd.errors import BadRequest
 from incidentd.matchers import BadMatcher, Matcher, parse_matcher
-from incidentd.store import Tx, facts, views
+from incidentd.store import Tx, facts, switching, views
 from incidentd.store.views import Ask, Listed, speakable
+from incidentd.store.views.shapes import plain
 from incidentd.text import iso
 from incidentd.web.answers import json_answer, markdown_or_json
 from incidentd.web.bodies import read_ask
@@ -86,6 +87,7 @@ async def status(request: web.Request) -> web.Response:
     """Say what runs here, and from which files."""
     house = request.app[HOUSE]
     settings = house.settings
+    switched = await house.store.read(switching.switches)
     return json_answer(
         {
             "version": __version__, "not_ready": house.not_ready(), "now": iso(house.now()),
@@ -100,6 +102,7 @@ async def status(request: web.Request) -> web.Response:
             "rules": len(settings.rules), "playbooks": sorted(settings.playbooks),
             "schedules": sorted(settings.roster.schedules), "automation": settings.automation.mode.value,
             "jira": settings.jira is not None,
+            "switched_off": plain(sorted(switched.values(), key=lambda it: it.playbook)),
         }
     )  # fmt: skip
 

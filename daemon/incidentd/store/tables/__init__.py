@@ -6,6 +6,7 @@ Times are whole microseconds since 1970 in UTC, so that an instant comes back ex
 from __future__ import annotations
 
 from incidentd.store.tables.alerts import alert, alert_event, alert_group, group_member, inbox, quarantine
+from incidentd.store.tables.automation import automation_switch, playbook_standing
 from incidentd.store.tables.base import Instant, instant, metadata, micros
 from incidentd.store.tables.course import (
     action_item,
@@ -32,8 +33,10 @@ from incidentd.store.tables.works import (
 )
 
 __all__ = [
-    "Instant", "action_item", "alert", "alert_event", "alert_group", "chain_head", "contact", "external_ref",
+    "Instant", "action_item", "alert", "alert_event", "alert_group", "automation_switch", "chain_head", "contact",
+    "external_ref",
     "group_member", "hold", "inbox", "incident", "instant", "job", "link_use", "member", "metadata", "micros",
-    "oncall_override", "oncall_shift", "page", "playbook_run", "playbook_step", "postmortem", "quarantine",
+    "oncall_override", "oncall_shift", "page", "playbook_run", "playbook_standing", "playbook_step", "postmortem",
+    "quarantine",
     "replica", "shared", "tally", "timeline", "token",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, Table, func, select
 
 from incidentd.metrics import StateCounts
 from incidentd.playbooks import RunState
+from incidentd.store import switching
 from incidentd.store import tables as t
 from incidentd.store.base import Tx
 
@@ -41,6 +42,7 @@ def state_counts(tx: Tx) -> StateCounts:
         action_items={(row.state, row.priority): row.number for row in run(_ITEMS)},
         postmortems={row.state: row.number for row in run(_POSTMORTEMS)},
         playbook_runs=run(_RUNS).scalar_one(),
+        switched_off=frozenset(switching.switches(tx)),
         notification_outbox=jobs.get("notify", 0),
         jira_outbox=jobs.get("jira", 0),
         inbox=waiting,
