@@ -60,7 +60,7 @@ def test_a_plan_for_an_alert_that_it_does_not_take_says_why(value: str) -> None:
 def test_a_plan_of_a_playbook_that_is_not_there_lists_those_that_are() -> None:
     done = said("plan", "nothing", "--config.file", str(EXAMPLE))
     assert done.exit_code == 2
-    assert "there is collect-diagnostics, restart-stuck-worker, shrink-journal" in done.output
+    assert "there is collect-diagnostics, drain-queue-consumer, free-build-disk, renew-certificate, " in done.output
 
 
 def test_what_comes_from_an_earlier_step_is_shown_as_it_is_written(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_comes_from_an_earlier_step_is_shown_as_it_is_written(tmp_path: Pat
 def test_check_proves_playbooks_and_doubts_those_without_cases(tmp_path: Path) -> None:
     done = said("check", str(EXAMPLE))
     assert (done.exit_code, "warning" in done.output) == (0, False), done.output
-    assert "good: 3 playbooks, 12 cases" in done.output
+    assert "good: 6 playbooks, 36 cases" in done.output
 
     book = "kind: playbook\nname: x\ntitle: X\nmode: suggest\ntarget: x\nsteps: [{name: a, note: b}]\n"
     (tmp_path / "x.yaml").write_text(book)
