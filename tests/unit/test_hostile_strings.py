@@ -27,7 +27,7 @@ from incidentd.pages import Facts, Occasion
 from incidentd.playbooks import Mode, Playbook, Run, RunState, Step, scopes, walk
 from incidentd.playbooks.scopes import NotRunnable
 from incidentd.redaction import Redactor, Secret
-from incidentd.rehearsal.plan import plan
+from incidentd.rehearsal.plan import Asked, plan
 from incidentd.runner import command, web_request
 from incidentd.runner.kinds import harmless
 from incidentd.settings import Automation
@@ -226,7 +226,8 @@ def test_no_shipped_playbook_takes_one_that_could_be_more_than_a_name() -> None:
 
 def planned(playbook: Playbook, value: str) -> list[str]:
     labels = {wanted.source.partition(".")[2]: value for wanted in playbook.inputs.values()}
-    return list(plan(playbook, Automation(), labels=labels, annotations=labels, now=NOW))
+    asked = Asked(labels=labels, annotations=labels, starts_at=NOW, now=NOW)
+    return list(plan(playbook, Automation(), asked).lines())
 
 
 def scopes_of(playbook: Playbook, value: str) -> str:
