@@ -54,7 +54,7 @@ def plan(
         listed = ", ".join(sorted(settings.playbooks)) or "none at all"
         raise click.UsageError(f"there is no playbook {name}; there is {listed}")
     plans: list[Plan | str] = []
-    for asked in _typed(labels, annotations) if file is None else _captured(file):
+    for asked in typed(labels, annotations) if file is None else alerts_of(file):
         try:
             plans.append(planned.plan(one, settings.automation, asked))
         except NotRunnable as no:
@@ -63,14 +63,16 @@ def plan(
     sys.exit(not any(isinstance(it, Plan) for it in plans))
 
 
-def _typed(labels: tuple[str, ...], annotations: tuple[str, ...]) -> Iterator[Asked]:
+def typed(labels: tuple[str, ...], annotations: tuple[str, ...]) -> Iterator[Asked]:
+    """Give the alert that was typed, as one that begins now."""
     from incidentd import app  # noqa: PLC0415 - it takes a while to load
 
     now = app.system_clock()()
     yield Asked(labels=pairs(labels), annotations=pairs(annotations), starts_at=now, now=now)
 
 
-def _captured(file: Path) -> Iterator[Asked]:
+def alerts_of(file: Path) -> Iterator[Asked]:
+    """Give the alerts of a webhook body that was captured. Raises click.UsageError when it is none."""
     from incidentd.alerts import AlertStatus, parse_group  # noqa: PLC0415 - it takes a while to load
     from incidentd.rehearsal.captured import captured  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""`playbook`: prove playbooks, and say what one would do for an alert without doing anything."""
+"""`playbook`: prove playbooks, say what one would do without doing anything, and begin a new one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from incidentd.cli import planning
+from incidentd.cli import beginning, planning
 from incidentd.cli.daemon import CONFIG
 from incidentd.text import count
 
@@ -15,7 +15,7 @@ _FILES = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def playbook() -> None:
-    """Prove playbooks, and look at what they would do."""
+    """Prove playbooks, look at what they would do, and begin a new one."""
 
 
 @playbook.command()
@@ -40,3 +40,4 @@ def check(*, files: tuple[Path, ...], config_file: Path | None) -> None:
 
 
 playbook.add_command(planning.plan)
+playbook.add_command(beginning.new)
