@@ -27,6 +27,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TextIO
 
 from incidentd.redaction import Redactor
+from incidentd.text import UNSEEN
 
 _WAITING = 10_000
 """Lines that may wait for a slow reader."""
@@ -36,9 +37,9 @@ _LONGEST = 10_000
 """Characters of one value; a stranger's label may be as long as a body."""
 _DEEPEST = 5
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# What a terminal obeys and json leaves as it is: DEL, the C1 controls, line separators, and marks of direction.
-_UNSEEN = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]|" + _UNSEEN.pattern)
+# What a terminal obeys and json leaves as it is.
+_UNSEEN = re.compile(f"[{UNSEEN}]")
+_CONTROL = re.compile(rf"[\x00-\x08\x0a-\x1f{UNSEEN}]")
 # These write URLs with tokens, or every statement, below this level.
 _TALKATIVE = ("apprise", "urllib3", "requests_oauthlib", "sqlalchemy", "alembic")
 
@@ -77,7 +78,7 @@ class JsonFormatter(logging.Formatter):
         if exception := _exception(record):
             fields["exception"] = self._plain(exception)
         line = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+        return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], line)
 
     def _plain(self, value: object, depth: int = 0) -> Any:
         match value:

@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-# Control characters, marks of lines and direction, characters without a width, and halves of characters.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+UNSEEN = (
+    r"\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    r"\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+"""What a class of a regular expression has to have for characters that nobody sees and that programs obey: DEL and the
+C1 controls, marks of lines and direction, characters without a width, fillers that look like nothing, and tags."""
+# Control characters, what is not seen, and halves of characters.
+_CONTROL = re.compile(rf"[\x00-\x08\x0b-\x1f{UNSEEN}\ud800-\udfff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@])")
 
 

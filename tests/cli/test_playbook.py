@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from incidentd.cli import main
+from incidentd.guards import GUARDS
+from tests.programs import path_of
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "example" / "incidentd.yaml"
@@ -60,7 +64,79 @@ def test_a_plan_for_an_alert_that_it_does_not_take_says_why(value: str) -> None:
 def test_a_plan_of_a_playbook_that_is_not_there_lists_those_that_are() -> None:
     done = said("plan", "nothing", "--config.file", str(EXAMPLE))
     assert done.exit_code == 2
-    assert "there is collect-diagnostics, restart-stuck-worker, shrink-journal" in done.output
+    assert "there is collect-diagnostics, drain-queue-consumer, free-build-disk, renew-certificate, " in done.output
+
+
+CAPTURED = """
+{"version": "4", "receiver": "incidentd", "groupKey": "{}:{}", "alerts": [
+  {"status": "firing", "labels": {"alertname": "WorkerStuck", "instance": "w-3"},
+   "startsAt": "2026-11-24T14:00:00Z", "endsAt": "0001-01-01T00:00:00Z"},
+  {"status": "resolved", "labels": {"alertname": "WorkerStuck", "instance": "w-4"},
+   "startsAt": "2026-11-24T13:00:00Z", "endsAt": "2026-11-24T13:55:00Z"},
+  {"status": "firing", "labels": {"alertname": "WorkerStuck"}, "startsAt": "2026-11-24T14:00:00Z"}
+]}
+"""
+
+
+@pytest.fixture
+def captured(tmp_path: Path) -> str:
+    (tmp_path / "body.json").write_text(CAPTURED)
+    return str(tmp_path / "body.json")
+
+
+@pytest.mark.usefixtures("nothing_is_done")
+def test_a_captured_body_is_planned_alert_by_alert_as_of_when_it_came(captured: str) -> None:
+    done = said("plan", "restart-stuck-worker", "--alert", captured, "--config.file", str(EXAMPLE))
+    assert done.exit_code == 0, done.output
+    assert "guards, at 2026-11-24 14:00:00 UTC, on a target where nothing ran before:" in done.output
+    assert done.output.count("(a plan: nothing is done") == 2
+    assert "restart-stuck-worker does not take this alert: the input `instance` has no value" in done.stderr
+
+
+@pytest.mark.usefixtures("nothing_is_done")
+def test_scripts_read_the_same_plan(captured: str) -> None:
+    done = said("plan", "restart-stuck-worker", "--alert", captured, "--json", "--config.file", str(EXAMPLE))
+    first, second, third = json.loads(done.stdout)["plans"]
+    assert (first["taken"], first["may_run"], first["target"]) == (True, True, "w-3")
+    assert [one["name"] for one in first["steps"]] == ["depth before", "restart", "answers again"]
+    assert (first["steps"][1]["may_repeat"], first["verify"]["kind"]) == (False, "promql")
+    assert [one["guard"] for one in first["guards"]] == list(GUARDS)
+    assert {one["guard"] for one in second["guards"] if not one["allowed"]} == {"still_firing", "alert_age"}
+    assert not second["may_run"]
+    assert (third["taken"], "has no value" in third["reason"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said_so"),
+    [
+        (("instance=w-3", "--alert", "{file}"), "the labels of an alert or --alert, not both"),
+        (("--alert", "{file}.not"), "cannot read"),
+        (("--alert", str(EXAMPLE)), "holds no webhook body"),
+    ],
+)
+def test_an_alert_that_cannot_be_read_is_said(captured: str, words: tuple[str, ...], said_so: str) -> None:
+    given = [word.format(file=captured) for word in words]
+    done = said("plan", "restart-stuck-worker", *given, "--config.file", str(EXAMPLE))
+    assert (done.exit_code, said_so in done.output) == (2, True), done.output
+
+
+@pytest.mark.slow
+@pytest.mark.needs("strace")
+def test_the_kernel_is_asked_to_start_nothing_and_to_connect_to_nothing(captured: str, tmp_path: Path) -> None:
+    for name in ("restart-stuck-worker", "collect-diagnostics"):
+        log = tmp_path / f"{name}.strace"
+        watched = [
+            path_of("strace"), "--follow-forks", "--trace=%network,execve,execveat,fork,vfork", f"--output={log}",
+            sys.executable, "-m", "incidentd", "playbook", "plan", name, "--alert", captured,
+            "--config.file", str(EXAMPLE),
+        ]  # fmt: skip
+        done = subprocess.run(watched, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        calls = [line.split(" ", 1)[1].strip() for line in log.read_text().splitlines()]
+        began = [call for call in calls if call.startswith(("exec", "fork", "vfork"))]
+        assert len(began) == 1, began  # the command itself
+        # a name server is asked by `connect` and `sendto` as well; what a library tries of its own socket goes nowhere
+        assert not [call for call in calls if call.startswith(("connect", "send", "bind", "listen", "accept"))], calls
 
 
 def test_what_comes_from_an_earlier_step_is_shown_as_it_is_written(tmp_path: Path) -> None:
@@ -84,7 +160,7 @@ def test_what_comes_from_an_earlier_step_is_shown_as_it_is_written(tmp_path: Pat
 def test_check_proves_playbooks_and_doubts_those_without_cases(tmp_path: Path) -> None:
     done = said("check", str(EXAMPLE))
     assert (done.exit_code, "warning" in done.output) == (0, False), done.output
-    assert "good: 3 playbooks, 12 cases" in done.output
+    assert "good: 6 playbooks, 36 cases" in done.output
 
     book = "kind: playbook\nname: x\ntitle: X\nmode: suggest\ntarget: x\nsteps: [{name: a, note: b}]\n"
     (tmp_path / "x.yaml").write_text(book)

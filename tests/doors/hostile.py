@@ -26,6 +26,35 @@ _SIGNS = (
     "#", "# x", "x #", "!", "!!", "^x", "%",
     "%%", "a" * 5000, "\n" * 500, "(" * 200, "x" * 100 + "!", "\ud7ff", "\ue000", "\ufffd", "\ufffe",
 )  # fmt: skip
+_TERMINAL = (
+    "\x1b]0;owned\x07", "\x1b]8;;http://evil.example\x1b\\click\x1b]8;;\x1b\\", "\x9b2J", "\x1b[2J\x1b[H",
+    "\x1bc", "a\bb\x08c",
+    "\x1b[6n", "done\r$ id", "\x85next", "\x0bup\x0cdown", "\x1bP+q544e\x1b\\",
+)  # fmt: skip
+_UNSEEN = (
+    "\u061cmark", "pay\u00adpal", "\u3164", "\u115fx\u1160", "a\u2060b", "a\u200bb", "a\u200db",
+    "\U000e0001\U000e0068\U000e0069",
+    "a\ufff9b\ufffac\ufffb", "\u180e", "\u2066x\u2069", "\u2067x\u2069", "\u206e", "\u2029para", "admin\u0430",
+    "\uff1b id", "\uff02x",
+)  # fmt: skip
+_LINES = (
+    "a\r\nX-Evil: 1", "a\r\n\r\n<html>", "a\r\nSubject: x", "\nAnswer by: never", "\n\nI have it: https://evil.example/a",
+    "\n# heading\n",
+    "\n| a | b |\n| --- | --- |", "h1. big", "\nbq. said", "{code}x{code}", "[x|http://evil.example]",
+    "!http://evil.example/x.png!",
+    "[~ana]", "||a||b||", "<@U1>", "<https://evil.example|our runbook>", "![x](http://evil.example/p.png)",
+    "&lt;b&gt;&#60;i&#62;",
+    '" onmouseover="alert(1)', "</pre><script>alert(1)</script>", "<svg/onload=alert(1)>", "javascript:alert(1)",
+    '"} or up{a="',
+    "a\"} or vector(1) #", "a|.*", "INC-1", "TODO: pay eve", '{"level":"error"}', "a=b level=error",
+)  # fmt: skip
 HOSTILE: tuple[str, ...] = (
     *(frame.format(command) for frame in _SHELL for command in _COMMANDS), *_TEMPLATES, *_PATHS, *_QUOTES, *_SIGNS,
+    *_TERMINAL, *_UNSEEN, *_LINES,
 )  # fmt: skip
+"""Each may be a program's argument."""
+LONG = "x\n" * 20_000
+"""Twenty thousand lines, which a template's value may still have."""
+EVERY: tuple[str, ...] = (*HOSTILE, LONG, "nul\0byte", "half \ud800 of one", "\udcff", "\U0001f525" * 20_000)
+"""These as well, some of which no program can be given."""
+BENIGN = "web-3"

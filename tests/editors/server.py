@@ -18,7 +18,15 @@ class YamlServer:
     """A running yaml-language-server."""
 
     def __init__(self, mapping: Mapping[str, str] | None = None) -> None:
-        self._settings = {"yaml": {"schemas": dict(mapping or {}), "schemaStore": {"enable": False}, "validate": True}}
+        self._settings = {
+            "yaml": {
+                "schemas": dict(mapping or {}),
+                "schemaStore": {"enable": False},
+                "validate": True,
+                "completion": True,
+            }
+        }
+        self._asked = 100
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -46,6 +54,15 @@ class YamlServer:
         )
         found: list[dict[str, Any]] = said["params"]["diagnostics"]
         return found
+
+    async def completions(self, path: Path, line: int, column: int) -> set[str]:
+        """Give what the server offers at a place, counted from 0, of a file that is open."""
+        place = {"textDocument": {"uri": path.as_uri()}, "position": {"line": line, "character": column}}
+        self._asked += 1
+        await self._send("textDocument/completion", id=self._asked, params=place)
+        said = await self._until(lambda it: it.get("id") == self._asked and "method" not in it)
+        found = said["result"]
+        return {it["label"].strip('"') for it in (found["items"] if isinstance(found, dict) else found)}
 
     async def _send(self, method: str, **more: Any) -> None:
         await self._write({"jsonrpc": "2.0", "method": method, **more})

@@ -27,6 +27,10 @@ BROKEN = [
     ("rules/platform.yaml", "severity: sev4", "severitty: sev4", "Property severitty is not allowed"),
     ("rules/checkout_test.yaml", "declared: at_once", "declared: later", "Value is not accepted"),
     ("playbooks/restart-stuck-worker.yaml", "mode: auto", "mode: always", "Value is not accepted"),
+    ("playbooks/renew-certificate.yaml", "timeout: 5m", "timeout: 5", "Incorrect type"),
+    ("playbooks/free-build-disk.yaml", "on_failure: page", "on_failure: pray", "Value is not accepted"),
+    ("playbooks/free-build-disk_test.yaml", "outcome: verified", "outcome: healed", "Value is not accepted"),
+    ("playbooks/free-build-disk_test.yaml", "given:", "givn:", "Property givn is not allowed"),
     ("deploy/example/people.yaml", "people:\n", "peple:\n", "Property peple is not allowed"),
     ("deploy/example/incidentd.yaml", "listen: 127", "listn: 127", "Property listn is not allowed"),
     ("deploy/example/oncall.yaml", "turn: 1w", "turn: 7", "Incorrect type"),
@@ -56,6 +60,30 @@ async def test_every_shipped_file_is_right_and_a_broken_one_is_marked_at_its_pla
             text = text_of(ROOT / name).replace(right, wrong, 1)
             found = shown(await server.diagnostics((ROOT / name).with_name(f"changed-{number}.yaml"), text))
             assert any(line == line_of(text, wrong) and words in message for line, message in found), (name, found)
+
+
+# where somebody types in a file, after which words, and some of what an editor offers there
+TYPED = [
+    ("playbooks/restart-stuck-worker.yaml", "mode: ", {"off", "suggest", "approve", "auto"}),
+    ("playbooks/restart-stuck-worker.yaml", "on_failure: ", {"declare", "page", "note"}),
+    ("playbooks/restart-stuck-worker.yaml", "steps:\n  - ", {"name", "command", "http", "promql", "when", "register"}),
+    ("playbooks/restart-stuck-worker.yaml", "verify:\n  ", {"promql", "http", "for", "within"}),
+    ("playbooks/restart-stuck-worker_test.yaml", "outcome: ", {"verified", "failed", "verify_failed", "refused"}),
+    ("playbooks/restart-stuck-worker_test.yaml", "    expect:\n      ", {"outcome", "ran", "skipped", "command"}),
+]
+
+
+@needs_server
+@pytest.mark.slow
+async def test_a_playbook_and_its_cases_are_completed_where_somebody_types() -> None:
+    async with YamlServer() as server:
+        for number, (name, words, offered) in enumerate(TYPED):
+            text = text_of(ROOT / name)
+            path = (ROOT / name).with_name(f"typed-{number}.yaml")
+            before = text[: text.index(words) + len(words)]
+            await server.diagnostics(path, before + "\n")
+            found = await server.completions(path, before.count("\n"), len(before.rpartition("\n")[2]))
+            assert offered <= found, (name, words, found)
 
 
 @needs_server

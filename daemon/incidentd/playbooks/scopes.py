@@ -40,6 +40,10 @@ def checked(name: str, wanted: Input, value: str) -> str:
         raise NotRunnable(
             f"the input `{name}` begins with a minus, so a program could take it for an option: {_shown(value)}"
         )
+    if len(value) > _LONGEST_INPUT:
+        raise NotRunnable(
+            f"the input `{name}` has {len(value)} characters, and at most {_LONGEST_INPUT} may be: {_shown(value)}"
+        )
     if not _matches(name, wanted.pattern, value):
         raise NotRunnable(f"the input `{name}` does not match {wanted.pattern!r} as a whole: {_shown(value)}")
     if not _is(wanted.kind, value):
@@ -65,7 +69,7 @@ def _is(kind: InputKind, value: str) -> bool:
 
 def _matches(name: str, pattern: str, value: str) -> bool:
     try:
-        return len(value) <= _LONGEST_INPUT and Regex(pattern).matches(value)
+        return Regex(pattern).matches(value)
     except ValueError as error:
         raise NotRunnable(f"the pattern of the input `{name}` cannot be read: {error}") from None
 
@@ -108,8 +112,9 @@ def item(run: Run, each: Each) -> str | None:
         raise NotRunnable(f"`for_each` has {len(found)} items, and at most {each.most} may be")
     if each.number >= len(found):
         return None
-    here = found[each.number]
-    return checked("item", Input(source="", pattern=each.pattern), here) if each.pattern else here
+    if each.pattern:  # all of them, before anything is done for the first: an odd line means odd output
+        found = [checked("item", Input(source="", pattern=each.pattern), line) for line in found]
+    return found[each.number]
 
 
 def _registered(run: Run, scope: Scope | None) -> dict[str, object]:

@@ -4,76 +4,148 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from incidentd import guards
 from incidentd.durations import format_duration
+from incidentd.guards import Verdict
 from incidentd.playbooks import Mode, Playbook, Run, RunState, Step, scopes, walk
 from incidentd.playbooks.scopes import NotRunnable
 from incidentd.runner.imagined import filled
 from incidentd.settings import Automation
 from incidentd.templates import BadTemplate
-from incidentd.text import labels_line, plain
+from incidentd.text import instant, iso, labels_line, plain
 
 _MOST = 400
 """Characters of what a step does that are shown."""
 
 
-def plan(
-    playbook: Playbook, automation: Automation, *, labels: Mapping[str, str], annotations: Mapping[str, str],
-    now: datetime,
-) -> Iterator[str]:  # fmt: skip
-    """Write the plan, line by line. Raises NotRunnable when the playbook does not take the alert."""
-    inputs = scopes.inputs_for(playbook, labels, annotations)
-    target = walk.target_for(playbook, inputs, labels)
-    domain = walk.domain_for(playbook, inputs, labels)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The alert that a plan is for."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    firing: bool = True
+    now: datetime
+    """When it is looked at: of an alert that somebody captured, when it came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """A step of a plan."""
+
+    name: str
+    kind: str
+    does: str
+    """In one line, filled in as far as it can be."""
+    when: tuple[str, ...] = ()
+    for_line: int = 0
+    """Of `for_each` over lines that nobody knows yet, which of them it is for; 0 when it is for none."""
+    at_most: int = 0
+    may_repeat: bool = True
+    """It is done again when incidentd was stopped in the middle of it; else a person is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a playbook would do for an alert."""
+
+    playbook: str
+    title: str
+    alert: Asked
+    inputs: Mapping[str, str]
+    target: str
+    domain: str
+    mode: Mode
+    modes: tuple[Mode, Mode]
+    """The playbook's own, and the configuration's."""
+    guards: tuple[Verdict, ...]
+    steps: tuple[PlannedStep, ...]
+    verify: PlannedStep | None
+    held: str
+    """For how long, and within which time, the verification has to hold."""
+    rollback: tuple[PlannedStep, ...]
+    on_failure: str
+
+    def lines(self) -> Iterator[str]:
+        """Write it for people, line by line; strangers' words are harmless for a terminal."""
+        yield f"{self.playbook}: {self.title} (a plan: nothing is done, nobody is asked)"
+        yield f"alert:   {labels_line(dict(self.alert.labels), _MOST)}"
+        yield f"inputs:  {labels_line(dict(self.inputs), _MOST) or 'none'}"
+        yield f"target:  {plain(self.target, _MOST)}" + (f" in {plain(self.domain, 100)}" if self.domain else "")
+        yield f"mode:    {self.mode} (the playbook's is {self.modes[0]}, the configuration's {self.modes[1]})"
+        yield f"guards, at {instant(self.alert.now)}, on a target where nothing ran before:"
+        for one in self.guards:
+            yield f"  {'ok' if one.allowed else 'refuses':<8} {one.guard:<14} {one.reason}"
+        yield "steps:"
+        yield from _lines(self.steps)
+        if self.verify is None:
+            yield "verify: nothing does, so nobody may call it a success"
+        else:
+            yield f"verify, {self.held}: {self.verify.does}"
+        if self.rollback:
+            yield "rollback, when a step or the verification fails:"
+            yield from _lines(self.rollback)
+        yield f"when it fails: {self.on_failure}"
+
+    def data(self) -> dict[str, Any]:
+        """Give it for machines."""
+        alert = {"labels": dict(self.alert.labels), "annotations": dict(self.alert.annotations)}
+        times = {"starts_at": iso(self.alert.starts_at), "now": iso(self.alert.now)}
+        return {
+            "playbook": self.playbook, "title": self.title, "taken": True,
+            "alert": {**alert, **times, "firing": self.alert.firing}, "inputs": dict(self.inputs),
+            "target": self.target, "domain": self.domain, "mode": self.mode.value,
+            "may_run": all(one.allowed for one in self.guards), "guards": [asdict(one) for one in self.guards],
+            "steps": [asdict(one) for one in self.steps], "verify": asdict(self.verify) if self.verify else None,
+            "rollback": [asdict(one) for one in self.rollback], "on_failure": self.on_failure,
+        }  # fmt: skip
+
+
+def plan(playbook: Playbook, automation: Automation, asked: Asked) -> Plan:
+    """Plan a run of a playbook. Raises NotRunnable when the playbook does not take the alert."""
+    inputs = scopes.inputs_for(playbook, asked.labels, asked.annotations)
+    target = walk.target_for(playbook, inputs, asked.labels)
+    domain = walk.domain_for(playbook, inputs, asked.labels)
     run = Run(
         id=0, subject="", playbook=playbook.name, sha256=playbook.sha256, definition={}, state=RunState.RUNNING,
-        mode=Mode.AUTO, target=target, domain=domain, inputs=inputs, registers={}, source="", started_at=now,
+        mode=Mode.AUTO, target=target, domain=domain, inputs=inputs, registers={}, source="", started_at=asked.now,
     )  # fmt: skip
-    yield f"{playbook.name}: {playbook.title} (a plan: nothing is done, nobody is asked)"
-    yield f"alert:   {labels_line(dict(labels), _MOST)}"
-    yield f"inputs:  {labels_line(inputs, _MOST) or 'none'}"
-    yield f"target:  {plain(target, _MOST)}" + (f" in {plain(domain, 100)}" if domain else "")
-    effective = guards.effective_mode(playbook, automation.mode)
-    yield f"mode:    {effective} (the playbook's is {playbook.mode}, the configuration's {automation.mode})"
-    yield "guards, for an alert that begins now on a target where nothing ran before:"
-    yield from _guards(playbook, automation, target, domain, now)
-    yield "steps:"
-    yield from _steps(run, playbook.steps)
-    yield from _verification(run, playbook)
-    if playbook.rollback:
-        yield "rollback, when a step or the verification fails:"
-        yield from _steps(run, playbook.rollback)
-    yield f"when it fails: {playbook.on_failure}"
-
-
-def _guards(playbook: Playbook, automation: Automation, target: str, domain: str, now: datetime) -> Iterator[str]:
     facts = guards.Facts(
-        playbook=playbook, automation=automation, target=target, domain=domain, starts_at=now, still_firing=True,
-        running_on_target=False, now=now,
+        playbook=playbook, automation=automation, target=target, domain=domain, starts_at=asked.starts_at,
+        still_firing=asked.firing, running_on_target=False, now=asked.now,
     )  # fmt: skip
-    for verdict in guards.every(facts):
-        yield f"  {'ok' if verdict.allowed else 'refuses':<8} {verdict.guard:<14} {verdict.reason}"
-
-
-def _steps(run: Run, steps: tuple[Step, ...]) -> Iterator[str]:
-    for number, step in enumerate(steps, 1):
-        yield f"  {number:>3}  {plain(step.name)}: {_does(run, step)}"
-        yield from (f"       only when {plain(condition.text)}" for condition in step.when)
-        if step.each is not None and step.each.pattern:
-            yield f"       for line {step.each.number + 1} of at most {step.each.most}, if there is one"
-        if not walk.may_repeat(step):
-            yield "       not done again when incidentd is stopped in the middle of it: a person is asked"
-
-
-def _verification(run: Run, playbook: Playbook) -> Iterator[str]:
     verify = playbook.verify
-    if verify is None:
-        yield "verify: nothing does, so nobody may call it a success"
-        return
-    held = f"for {format_duration(verify.hold_for)} within {format_duration(verify.within)}"
-    yield f"verify, {held}: {_does(run, verify.step)}"
+    held = f"for {format_duration(verify.hold_for)} within {format_duration(verify.within)}" if verify else ""
+    return Plan(
+        playbook=playbook.name, title=playbook.title, alert=asked, inputs=inputs, target=target, domain=domain,
+        mode=guards.effective_mode(playbook, automation.mode), modes=(playbook.mode, automation.mode),
+        guards=guards.every(facts), steps=tuple(_planned(run, step) for step in playbook.steps),
+        verify=_planned(run, verify.step) if verify else None, held=held,
+        rollback=tuple(_planned(run, step) for step in playbook.rollback), on_failure=playbook.on_failure,
+    )  # fmt: skip
+
+
+def _planned(run: Run, step: Step) -> PlannedStep:
+    lines = step.each if step.each is not None and step.each.pattern else None
+    return PlannedStep(
+        name=step.name, kind=step.kind, does=_does(run, step), when=tuple(one.text for one in step.when),
+        for_line=lines.number + 1 if lines else 0, at_most=lines.most if lines else 0, may_repeat=walk.may_repeat(step),
+    )  # fmt: skip
+
+
+def _lines(steps: tuple[PlannedStep, ...]) -> Iterator[str]:
+    for number, step in enumerate(steps, 1):
+        yield f"  {number:>3}  {plain(step.name)}: {step.does}"
+        yield from (f"       only when {plain(condition)}" for condition in step.when)
+        if step.for_line:
+            yield f"       for line {step.for_line} of at most {step.at_most}, if there is one"
+        if not step.may_repeat:
+            yield "       not done again when incidentd is stopped in the middle of it: a person is asked"
 
 
 def _does(run: Run, step: Step) -> str:
