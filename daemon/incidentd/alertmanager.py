@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -16,6 +16,7 @@ from incidentd.alerts import clean, parse_time
 from incidentd.errors import IncidentdError, PermanentError, TemporaryError
 from incidentd.handoff import Silence
 from incidentd.httpclient import HttpClient, Reply
+from incidentd.playbooks.errands import SilenceOrder, is_of_run
 from incidentd.reconciliation import ApiAlert, Snapshot
 from incidentd.settings import AlertmanagerSettings
 from incidentd.text import plain
@@ -25,6 +26,7 @@ WITHIN = timedelta(seconds=5)
 MOST = 64 * 1024 * 1024
 """Bytes of an answer: more than 50,000 alerts with long annotations."""
 _MUTES_BY_TIME = re.compile(r"^\s*(?:mute|active)_time_intervals:", re.MULTILINE)
+_SILENCE = "silence "
 _RECEIVER = re.compile(r"^- name: (?P<name>.*)$", re.MULTILINE)
 
 
@@ -65,9 +67,14 @@ class _Matcher(msgspec.Struct, rename="camel"):
 class _Silence(msgspec.Struct, rename="camel"):
     ends_at: str
     status: _Silenced
+    id: str = ""
     matchers: list[_Matcher] = msgspec.field(default_factory=list)
     created_by: str = ""
     comment: str = ""
+
+
+class _Made(msgspec.Struct):
+    silence_id: str = msgspec.field(name="silenceID")
 
 
 class _Config(msgspec.Struct):
@@ -108,6 +115,7 @@ _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _one = msgspec.json.Decoder(_Alert).decode
 _status = msgspec.json.Decoder(_Status).decode
 _silences = msgspec.json.Decoder(list[_Silence]).decode
+_made = msgspec.json.Decoder(_Made).decode
 
 
 class Alertmanager:
@@ -170,17 +178,87 @@ class Alertmanager:
                 errors.append(error)
         raise _trouble(errors)
 
+    async def silence(self, wanted: SilenceOrder) -> str:
+        """Make sure that a silence is there, once, and give its id: one with its key is looked for on every peer first.
+
+        Raises as `alerts` does; when no answer came, it may have been made (`maybe_done`), and asking again finds it.
+        """
+        there = await self._of_run(wanted.key)
+        if there:
+            return next(iter(there))
+        errors: list[BaseException] = []
+        for url in self._urls:
+            try:
+                return await self._make(url, wanted)
+            except IncidentdError as error:
+                if isinstance(error, TemporaryError) and error.maybe_done:
+                    raise
+                errors.append(error)
+        raise _trouble(errors)
+
+    async def lift(self, mark: str) -> int:
+        """End every silence of the run with this mark, and say how many there were. Raises as `alerts` does."""
+        there = await self._of_run(mark)
+        for silence, url in there.items():
+            reply = await self._write("DELETE", url, f"silence/{silence}", None)
+            if reply.status != 200 and silence in await self._of_run(mark):  # else somebody was faster
+                _check(reply, f"Alertmanager at {url}")
+        return len(there)
+
+    async def _of_run(self, mark: str) -> dict[str, str]:
+        """Find the silences that a run made and that have not ended; for each the peer that has it."""
+        said = await asyncio.gather(*(self._listed(url) for url in self._urls), return_exceptions=True)
+        if all(isinstance(one, BaseException) for one in said):
+            raise _trouble(said)
+        return {
+            it.id: url
+            for url, its in zip(self._urls, said, strict=True) if not isinstance(its, BaseException)
+            for it in its if is_of_run(it.created_by, it.comment, mark)
+        }  # fmt: skip
+
+    async def _make(self, url: str, wanted: SilenceOrder) -> str:
+        now, who = self._now(), f"Alertmanager at {url}"
+        reply = await self._write("POST", url, "silences", {
+            "matchers": [
+                {"name": it.name, "value": it.value, "isRegex": "~" in it.op, "isEqual": not it.op.startswith("!")}
+                for it in wanted.matchers
+            ],
+            "startsAt": now.isoformat(), "endsAt": (now + wanted.lasts).isoformat(), "createdBy": wanted.by,
+            "comment": wanted.comment,
+        })  # fmt: skip
+        if reply.status in (400, 422):
+            raise PermanentError(f"{who} refuses the silence: {plain(reply.body.decode(errors='replace'), 200)}")
+        _check(reply, who)
+        try:
+            return clean(_made(reply.body).silence_id)[:128]
+        except msgspec.MsgspecError as error:
+            raise PermanentError(f"the answer of {who} cannot be read: {plain(str(error), 200)}") from None
+
+    async def _write(self, method: str, url: str, path: str, body: object) -> Reply:
+        raw = None if body is None else msgspec.json.encode(body)
+        return await self._clients[url].ask(method, f"{url}/api/v2/{path}", within=WITHIN, most=MOST, body=raw)
+
     async def _silences(self, url: str) -> list[Silence]:
+        try:
+            return [_silence(it) for it in await self._listed(url)]
+        except ValueError as error:
+            raise PermanentError(f"the silences of Alertmanager at {url} cannot be read: {error}") from None
+
+    async def _listed(self, url: str) -> list[_Silence]:
+        """List the silences of a peer that have not ended."""
         who = f"Alertmanager at {url}"
         reply = await self._clients[url].ask("GET", f"{url}/api/v2/silences", within=WITHIN, most=MOST)
         _check(reply, who)
         try:
-            return [_silence(it) for it in _silences(reply.body) if it.status.state != "expired"]
+            return [it for it in _silences(reply.body) if it.status.state != "expired"]
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise PermanentError(f"the silences of {who} cannot be read: {plain(str(error), 200)}") from None
 
     async def _hear(self, url: str) -> _Heard:
         status, (alerts, says_time_muting) = await asyncio.gather(self._status(url), self._alerts(url))
+        if any(one.startswith(_SILENCE) for it in alerts for one in it.muted_by):
+            runs = {it.id for it in await self._listed(url) if is_of_run(it.created_by, it.comment)}
+            alerts = [replace(it, muted_by_runs=_only_by(it.muted_by, runs)) for it in alerts] if runs else alerts
         return _Heard(alerts, says_time_muting, status)
 
     async def _alerts(self, url: str) -> tuple[list[ApiAlert], bool]:
@@ -229,11 +307,19 @@ def _read_alerts(body: bytes) -> tuple[list[ApiAlert], bool]:
     return found, says_time_muting
 
 
+def _only_by(muted_by: Sequence[str], silences: set[str]) -> bool:
+    return bool(muted_by) and {*muted_by} <= {_by_silence(one) for one in silences}
+
+
+def _by_silence(name: str) -> str:
+    return f"{_SILENCE}{plain(name, 40)}"
+
+
 def _alert(it: _Alert) -> ApiAlert:
     starts_at = parse_time(it.starts_at)
     if starts_at is None:
         raise ValueError("an alert without startsAt")
-    muted = [f"silence {plain(name, 40)}" for name in it.status.silenced_by]
+    muted = [_by_silence(name) for name in it.status.silenced_by]
     muted += [f"alert {plain(name, 40)}" for name in it.status.inhibited_by]
     muted += [f"time interval {plain(name, 40)}" for name in it.status.muted_by or ()]
     return ApiAlert(

@@ -55,16 +55,16 @@ class HttpClient:
 
     async def ask(
         self, method: str, url: str, *, within: timedelta, most: int, form: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, body: bytes | None = None,
     ) -> Reply:  # fmt: skip
         """Send a request and read the answer, whatever its status; a redirect is an answer like others.
 
-        `within` is for all of it, `most` the bytes of the answer's body. Raises TemporaryError when no answer
-        came, PermanentError when asking again would give the same.
+        `within` is for all of it, `most` the bytes of the answer's body. `body` is JSON, sent instead of a form.
+        Raises TemporaryError when no answer came, PermanentError when asking again would give the same.
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
-                reply = await self._with_token(method, url, form, headers or {}, most)
+                reply = await self._with_token(method, url, form if body is None else body, _typed(headers, body), most)
         except TimeoutError:
             why = f"{self._who} did not answer within {format_duration(within)}"
             raise TemporaryError(why, maybe_done=True) from None
@@ -77,7 +77,7 @@ class HttpClient:
         return reply
 
     async def _with_token(
-        self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str], most: int
+        self, method: str, url: str, form: Mapping[str, str] | bytes | None, headers: Mapping[str, str], most: int
     ) -> Reply:
         signed = {**headers, **{name: secret.reveal() for name, secret in self._config.headers.items()}}
         oauth2 = self._config.oauth2
@@ -91,7 +91,7 @@ class HttpClient:
         return reply
 
     async def _send(
-        self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str], most: int
+        self, method: str, url: str, form: Mapping[str, str] | bytes | None, headers: Mapping[str, str], most: int
     ) -> Reply:
         wait = aiohttp.ClientTimeout(total=None, connect=_CONNECT)  # the caller's deadline is round all of it
         # a redirect could lead the headers to a stranger
@@ -144,6 +144,10 @@ class HttpClient:
             context.load_cert_chain(tls.cert_file, tls.key_file, password="")
         self._tls = (state, context)
         return context
+
+
+def _typed(headers: Mapping[str, str] | None, body: bytes | None) -> Mapping[str, str]:
+    return {**(headers or {}), **({"Content-Type": "application/json"} if body is not None else {})}
 
 
 def _read_token(reply: Reply, who: str) -> _Token:

@@ -35,6 +35,8 @@ class ApiAlert:
     """The names of those that it is routed to."""
     muted_by: tuple[str, ...] = ()
     """In words, what keeps it from being told: `silence 51973eae`, `alert d2c2efc3`, `time interval nights`."""
+    muted_by_runs: bool = False
+    """Nothing mutes it but silences that playbook runs made: nobody has put it off, and it goes on as it fires."""
     processed: bool = True
     """False: it has just come, and is not yet said to be muted or not."""
 
@@ -137,7 +139,7 @@ def _live(it: KnownAlert, snapshot: Snapshot, *, believe_absence: bool) -> Verdi
         return Verdict.GONE if gone else None
     if not api.processed:
         return None
-    if api.muted_by:
+    if api.muted_by and not api.muted_by_runs:
         return None if it.status is AlertStatus.SUPPRESSED else Verdict.SUPPRESSED
     if it.status is not AlertStatus.FIRING:
         return Verdict.CONFIRMED

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from incidentd.playbooks import Step
+from incidentd.playbooks.errands import SilenceOrder
 from incidentd.redaction import Redactor, Secret
 from incidentd.runner import Runner
 from tests.doors.web_double import session
@@ -31,6 +32,20 @@ class Source:
         return answer
 
 
+class Silencer:
+    """An Alertmanager that makes each silence once, as the door does, and fails as it is told."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.asked: list[tuple[str, SilenceOrder]] = []
+
+    async def __call__(self, source: str, wanted: SilenceOrder) -> str:
+        self.asked.append((source, wanted))
+        if self.failure is not None:
+            raise self.failure
+        return "51973eae"
+
+
 @asynccontextmanager
 async def running(
     query: Source | None = None, env: Mapping[str, str] | None = None, **more: Any
@@ -38,6 +53,7 @@ async def running(
     redact = Redactor()
     redact.know([Secret(SECRET)])
     async with session() as ours:
+        more.setdefault("silence", Silencer())
         yield Runner(ours, query or Source(None), redact, env or {"PATH": "/usr/bin:/bin"}, **more)
 
 

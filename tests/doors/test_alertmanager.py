@@ -19,6 +19,8 @@ from aiohttp import web
 from incidentd import alertmanager as door
 from incidentd.alertmanager import Alertmanager
 from incidentd.errors import IncidentdError, PermanentError, TemporaryError
+from incidentd.matchers import parse_matcher
+from incidentd.playbooks.errands import SilenceOrder
 from incidentd.reconciliation import Snapshot
 from incidentd.redaction import Secret
 from incidentd.settings import AlertmanagerSettings, HttpConfig, OAuth2, Tls
@@ -58,9 +60,9 @@ ALERTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def peer(alerts: object = ALERTS, status: object = STATUS, code: int = 200) -> Handler:
+def peer(alerts: object = ALERTS, status: object = STATUS, code: int = 200, silences: object = ()) -> Handler:
     async def handler(request: web.Request) -> web.Response:
-        body = {"/api/v2/alerts": alerts, "/api/v2/status": status}[request.path]
+        body = {"/api/v2/alerts": alerts, "/api/v2/status": status, "/api/v2/silences": silences}[request.path]
         return web.Response(
             body=body if isinstance(body, bytes) else json.dumps(body).encode(), status=code,
             headers={"Date": "Tue, 24 Nov 2026 14:00:00 GMT"},
@@ -365,3 +367,48 @@ async def test_a_real_alertmanager_is_understood(real: str) -> None:
     assert found["A"].receivers == {"x"}
     assert snapshot.receivers == {"a b"}
     assert timedelta(0) <= snapshot.up_for < timedelta(minutes=1)
+
+
+ORDER = SilenceOrder(
+    matchers=(parse_matcher('alertname="A"'),), lasts=timedelta(minutes=30), by="incidentd RUN-7",
+    comment="RUN-7 of tidy (RUN-7@17/steps/0)", key="RUN-7@17/steps/0",
+)  # fmt: skip
+
+
+def silencer(made: list[dict[str, Any]], code: int = 200) -> Handler:
+    async def handler(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            made.append(await request.json())
+            return web.json_response({"silenceID": "new"} if code == 200 else "bad matcher", status=code)
+        there = [{"id": "old", "endsAt": it["endsAt"], "status": {"state": "active"}, **it} for it in made]
+        return web.json_response(there)
+
+    return handler
+
+
+async def gone(_request: web.Request) -> web.Response:
+    return web.Response(status=503)
+
+
+async def test_a_silence_that_an_earlier_try_made_on_any_peer_is_found_and_no_other_is_made() -> None:
+    made: list[dict[str, Any]] = []
+    async with asking(gone, silencer(made)) as alertmanager:
+        assert await alertmanager.silence(ORDER) == "new"
+        assert await alertmanager.silence(ORDER) == "old"
+    assert len(made) == 1
+    assert (made[0]["createdBy"], made[0]["endsAt"]) == ("incidentd RUN-7", "2026-11-24T14:30:00+00:00")
+    assert made[0]["matchers"] == [{"name": "alertname", "value": "A", "isRegex": False, "isEqual": True}]
+
+
+async def test_no_silence_is_made_when_no_peer_can_say_whether_there_is_one() -> None:
+    async with asking(gone) as alertmanager:
+        with pytest.raises(TemporaryError, match="HTTP 503"):
+            await alertmanager.silence(ORDER)
+        with pytest.raises(TemporaryError, match="HTTP 503"):
+            await alertmanager.lift("RUN-7@17")
+
+
+async def test_a_silence_that_is_refused_says_why() -> None:
+    async with asking(silencer([], 400)) as alertmanager:
+        with pytest.raises(PermanentError, match=r"refuses the silence.*bad matcher"):
+            await alertmanager.silence(ORDER)

@@ -7,7 +7,8 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 
 from incidentd.alertmanager import Alertmanager
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.matchers import parse_matcher
+from incidentd.playbooks.errands import SilenceOrder
 from incidentd.redaction import Secret
 from incidentd.settings import AlertmanagerSettings, HttpConfig, Tls
 from tests.doors.test_alertmanager import certificate
@@ -78,8 +81,34 @@ class Silencer:
 async def muted(door: Alertmanager, *expected: str) -> None:
     """Ask until the one alert is muted by this, or by nothing."""
     async with asyncio.timeout(20):
-        while [it.muted_by for it in (await door.alerts()).alerts.values() if it.processed] != [expected]:
+        while [tuple(sorted(it.muted_by)) for it in (await door.alerts()).alerts.values() if it.processed] != [
+            expected
+        ]:
             await asyncio.sleep(0.1)
+
+
+async def a_run_silences(door: Alertmanager, ana: Silencer) -> None:
+    """Have a run silence the alert, once however often it is asked, and lift that and nothing else."""
+    matchers = (parse_matcher('alertname="Lag"'), parse_matcher('job!~"x|y"'))
+    how = {"by": "incidentd RUN-7", "comment": "RUN-7 of tidy (RUN-7@17/steps/2)", "key": "RUN-7@17/steps/2"}
+    wanted = SilenceOrder(matchers=matchers, lasts=timedelta(minutes=30), **how)
+    made = await door.silence(wanted)
+    assert await door.silence(wanted) == made
+    await muted(door, f"silence {made}")
+    only = next(iter((await door.alerts()).alerts.values()))
+    assert only.muted_by_runs
+    of_run = [it for it in await door.silences() if it.by == "incidentd RUN-7"]
+    assert [it.matchers for it in of_run] == ['{alertname="Lag", job!~"x|y"}']
+
+    hers = await ana.silence(2098)
+    await muted(door, *sorted((f"silence {made}", f"silence {hers}")))
+    assert not next(iter((await door.alerts()).alerts.values())).muted_by_runs
+    assert await door.lift("RUN-7@1") == 0
+    assert await door.lift("RUN-7@17") == 1
+    await muted(door, f"silence {hers}")
+    assert await door.lift("RUN-7@17") == 0
+    with pytest.raises(PermanentError, match="refuses the silence"):
+        await door.silence(replace(wanted, matchers=(parse_matcher('alertname=""'),), key="RUN-7@17/steps/3"))
 
 
 @pytest.mark.needs("alertmanager")
@@ -106,6 +135,9 @@ async def test_t19_a_silence_is_followed_from_its_beginning_to_its_end(tmp_path:
         again = await ana.silence(2099, id=first)
         assert again != first
         await muted(door, f"silence {again}")
+        await ana.expire(again)
+        await muted(door)
+        await a_run_silences(door, ana)
 
         stranger = AlertmanagerSettings(urls=(url,), http=HttpConfig(tls=http.tls))
         with pytest.raises(PermanentError, match="HTTP 401"):

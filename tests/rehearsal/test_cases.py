@@ -27,6 +27,7 @@ target: x
 inputs: {host: {from: labels.instance, pattern: "[a-z0-9-]+"}}
 steps:
   - {name: look, promql: {query: 'depth{host="{{ inputs.host }}"}'}, register: depth, until: depth.value < 10}
+  - {name: quiet, alertmanager: {silence: ['instance="{{ inputs.host }}"'], for: 30m}, when: depth.value > 7}
   - {name: tell, note: "It is {{ depth.value }}.", when: depth.value > 3}
   - name: act
     block: [{name: clean, command: [clean, "{{ inputs.host }}"], timeout: 30s}]
@@ -50,9 +51,12 @@ async def tried(tmp_path: Path, case: str) -> Told:
 @pytest.mark.parametrize(
     "case",
     [
-        f"given: {{{ALL}}}, expect: {{outcome: verified, ran: [look, clean, settle, verify], skipped: [tell]}}",
+        f"given: {{{ALL}}}, expect: {{outcome: verified, ran: [look, clean, settle, verify], skipped: [quiet, tell]}}",
         f"given: {{{ALL.replace('2}', '5}', 1)}}}, expect: {{note: {{tell: It is 5.}}}}",
         "given: {look: [{value: 50}, {value: 20}, {value: 5}], clean: {}, verify: {}}, expect: {outcome: verified}",
+        "given: {look: {value: 8}, quiet: {}, clean: {}, verify: {}}, "
+        "expect: {outcome: verified, alertmanager: {quiet: '{instance=\"w-3\"} for 30m'}}",
+        "given: {look: {value: 8}, quiet: {timed_out: true}}, expect: {outcome: failed, ran: [look, quiet]}",
         "given: {look: {value: 50}}, expect: {outcome: failed, ran: [look], reason: '`depth.value < 10` does not'}",
         "given: {look: {value: 2}, clean: {timed_out: true}, mend: {}, verify: {}}, "
         "expect: {outcome: verified, ran: [look, clean, mend, settle, verify]}",
@@ -88,7 +92,7 @@ async def test_time_passes_as_the_playbook_says_and_nobody_waits_for_it(tmp_path
     given = "given: {look: [{value: 50}, {value: 2}], clean: {}, verify: {}}"
     told = await tried(tmp_path, f"{given}, expect: {{outcome: verified}}")
     assert [(int(at.total_seconds()), said.partition(":")[0]) for at, said in told.course] == [
-        (5, "look"), (5, "tell"), (5, "clean"), (65, "settle"), (65, "verify"), (125, "verified"),
+        (5, "look"), (5, "quiet"), (5, "tell"), (5, "clean"), (65, "settle"), (65, "verify"), (125, "verified"),
     ]  # fmt: skip
 
 

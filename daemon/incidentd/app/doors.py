@@ -13,9 +13,11 @@ import aiohttp
 from incidentd import __version__
 from incidentd.alertmanager import Alertmanager
 from incidentd.engine import Doors
+from incidentd.errors import PermanentError
 from incidentd.heartbeat import Heartbeat
 from incidentd.metrics import Metrics
 from incidentd.notify import Notifier
+from incidentd.playbooks.errands import SilenceOrder
 from incidentd.prometheus import Prometheus, number
 from incidentd.redaction import Redactor
 from incidentd.runner import Runner
@@ -41,9 +43,11 @@ class OpenDoors:
         )
         # so that the first page does not wait for imports
         self._warming = asyncio.create_task(self._notifier.warm_up())
+        self._asked = self._alertmanagers(settings)
         self.doors = Doors(
-            notifier=self._notifier, runner=Runner(self._session, self._query, redact, os.environ),
-            tickets=self._tickets(settings), link_key=key, alertmanagers=self._alertmanagers(settings),
+            notifier=self._notifier,
+            runner=Runner(self._session, self._query, redact, os.environ, silence=self._silence),
+            tickets=self._tickets(settings), link_key=key, alertmanagers=self._asked,
             prometheus=self._prometheus(settings),
         )  # fmt: skip
         self.pulse = self._pulse(settings)
@@ -53,7 +57,7 @@ class OpenDoors:
         self._notifier.replace(settings.all_channels())
         self.pulse = self._pulse(settings)
         self.doors.prometheus = self._prometheus(settings)
-        self.doors.alertmanagers = self._alertmanagers(settings)
+        self.doors.alertmanagers = self._asked = self._alertmanagers(settings)
         if settings.jira != before.jira:
             await self._close_tickets()
             self.doors.tickets = self._tickets(settings)
@@ -71,6 +75,13 @@ class OpenDoors:
 
     async def _query(self, source: str, promql: str) -> float | None:
         return await number(self.doors.prometheus, source, promql)
+
+    async def _silence(self, source: str, wanted: SilenceOrder) -> str:
+        """Raises PermanentError when there is no Alertmanager to ask, and what its door raises."""
+        door = self._asked.get(source)
+        if door is None:
+            raise PermanentError(f"the source {source} has no `alertmanager` in the configuration: add its `urls`")
+        return await door.silence(wanted)
 
     def _prometheus(self, settings: Settings) -> dict[str, Prometheus]:
         of = settings.sources.values()

@@ -37,7 +37,21 @@ def playbooks(tree: Tree, names: Names) -> dict[str, Playbook]:
         one = playbook(document, names.report, library, names)
         found[one.name] = one
         _check_queries(document, names.report)
+        _check_silences(document, tree, names.report)
     return found
+
+
+def _check_silences(document: Part, tree: Tree, report: Report) -> None:
+    """Warn of a silence that no configured Alertmanager would take."""
+    sources = [source for config in tree.documents["config"] for source in config.entries("sources")]
+    if not tree.documents["config"] or any("alertmanager" in source for source in sources):
+        return
+    for step in every_step(document):
+        if "alertmanager" in step:
+            report.doubt(
+                step["alertmanager"].key_at, "no source of this configuration has an Alertmanager, so this step fails",
+                "write `alertmanager: {urls: [...]}` at the source",
+            )  # fmt: skip
 
 
 def _check_queries(document: Part, report: Report) -> None:

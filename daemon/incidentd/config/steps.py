@@ -10,6 +10,7 @@ from incidentd.config.parts import Part
 from incidentd.config.report import Report, instead, shown
 from incidentd.config.row import kind_of
 from incidentd.durations import parse_duration
+from incidentd.matchers import parse_matcher
 from incidentd.playbooks import Input
 from incidentd.playbooks.when import parse_test
 from incidentd.templates import Template, compile_template
@@ -17,12 +18,14 @@ from incidentd.templates import Template, compile_template
 # what each kind of step registers, as playbooks.StepResult has it
 _REGISTERED = {
     "command": ("exit", "ok", "stdout", "stderr"), "http": ("body", "ok", "status"), "promql": ("ok", "value"),
+    "alertmanager": ("id", "ok"),
 }  # fmt: skip
 _RESERVED = ("inputs", "labels", "annotations", "item")
 _OF_ONE = ("register", "until", "retries", "delay", "timeout", "idempotent", "ignore_errors")
 """What belongs to a step that does something itself."""
 _OF_DOING = ("register", "until", "retries", "timeout", "idempotent")
 _LONGEST_WAIT = timedelta(hours=1)
+_LONGEST_SILENCE = timedelta(days=1)
 _DEEPEST_CALL = 5
 
 
@@ -121,8 +124,24 @@ class Checking:
                 self._address(part["http"]["url"])
             case "notify":
                 self._channel(part["notify"]["channel"])
+            case "alertmanager":
+                self._silence(part["alertmanager"])
             case _:
                 pass
+
+    def _silence(self, part: Part) -> None:
+        """Check that a silence is bound, in what it mutes and for how long."""
+        found = []
+        for one in part.entries("silence"):
+            found.append(parse_matcher(one.value))
+            self.check(Part(found[-1].value, one.at, one.key_at))
+        if not any(matcher.op == "=" and matcher.value for matcher in found):
+            self.report.wrong(
+                part["silence"].at, "patterns and exclusions alone silence what nobody thought of",
+                'add a matcher with `=`, such as \'alertname="WebDown"\'',
+            )  # fmt: skip
+        if parse_duration(part.value["for"]) > _LONGEST_SILENCE:
+            self.report.wrong(part["for"].at, "a silence may last 1d at most", "look at the unit")
 
     def _channel(self, part: Part) -> None:
         if self._known_names is not None:
@@ -250,7 +269,7 @@ def _templates(part: Part) -> Iterator[Part]:
             yield part
         case dict() as value:
             for key in value:
-                if key not in ("is", "expect", "method", "pattern"):
+                if key not in ("is", "expect", "method", "pattern", "silence", "for"):
                     yield from _templates(part[key])
         case list() as value:
             for number in range(len(value)):

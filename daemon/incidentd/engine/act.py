@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from incidentd.actionitems import ActionItem, ItemState
-from incidentd.engine import automation, learning, waits
+from incidentd.engine import automation, learning, silencing, waits
 from incidentd.engine.asking import Alertmanager, Asking, all_silences
 from incidentd.engine.delivery import Delivery, Notifier
 from incidentd.engine.facts import Prometheus
 from incidentd.engine.sampling import Sampling
+from incidentd.engine.silencing import Silencing
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.playbooks import Step, StepResult, walk
+from incidentd.playbooks.errands import Errand, errand_of
 from incidentd.settings import Settings
 from incidentd.store import Store, jobs, things
 from incidentd.store.jobs import Job
@@ -51,7 +53,7 @@ class Tickets(Protocol):
 class Runner(Protocol):
     """The door of playbook steps."""
 
-    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str) -> StepResult:
+    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str, errand: Errand) -> StepResult:
         """Do one step; a failing one is a result, not an exception."""
 
 
@@ -88,6 +90,7 @@ class Actors:
             store, settings=settings, notifier=lambda: doors.notifier, link_key=lambda: doors.link_key,
             silences=lambda: all_silences(doors.alertmanagers.values()), metrics=metrics, now=now,
         )  # fmt: skip
+        self._silencing = Silencing(store, alertmanagers=lambda: doors.alertmanagers, now=now, put_back=self.put_back)
         self._sampling = Sampling(store, settings=settings, prometheus=lambda: doors.prometheus)
 
     async def act(self, job: Job) -> None:
@@ -101,6 +104,8 @@ class Actors:
                 await self._asking.act(job)
             case jobs.SAMPLE:
                 await self._sampling.act(job)
+            case _ if job.kind == silencing.KIND:
+                await self._silencing.act(job)
             case _:
                 await self._step(job)
 
@@ -165,5 +170,7 @@ class Actors:
         result = due.given
         if result is None:
             known = walk.context(due.run, due.step)
-            result = await self._doors.runner.run_step(due.step, known, source=due.run.source)
+            result = await self._doors.runner.run_step(
+                due.step, known, source=due.run.source, errand=errand_of(due.run)
+            )
         await self._store.write(automation.step_done, self._settings(), job, due, result)

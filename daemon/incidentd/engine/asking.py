@@ -35,6 +35,9 @@ class Alertmanager(Protocol):
     async def silences(self) -> list[Silence]:
         """List the silences in force and to come. Raises TemporaryError and PermanentError."""
 
+    async def lift(self, mark: str) -> int:
+        """End the silences of the run with this mark, and say how many. Raises TemporaryError and PermanentError."""
+
 
 async def all_silences(doors: Iterable[Alertmanager]) -> list[Silence] | None:
     """List the silences of all of them; None when there is none to ask, or one gives no answer."""

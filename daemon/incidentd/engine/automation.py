@@ -7,7 +7,7 @@ from datetime import datetime
 
 from incidentd import guards, holds
 from incidentd.durations import format_duration
-from incidentd.engine import course, paging
+from incidentd.engine import course, paging, silencing
 from incidentd.engine.course.busy import definition_of
 from incidentd.engine.earning import earn
 from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_again, ask_guards, refuse
@@ -187,6 +187,7 @@ def _set_about(tx: Tx, job: Job, run: Run, playbook: Playbook, step: Step) -> Du
             return None
     if not started:
         things.step_started(tx, run, run.cursor, step.name)
+    silencing.begins(tx, run, step, given)
     return Due(run=run, playbook=playbook, step=step, began=began, given=given)
 
 
@@ -297,6 +298,7 @@ _PROVE_NOTHING = frozenset({RunState.DONE, RunState.STOPPED, RunState.REFUSED})
 def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook, *, actor: Actor | None = None) -> None:
     """Take what the end of a run means for its hold or incident; `actor` is who ended it, if not its playbook."""
     _count_end(tx, run, playbook)
+    silencing.over(tx, run, playbook)
     text = f"{run.key}: {run.state.replace('_', ' ')}: {run.reason}."
     said = Draft(_ENDS.get(run.state, "run.failed"), text, {"run": run.key, "state": run.state.value})
     chain.append(tx, run.subject, actor or actor_of(playbook), [said])

@@ -132,13 +132,14 @@ class Step:
     kind: str
     args: Any
     """command: list of template strings. http: mapping with url, method, headers, body, expect.
-    promql: mapping with query, is. note: a template. wait: a duration. notify: mapping with channel, title, body."""
+    promql: mapping with query, is. alertmanager: mapping with silence, for, comment. note: a template.
+    wait: a duration. notify: mapping with channel, title, body."""
     register: str = ""
     timeout: timedelta = timedelta(seconds=60)
     retries: int = 0
     delay: timedelta = timedelta(seconds=5)
     idempotent: bool = False
-    """True: may be run again after a crash in the middle of it. promql and http GET are so without saying."""
+    """True: may be run again after a crash in the middle of it. What only reads, and alertmanager, is so unsaid."""
     ignore_errors: bool = False
     when: tuple[When, ...] = ()
     """All have to hold, its own and those of what it stands in."""

@@ -46,6 +46,8 @@ class Expected:
     http: Mapping[str, str] = field(default_factory=dict)
     """`METHOD URL`, by the name of the step."""
     promql: Mapping[str, str] = field(default_factory=dict)
+    alertmanager: Mapping[str, str] = field(default_factory=dict)
+    """`{MATCHERS} for DURATION`, by the name of the step."""
     note: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, Location] = field(default_factory=dict)
     """Where each of them is written."""

@@ -90,7 +90,7 @@ def _in_message(value: str, before: str) -> str:
 def may_repeat(step: Step) -> bool:
     """Say whether a step may be done again when nobody knows whether it was done."""
     match step.kind:
-        case "promql" | "note" | "notify" | "wait":
+        case "promql" | "alertmanager" | "note" | "notify" | "wait":
             return True
         case "http":
             return step.idempotent or str(step.args.get("method", "GET")).upper() in {"GET", "HEAD"}

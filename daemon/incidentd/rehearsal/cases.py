@@ -123,7 +123,7 @@ def _unmet(trying: _Trying, ended: Run | NotRunnable) -> Iterator[tuple[Location
 
 
 def _differently(trying: _Trying, expected: Expected) -> Iterator[tuple[Location, str]]:
-    for kind in ("command", "http", "promql", "note"):
+    for kind in ("command", "http", "promql", "alertmanager", "note"):
         for name, wanted in getattr(expected, kind).items():
             asked = trying.told.get(kind, {}).get(name)
             if asked is None:

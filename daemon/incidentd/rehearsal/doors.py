@@ -13,6 +13,7 @@ from incidentd.errors import IncidentdError
 from incidentd.handoff import Silence
 from incidentd.pages import Notification
 from incidentd.playbooks import Step, StepResult
+from incidentd.playbooks.errands import Errand
 from incidentd.prometheus import Answer
 from incidentd.reconciliation import ApiAlert, Snapshot
 
@@ -50,7 +51,7 @@ class Hands:
     answers: dict[str, StepResult] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
 
-    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str) -> StepResult:
+    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str, errand: Errand) -> StepResult:
         """Say what came of a step: fine, unless told otherwise."""
         self.done.append(step.name)
         return self.answers.get(step.name, StepResult(ok=True, summary="fine"))
@@ -123,12 +124,21 @@ class Peer:
     failure: IncidentdError | None = None
     asked: int = 0
     silenced: list[Silence] = field(default_factory=list)
+    lifted: list[str] = field(default_factory=list)
+    """The marks of the runs whose silences were lifted."""
 
     async def silences(self) -> list[Silence]:
         """List the silences."""
         if self.failure is not None:
             raise self.failure
         return list(self.silenced)
+
+    async def lift(self, mark: str) -> int:
+        """Lift the silences of a run."""
+        if self.failure is not None:
+            raise self.failure
+        self.lifted.append(mark)
+        return 1
 
     async def alerts(self) -> Snapshot:
         """List the alerts."""
@@ -140,12 +150,15 @@ class Peer:
             hides_muting=self.hides_muting,
         )  # fmt: skip
 
-    def knows(self, *alerts: dict[str, Any], muted_by: tuple[str, ...] = (), receiver: str = "incidentd") -> None:
+    def knows(
+        self, *alerts: dict[str, Any], muted_by: tuple[str, ...] = (), receiver: str = "incidentd",
+        by_runs: bool = False,
+    ) -> None:  # fmt: skip
         """Have it list alerts, given as a body has them."""
         for it in alerts:
             self.has[it["fingerprint"]] = ApiAlert(
                 fingerprint=it["fingerprint"], labels=it["labels"], starts_at=datetime.fromisoformat(it["startsAt"]),
-                receivers=frozenset({receiver}), muted_by=muted_by,
+                receivers=frozenset({receiver}), muted_by=muted_by, muted_by_runs=by_runs,
             )  # fmt: skip
 
     def forgets(self, *alerts: dict[str, Any]) -> None:

@@ -161,7 +161,8 @@ def _does(run: Run, step: Step) -> str:
     limit = f" (timeout {format_duration(step.timeout)}"
     limit += f", up to {step.retries + 1} tries)" if step.retries else ")"
     wanted = step.args.get("is") if step.kind == "promql" else None
-    return f"{step.kind} {_filled(run, step)}" + (f" {wanted}" if wanted else "") + limit
+    kind = "silence, until the run ends," if step.kind == "alertmanager" else step.kind
+    return f"{kind} {_filled(run, step)}" + (f" {wanted}" if wanted else "") + limit
 
 
 def _filled(run: Run, step: Step) -> str:
@@ -179,6 +180,8 @@ def _unfilled(step: Step) -> object:
             return tuple(map(str, step.args))
         case "http":
             return f"{step.args.get('method', 'GET')} {step.args['url']}"
+        case "alertmanager":
+            return f"{{{', '.join(step.args['silence'])}}} for {step.args['for']}"
         case _:
             return str(step.args["query"])
 

@@ -10,14 +10,19 @@ import aiohttp
 
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.playbooks import Step, StepResult
-from incidentd.runner import command, promql, tries, web_request
+from incidentd.playbooks.errands import Errand, SilenceOrder
+from incidentd.runner import command, promql, silence, tries, web_request
 from incidentd.runner.kinds import Call, Kind, Tools
 from incidentd.text import plain
 
 __all__ = ["KINDS", "Call", "Kind", "Runner", "Tools"]
 
-KINDS: Mapping[str, Kind] = {"command": command.run, "http": web_request.run, "promql": promql.run}
+KINDS: Mapping[str, Kind] = {
+    "command": command.run, "http": web_request.run, "promql": promql.run, "alertmanager": silence.run,
+}  # fmt: skip
 """The kinds of steps that incidentd brings itself."""
+
+NOBODYS = Errand()
 
 
 class Runner:
@@ -30,14 +35,19 @@ class Runner:
         redact: Callable[[str], str],
         env: Mapping[str, str],
         *,
+        silence: Callable[[str, SilenceOrder], Awaitable[str]],
         kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
-        self._tools = Tools(session=session, query=query, redact=redact, env=command.environment(env))
+        self._tools = Tools(
+            session=session, query=query, silence=silence, redact=redact, env=command.environment(env)
+        )  # fmt: skip
         self._kinds = kinds
 
-    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str) -> StepResult:
+    async def run_step(
+        self, step: Step, context: Mapping[str, object], *, source: str, errand: Errand = NOBODYS
+    ) -> StepResult:
         """Do one step, with its tries, and say how it went; a step that fails is a result, never an exception."""
-        call = Call(step=step, context=context, source=source, tools=self._tools)
+        call = Call(step=step, context=context, source=source, tools=self._tools, errand=errand)
         result = await tries.tried(step, context, lambda: self._try(call), asyncio.sleep)
         return replace(result, summary=self._tools.redact(result.summary))
 

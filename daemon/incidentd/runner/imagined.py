@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from incidentd.durations import format_duration
+from incidentd.durations import format_duration, parse_duration
 from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.cases import Gives
+from incidentd.playbooks.errands import Errand, order
 from incidentd.runner import command, promql, tries, web_request
 from incidentd.templates import BadTemplate, compile_template, in_promql
 from incidentd.text import plain
@@ -22,6 +23,8 @@ def filled(step: Step, context: Mapping[str, object]) -> object:
             return web_request.shown(step.args, context)
         case "promql":
             return compile_template(step.args["query"]).render(context, in_promql)
+        case "alertmanager":
+            return f"{order(step.args, context, parse_duration(step.args['for']), Errand())} for {step.args['for']}"
         case _:
             return ""
 
@@ -66,5 +69,7 @@ def _result(step: Step, gives: Gives) -> StepResult:
             status = web_request.expected_status(expect) if gives.status is None else gives.status
             ok, summary = web_request.judge(status, gives.body, expect)
             return StepResult(ok=ok, summary=summary, value={"status": status, "body": gives.body})
+        case "alertmanager":
+            return StepResult(ok=True, summary="it is silenced", value={"id": "a-silence"})
         case _:
             return promql.judged(gives.value, step.args.get("is"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from incidentd.playbooks import Step, StepResult
+from incidentd.playbooks.errands import Errand, SilenceOrder
 from incidentd.text import plain
 
 
@@ -19,6 +20,8 @@ class Tools:
     query: Callable[[str, str], Awaitable[float | None]]
     """Given a source and a PromQL query, the one number that it gives; None when it gives none."""
     redact: Callable[[str], str]
+    silence: Callable[[str, SilenceOrder], Awaitable[str]]
+    """Given a source and what is to be silent there, the id of the silence, which is made once."""
     env: Mapping[str, str]
     """The environment of programs, already brought down to what they may see."""
 
@@ -33,6 +36,7 @@ class Call:
     source: str
     """The monitoring world whose Prometheus answers."""
     tools: Tools
+    errand: Errand
 
 
 Kind = Callable[[Call], Awaitable[StepResult]]
