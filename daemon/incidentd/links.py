@@ -38,6 +38,8 @@ class LinkAction(StrEnum):
     """Give a hold more time."""
     APPROVE = "approve"
     """Let a proposed playbook run begin."""
+    ANSWER = "answer"
+    """Answer the question that a playbook run asks."""
     CONFIRM = "confirm"
     """Say that a test message arrived."""
 
@@ -48,7 +50,7 @@ _WORK_FOR = timedelta(hours=24)
 
 def works_for(action: LinkAction) -> timedelta:
     """Say for how long a link works at most; what it is about may be over sooner, and then it does nothing."""
-    return _APPROVALS_WORK_FOR if action is LinkAction.APPROVE else _WORK_FOR
+    return _APPROVALS_WORK_FOR if action in (LinkAction.APPROVE, LinkAction.ANSWER) else _WORK_FOR
 
 
 class BadLink(IncidentdError):
@@ -70,7 +72,7 @@ class Claim:
     action: str
     """One of LinkAction, or a word of another version."""
     subject: str
-    """`PAGE-9`, `HOLD-7`, `RUN-3`; of a test message the channel and the mark of its address."""
+    """`PAGE-9`, `HOLD-7`, `RUN-3`; of a question `RUN-3/steps/2`; of a test message its channel and that one's mark."""
     person: str
     """The handle of the one who was sent the link, and who acts by using it."""
     nonce: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from click.testing import CliRunner
 from incidentd import __version__
 from incidentd.cli import main, rota
 from incidentd.cli.client import me
-from incidentd.store import chain
+from incidentd.playbooks import RunState
+from incidentd.store import chain, things
 from tests.cli.conftest import Type
 from tests.web.small_house import SmallHouse, body, insert_hold, insert_page
+from tests.web.test_answers import UNASKED, proposed
 from tests.web.test_receiver import stored
 
 DECLARE = ("declare", "--title", "Checkout is down", "--severity", "sev1")
@@ -138,6 +141,17 @@ async def test_a_hold_is_noted_and_declared_by_its_name(house: SmallHouse, typed
     assert "INC-1 sev3 is declared" in (await typed("declare", "HOLD-1", "--reason", "money")).output
     again = await typed("declare", "HOLD-1")
     assert (again.exit_code, "INC-1" in again.stderr) == (1, True)
+
+
+async def test_a_question_of_a_run_is_answered_once_by_whom_it_asks(house: SmallHouse, typed: Type) -> None:
+    await house.store.write(insert_hold)
+    run = await house.store.write(proposed, "HOLD-1", "low")
+    question = replace(UNASKED, people=("ana",), expires_at=datetime(2100, 1, 1, tzinfo=UTC))
+    await house.store.write(things.save_run, replace(run, state=RunState.RUNNING, question=question))
+    assert "asks ana, and ben is not among them" in (await typed("approve", "RUN-1", "3", "--by", "ben")).stderr
+    assert "the answer has to match '[0-9]'" in (await typed("approve", "RUN-1", "yes", "--by", "ana")).stderr
+    assert (await typed("approve", "RUN-1", "3", "--by", "ana")).output.startswith("RUN-1 is running: restart on ")
+    assert "ana was first, and answered `3`" in (await typed("approve", "RUN-1", "4", "--by", "ana")).stderr
 
 
 @pytest.mark.parametrize(

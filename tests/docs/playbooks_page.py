@@ -63,9 +63,12 @@ def _reference() -> Iterator[str]:
     )
     yield from _table("Keys of `limits`", book["properties"]["limits"]["properties"], [])
     yield from _table("Keys of a step", step["properties"], step["required"])
-    for key in ("http", "promql", "alertmanager", "notify", "playbook", "for_each"):
+    for key in ("http", "promql", "alertmanager", "approve", "notify", "playbook", "for_each"):
         inner = step["properties"][key]
         yield from _table(f"Keys of `{key}`", inner["properties"], inner.get("required", []))
+    yield from _table(
+        "Keys of `who` of `approve`", step["properties"]["approve"]["properties"]["who"]["properties"], []
+    )
     yield from _table("Keys of `verify`", book["properties"]["verify"]["properties"], ["within"])
     yield from _table("Keys of what a case is given", case["given"]["additionalProperties"]["properties"], [])
     yield from _table("Keys of what a case expects", case["expect"]["properties"], [])

@@ -27,6 +27,10 @@ target: x
 inputs: {host: {from: labels.instance, pattern: "[a-z0-9-]+"}}
 steps:
   - {name: look, promql: {query: 'depth{host="{{ inputs.host }}"}'}, register: depth, until: depth.value < 10}
+  - name: ask
+    approve: {question: "Clean {{ inputs.host }}?", choices: [all, some], default: some, expires: 10m}
+    when: depth.value > 8
+    register: said
   - {name: quiet, alertmanager: {silence: ['instance="{{ inputs.host }}"'], for: 30m}, when: depth.value > 7}
   - {name: tell, note: "It is {{ depth.value }}.", when: depth.value > 3}
   - name: act
@@ -51,11 +55,17 @@ async def tried(tmp_path: Path, case: str) -> Told:
 @pytest.mark.parametrize(
     "case",
     [
-        f"given: {{{ALL}}}, expect: {{outcome: verified, ran: [look, clean, settle, verify], skipped: [quiet, tell]}}",
+        f"given: {{{ALL}}}, expect: {{outcome: verified, ran: [look, clean, settle, verify], "
+        "skipped: [ask, quiet, tell]}",
         f"given: {{{ALL.replace('2}', '5}', 1)}}}, expect: {{note: {{tell: It is 5.}}}}",
         "given: {look: [{value: 50}, {value: 20}, {value: 5}], clean: {}, verify: {}}, expect: {outcome: verified}",
         "given: {look: {value: 8}, quiet: {}, clean: {}, verify: {}}, "
         "expect: {outcome: verified, alertmanager: {quiet: '{instance=\"w-3\"} for 30m'}}",
+        "given: {look: {value: 9}, ask: {answer: all}, quiet: {}, clean: {}, verify: {}}, "
+        "expect: {ran: [look, ask, quiet, tell, clean, settle, verify], approve: {ask: 'Clean w-3?'}}",
+        "given: {look: {value: 9}, ask: {timed_out: true}, quiet: {}, clean: {}, verify: {}}, "
+        "expect: {outcome: verified}",
+        "given: {look: {value: 9}, ask: {answer: none}}, expect: {outcome: failed, reason: 'is one of all, some'}",
         "given: {look: {value: 8}, quiet: {timed_out: true}}, expect: {outcome: failed, ran: [look, quiet]}",
         "given: {look: {value: 50}}, expect: {outcome: failed, ran: [look], reason: '`depth.value < 10` does not'}",
         "given: {look: {value: 2}, clean: {timed_out: true}, mend: {}, verify: {}}, "
@@ -92,7 +102,8 @@ async def test_time_passes_as_the_playbook_says_and_nobody_waits_for_it(tmp_path
     given = "given: {look: [{value: 50}, {value: 2}], clean: {}, verify: {}}"
     told = await tried(tmp_path, f"{given}, expect: {{outcome: verified}}")
     assert [(int(at.total_seconds()), said.partition(":")[0]) for at, said in told.course] == [
-        (5, "look"), (5, "quiet"), (5, "tell"), (5, "clean"), (65, "settle"), (65, "verify"), (125, "verified"),
+        (5, "look"), (5, "ask"), (5, "quiet"), (5, "tell"), (5, "clean"), (65, "settle"),
+        (65, "verify"), (125, "verified"),
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from incidentd.metrics import Metrics
 from incidentd.oncall import Channel, ChannelKind, Person, Roster
 from incidentd.pages import PageState
 from incidentd.playbooks import Mode, Run, RunState
+from incidentd.playbooks.questions import YES_OR_NO, Question
 from incidentd.redaction import Secret
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, open_store, subjects, things
@@ -81,12 +83,15 @@ def fill(tx: Tx) -> None:
     insert_alert(tx, "f1", alertname="A", env="prod")
     for risk in RISKS.values():
         proposed(tx, hold.key, risk)
+    run = proposed(tx, hold.key, "asking")
+    things.save_run(tx, replace(run, playbook="ask", state=RunState.RUNNING, question=UNASKED))
     kept.sent(tx, MAIL.name, contacts.mark_of(KEY, MAIL))
 
 
 def proposed(tx: Tx, subject: str, risk: str) -> Run:
     definition = {
-        "kind": "playbook", "name": "restart", "title": "Restart the worker", "risk": risk, "mode": "approve",
+        "kind": "playbook", "name": "restart", "title": "Restart the worker", "mode": "approve",
+        "risk": "low" if risk == "asking" else risk,
         "match": ['alertname="A"'], "target": "{{ labels.env }}",
         "steps": [{"name": "restart", "command": ["true"]}],
     }  # fmt: skip
@@ -98,16 +103,21 @@ def proposed(tx: Tx, subject: str, risk: str) -> Run:
     return things.insert_run(tx, run)
 
 
+UNASKED = Question(key="steps/0", text="How many?", pattern="[0-9]", expires_at=NOW + timedelta(hours=1))
 SUBJECTS = {
     LinkAction.ACK: "PAGE-1", LinkAction.HELPING: "PAGE-1",
     LinkAction.ESCALATE: "PAGE-1", LinkAction.DECLARE: "HOLD-1", LinkAction.EXTEND: "HOLD-1",
-    LinkAction.APPROVE: "RUN-1", LinkAction.CONFIRM: contact.subject_of(MAIL.name, contacts.mark_of(KEY, MAIL)),
+    LinkAction.APPROVE: "RUN-1", LinkAction.ANSWER: f"RUN-{len(RISKS) + 1}/steps/0",
+    LinkAction.CONFIRM: contact.subject_of(MAIL.name, contacts.mark_of(KEY, MAIL)),
 }  # fmt: skip
-FIELDS: dict[LinkAction, dict[str, str]] = {LinkAction.EXTEND: {"reason": "the fix is rolling out", "approver": "ben"}}
+FIELDS: dict[LinkAction, dict[str, str]] = {
+    LinkAction.EXTEND: {"reason": "the fix is rolling out", "approver": "ben"}, LinkAction.ANSWER: {"answer": "3"},
+}  # fmt: skip
 DONE = {
     LinkAction.ACK: "page.acked", LinkAction.HELPING: "page.helping",
     LinkAction.ESCALATE: "page.hurried", LinkAction.DECLARE: "hold.declared",
-    LinkAction.EXTEND: "hold.extended", LinkAction.APPROVE: "run.started", LinkAction.CONFIRM: "contact.confirmed",
+    LinkAction.EXTEND: "hold.extended", LinkAction.APPROVE: "run.started",
+    LinkAction.ANSWER: "run.answered", LinkAction.CONFIRM: "contact.confirmed",
 }  # fmt: skip
 
 
@@ -166,6 +176,21 @@ async def test_a_press_acts_once_as_whom_the_link_was_sent_to(house: SmallHouse,
     entries = [*await house.store.read(chain.entries, "HOLD-1"), *await house.store.read(chain.entries, "SYSTEM")]
     done = next(entry for entry in entries if entry.kind == DONE[action])
     assert (done.actor.name, done.actor.via) == ("ana", "link")
+
+
+async def test_each_choice_of_a_question_is_a_button_and_what_came_of_it_is_said(house: SmallHouse, ask: Ask) -> None:
+    run = await house.store.read(things.get_run, 3)
+    question = replace(run.question or UNASKED, text="Drain <b>it</b>?", pattern="", choices=YES_OR_NO, people=("ana",))
+    await house.store.write(things.save_run, replace(run, question=question))
+    shown = (await ask("GET", link_of(LinkAction.ANSWER))).text
+    assert re.findall(r'<button type="submit" name="answer" value="(\w+)">', shown) == ["yes", "no"]
+    assert "Drain &lt;b&gt;it&lt;/b&gt;?" in shown
+
+    other = link_of(LinkAction.ANSWER, person="ben", nonce="of ben")
+    assert (await press(ask, other, answer="yes")).status == 403
+    assert (await press(ask, link_of(LinkAction.ANSWER), answer="perhaps")).status == 400
+    assert (await press(ask, link_of(LinkAction.ANSWER), answer="yes")).status == 200
+    assert "ana was first, and answered `yes`" in (await ask("GET", other)).text
 
 
 @pytest.mark.parametrize("action", LinkAction)

@@ -134,8 +134,9 @@ def stand_down(daemon: Daemon, hold: str, reason: str) -> None:
 
 @click.command()
 @click.argument("run", metavar="RUN-3")
+@click.argument("answer", required=False, default="")
 @asks(acts=True)
-def approve(daemon: Daemon, run: str) -> None:
-    """Let a proposed playbook run begin."""
-    done = daemon.post(f"/api/v1/runs/{segment(run)}/approve")
+def approve(daemon: Daemon, run: str, answer: str) -> None:
+    """Let a proposed playbook run begin, or give one that asks its ANSWER; `yes` needs not be written."""
+    done = daemon.post(f"/api/v1/runs/{segment(run)}/approve", **({"answer": answer} if answer else {}))
     printed(daemon, done, f"{done['id']} is {done['state']}: {done['playbook']} on {plain(done['target'])}")

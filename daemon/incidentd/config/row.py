@@ -11,7 +11,7 @@ from incidentd.durations import parse_duration
 from incidentd.playbooks import Each, Input, InputKind, Scope, Step, When
 from incidentd.playbooks.flow import Block
 
-KINDS = ("command", "http", "promql", "alertmanager", "note", "notify", "wait", "block", "playbook")
+KINDS = ("command", "http", "promql", "alertmanager", "approve", "note", "notify", "wait", "block", "playbook")
 LONGEST = 500
 """Steps that a row may have; what is longer was not meant so."""
 _TRIES_UNTIL = 3

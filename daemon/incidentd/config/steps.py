@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from incidentd.config.names import Names
 from incidentd.config.parts import Part
@@ -12,21 +12,24 @@ from incidentd.config.row import kind_of
 from incidentd.durations import parse_duration
 from incidentd.matchers import parse_matcher
 from incidentd.playbooks import Input
+from incidentd.playbooks.questions import YES_OR_NO, ask, refused
 from incidentd.playbooks.when import parse_test
 from incidentd.templates import Template, compile_template
 
 # what each kind of step registers, as playbooks.StepResult has it
 _REGISTERED = {
     "command": ("exit", "ok", "stdout", "stderr"), "http": ("body", "ok", "status"), "promql": ("ok", "value"),
-    "alertmanager": ("id", "ok"),
+    "alertmanager": ("id", "ok"), "approve": ("answer", "by", "ok"),
 }  # fmt: skip
 _RESERVED = ("inputs", "labels", "annotations", "item")
 _OF_ONE = ("register", "until", "retries", "delay", "timeout", "idempotent", "ignore_errors")
 """What belongs to a step that does something itself."""
 _OF_DOING = ("register", "until", "retries", "timeout", "idempotent")
 _LONGEST_WAIT = timedelta(hours=1)
+_LONGEST_QUESTION = timedelta(days=1)
 _LONGEST_SILENCE = timedelta(days=1)
 _DEEPEST_CALL = 5
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Checking:
@@ -87,7 +90,10 @@ class Checking:
 
     def _fits(self, part: Part, kind: str) -> None:
         """Check that the words around a step are of its kind."""
-        none_of = {"block": _OF_ONE, "playbook": _OF_ONE, "note": _OF_DOING, "notify": _OF_DOING, "wait": _OF_DOING}
+        none_of = {
+            "block": _OF_ONE, "playbook": _OF_ONE, "note": _OF_DOING, "notify": _OF_DOING, "wait": _OF_DOING,
+            "approve": _OF_DOING[1:],
+        }  # fmt: skip
         for key in none_of.get(kind, ()):
             if key in part:
                 hint = "write it at the steps inside" if kind in ("block", "playbook") else "leave it out"
@@ -126,6 +132,8 @@ class Checking:
                 self._channel(part["notify"]["channel"])
             case "alertmanager":
                 self._silence(part["alertmanager"])
+            case "approve":
+                self._question(part["approve"])
             case _:
                 pass
 
@@ -142,6 +150,24 @@ class Checking:
             )  # fmt: skip
         if parse_duration(part.value["for"]) > _LONGEST_SILENCE:
             self.report.wrong(part["for"].at, "a silence may last 1d at most", "look at the unit")
+
+    def _question(self, part: Part) -> None:
+        """Check that a question can be answered, by somebody who is there."""
+        if "choices" in part and "pattern" in part:
+            self.report.wrong(part["pattern"].key_at, "a question has either `choices` or a `pattern`", "write one")
+        elif "default" in part:
+            made = ask({**part.value, "question": ""}, {}, key="", now=_ANY_TIME)
+            if why := refused(made, part.value["default"]):
+                self.report.wrong(part["default"].at, f"nobody could answer with this default: {why}", "write one")
+            elif made.choices == YES_OR_NO and part.value["default"] == "no":
+                self.report.wrong(
+                    part["default"].at, "`no` fails the step, as it does when nobody answers", "leave `default` out"
+                )
+        if parse_duration(part.value["expires"]) > _LONGEST_QUESTION:
+            self.report.wrong(part["expires"].at, "a run may wait 1d at most for an answer", "look at the unit")
+        if "who" in part and self._known_names is not None:
+            self._known_names.refer_all("person", part["who"], "people")
+            self._known_names.refer_all("team", part["who"], "teams")
 
     def _channel(self, part: Part) -> None:
         if self._known_names is not None:
@@ -269,7 +295,7 @@ def _templates(part: Part) -> Iterator[Part]:
             yield part
         case dict() as value:
             for key in value:
-                if key not in ("is", "expect", "method", "pattern", "silence", "for"):
+                if key not in ("is", "expect", "method", "pattern", "silence", "for", "who", "choices", "default"):
                     yield from _templates(part[key])
         case list() as value:
             for number in range(len(value)):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from incidentd.durations import format_duration
-from incidentd.engine import commands, contact
+from incidentd.engine import automation, commands, contact, questions
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict
 from incidentd.holds import OPEN, Hold, declares_at
@@ -36,6 +36,7 @@ class Press:
     key: bytes
     reason: str = ""
     approver: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,10 @@ class Shown:
     note: str = ""
     asks: bool = False
     """The form asks for a reason and for who approves."""
+    choices: tuple[str, ...] = ()
+    """Buttons, each of which is an answer."""
+    words: bool = False
+    """The form asks for an answer in words of one's own."""
     needs_login: bool = False
     over: tuple[str, str] | None = None
     well: bool = False
@@ -262,6 +267,32 @@ def _run_over(run: Run) -> tuple[str, str] | None:
     return "It waits for nothing", f"{run.key} is {run.state.replace('_', ' ')} by now."
 
 
+def _look_answer(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
+    number, _, key = claim.subject.partition("/")
+    run = things.get_run(tx, speakable(number, "RUN"))
+    title = plain(definition_of(run).title or run.playbook)
+    try:
+        question = questions.open_question(run, tx.now, key)
+    except Conflict as error:
+        return Shown(title=title, over=("It is over", str(error)))
+    about = (
+        ("Run", f"{run.key}, for {run.subject}"), ("Target", plain(run.target, 200)),
+        ("Waits until", instant(question.expires_at)), ("You are", claim.person),
+    )  # fmt: skip
+    return Shown(
+        title=question.text, about=about, button="Answer", choices=question.choices, words=not question.choices,
+        note=f"{title} waits for the answer.", needs_login=definition_of(run).risk == HIGH_RISK,
+    )  # fmt: skip
+
+
+def _answer_run(tx: Tx, settings: Settings, it: Press) -> tuple[str, str]:
+    number, _, key = it.claim.subject.partition("/")
+    done = automation.take_answer(
+        tx, settings, speakable(number, "RUN"), answer=it.answer, actor=it.actor, key=key
+    )  # fmt: skip
+    return "Thank you", f"{done.key} goes on with your answer; {done.subject} tells how it goes."
+
+
 # -- contact tests ---------------------------------------------------------------------------------------------------
 
 
@@ -288,5 +319,6 @@ _ANSWERS: Mapping[str, _Answer] = {
     LinkAction.DECLARE: _Answer(_look_declare, _declare),
     LinkAction.EXTEND: _Answer(_look_extend, _extend),
     LinkAction.APPROVE: _Answer(_look_approve, _approve),
+    LinkAction.ANSWER: _Answer(_look_answer, _answer_run),
     LinkAction.CONFIRM: _Answer(_look_confirm, _confirm),
 }

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from incidentd import guards, holds
 from incidentd.durations import format_duration
-from incidentd.engine import course, paging, silencing
+from incidentd.engine import course, paging, questions, silencing
 from incidentd.engine.course.busy import definition_of
 from incidentd.engine.earning import earn
 from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_again, ask_guards, refuse
-from incidentd.errors import Conflict, NotFound
+from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import ACTIVE, Incident
 from incidentd.metrics import Metrics
@@ -29,6 +29,7 @@ from incidentd.playbooks import (
     standing,
     walk,
 )
+from incidentd.playbooks.questions import YES_OR_NO
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, switching, things
 from incidentd.store.inbox import Changed
@@ -36,6 +37,8 @@ from incidentd.store.jobs import Job
 from incidentd.text import plain
 from incidentd.timeline import Actor, Draft
 
+_WAITING = ("wait", "approve")
+"""Kinds of steps during which nothing is held but a row in the store."""
 VERIFY = -1
 """The number under which a look of the verification is kept among a run's steps."""
 
@@ -121,9 +124,21 @@ def _next(tx: Tx, run: Run, at: datetime) -> None:
     )  # fmt: skip
 
 
-def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
-    """Let a proposed run begin. Raises Conflict when it waits for nothing, or a guard says no by now."""
+def take_answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "") -> Run:
+    """Take an answer to the question of a run, which goes on now. Raises as `questions.answer` does."""
+    run = questions.answer(tx, settings, run_id, answer=answer, actor=actor, key=key)
+    _next(tx, run, tx.now)
+    return run
+
+
+def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "") -> Run:
+    """Let a proposed run begin, or one go on that asks. Raises Conflict when it waits for nothing, or may not run."""
     run = things.get_run(tx, run_id)
+    if run.question is not None and run.state is RunState.RUNNING:
+        yes = "yes" if run.question.choices == YES_OR_NO else ""
+        return take_answer(tx, settings, run_id, answer=answer or yes, actor=actor)
+    if answer and run.state is RunState.PROPOSED:
+        raise BadRequest(f"{run.key} asks nothing; approve it without an answer, and it begins")
     if run.state is not RunState.PROPOSED:
         raise Conflict(f"{run.key} is {run.state}; only a proposed run waits for approval")
     playbook = definition_of(run)
@@ -173,22 +188,23 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
         return None
     if before is StepState.STARTED and _is_interrupted(tx, settings, job, run, step):
         return None
-    return _set_about(tx, job, run, playbook, step)
+    return _set_about(tx, settings, job, Due(run=run, playbook=playbook, step=step, began=tx.now))
 
 
-def _set_about(tx: Tx, job: Job, run: Run, playbook: Playbook, step: Step) -> Due | None:
+def _set_about(tx: Tx, settings: Settings, job: Job, due: Due) -> Due | None:
     """Note that a step begins; None when it only waits, and its time is not over."""
+    run, step = due.run, due.step
     started = things.step_state(tx, run, run.cursor) is StepState.STARTED
     given = walk.known(run, step)
-    began = (things.step_began(tx, run, run.cursor) if started and step.kind == "wait" else None) or tx.now
-    if given is None and step.kind == "wait":
-        given = _waited(tx, job, run, step, began)
+    began = (things.step_began(tx, run, run.cursor) if started and step.kind in _WAITING else None) or tx.now
+    if given is None and step.kind in _WAITING:
+        run, given = _waited(tx, settings, job, replace(due, began=began))
         if given is None:
             return None
     if not started:
         things.step_started(tx, run, run.cursor, step.name)
     silencing.begins(tx, run, step, given)
-    return Due(run=run, playbook=playbook, step=step, began=began, given=given)
+    return replace(due, run=run, began=began, given=given)
 
 
 def _going_on(tx: Tx, job: Job) -> Run | None:
@@ -214,14 +230,19 @@ def _is_stale(tx: Tx, settings: Settings, job: Job, run: Run, playbook: Playbook
     return True
 
 
-def _waited(tx: Tx, job: Job, run: Run, step: Step, began: datetime) -> StepResult | None:
-    """Say that the time of a waiting step is over; None when it is not, and then it is looked at again when it is."""
-    if tx.now >= began + step.timeout:
-        return StepResult(ok=True, summary=f"waited for {format_duration(step.timeout)}")
-    if jobs.complete(tx, job):
+def _waited(tx: Tx, settings: Settings, job: Job, due: Due) -> tuple[Run, StepResult | None]:
+    """Say what a step that only waits has come to; None when it is not over, and then it is looked at when it is."""
+    run, step, given = due.run, due.step, None
+    until = due.began + step.timeout
+    if step.kind == "approve":
+        run, given = questions.look(tx, settings, run, step)
+        until = run.question.expires_at if run.question else until
+    elif tx.now >= until:
+        given = StepResult(ok=True, summary=f"waited for {format_duration(step.timeout)}")
+    if given is None and jobs.complete(tx, job):
         things.step_started(tx, run, run.cursor, step.name)
-        _next(tx, run, began + step.timeout)
-    return None
+        _next(tx, run, until)
+    return run, given
 
 
 def _is_interrupted(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> bool:

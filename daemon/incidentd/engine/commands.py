@@ -254,9 +254,9 @@ def add_action_item(
     return item
 
 
-def approve_run(tx: Tx, settings: Settings, run_id: int, *, actor: Actor) -> Run:
-    """Let a proposed playbook run begin. Raises NotFound, and Conflict when it may not."""
-    return automation.approve(tx, settings, run_id, actor=actor)
+def approve_run(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "") -> Run:
+    """Let a proposed playbook run begin, or answer one that asks. Raises NotFound, and Conflict when it may not."""
+    return automation.approve(tx, settings, run_id, actor=actor, answer=answer)
 
 
 def _checked(text: str, what: str, limit: int) -> str:

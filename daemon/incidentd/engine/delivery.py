@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from incidentd import holds, messages
-from incidentd.engine import contact, handoff, offers, outbox, waits
+from incidentd.engine import contact, handoff, offers, outbox, questions, waits
 from incidentd.engine.fallback import since
 from incidentd.errors import NotFound, PermanentError, TemporaryError
 from incidentd.handoff import Silence, report
@@ -18,7 +18,7 @@ from incidentd.metrics import Metrics
 from incidentd.oncall import ChannelKind
 from incidentd.pages import Notification
 from incidentd.settings import Settings
-from incidentd.store import Store, jobs
+from incidentd.store import Store, jobs, things
 from incidentd.store.jobs import Job
 from incidentd.text import plain
 
@@ -115,6 +115,8 @@ class Delivery:
                 return await self._page(job, others)
             case "ask":
                 return await self._ask(job)
+            case questions.KIND:
+                return await self._question(job)
             case contact.KIND:
                 return self._test(job)
             case handoff.KIND:
@@ -182,6 +184,17 @@ class Delivery:
             return None
         answers = "".join(f"\n{name}: {url}" for name, url in offers.of_ask(hold, self._reader(job)))
         return self._notification(job, (words[0], words[1] + answers))
+
+    async def _question(self, job: Job) -> Notification | None:
+        """Write the words of a question that a run asks."""
+        run = await self._store.read(things.get_run, int(job.payload["run"]))
+        key = job.payload["question"]
+        words = questions.message(run, key, self._now(), self._settings().external_url)
+        if words is None:
+            return None
+        may = _may_hold_links(self._settings(), job)
+        link = f"\nOr here: {offers.of_question(run.key, key, self._reader(job))}" if may else ""
+        return self._notification(job, (words[0], words[1] + link))
 
     def _test(self, job: Job) -> Notification | None:
         """Write the words of a contact test."""

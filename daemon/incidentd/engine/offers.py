@@ -56,6 +56,11 @@ def of_ask(hold: Hold, reader: Reader) -> Links:
     return found
 
 
+def of_question(run: str, question: str, reader: Reader) -> str:
+    """Make the link of a message with the question of a run."""
+    return _link(reader, LinkAction.ANSWER, f"{run}/{question}")
+
+
 def of_test(subject: str, reader: Reader) -> str:
     """Make the link of a test message."""
     return _link(reader, LinkAction.CONFIRM, subject)

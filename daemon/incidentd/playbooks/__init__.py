@@ -11,6 +11,7 @@ from typing import Any
 from incidentd.errors import Location
 from incidentd.matchers import Matcher
 from incidentd.playbooks.flow import Block
+from incidentd.playbooks.questions import Question
 
 
 class Mode(StrEnum):
@@ -133,6 +134,7 @@ class Step:
     args: Any
     """command: list of template strings. http: mapping with url, method, headers, body, expect.
     promql: mapping with query, is. alertmanager: mapping with silence, for, comment. note: a template.
+    approve: mapping with question, who, choices, pattern, expires, default.
     wait: a duration. notify: mapping with channel, title, body."""
     register: str = ""
     timeout: timedelta = timedelta(seconds=60)
@@ -286,6 +288,8 @@ class Run:
     """The last look of the verification; a long gap between two looks is a break, whatever they saw."""
     finished_at: datetime | None = None
     reason: str = ""
+    question: Question | None = None
+    """What the step that it is at asks people."""
 
     @property
     def key(self) -> str:

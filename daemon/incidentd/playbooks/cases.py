@@ -25,6 +25,8 @@ class Gives:
     body: str = ""
     value: float | None = None
     """None: Prometheus has no data."""
+    answer: str = ""
+    """To a question; '' with `timed_out`: nobody answers in time."""
     timed_out: bool = False
     """It was ended at its timeout; nobody knows whether it was done."""
     fails: str = ""
@@ -48,6 +50,8 @@ class Expected:
     promql: Mapping[str, str] = field(default_factory=dict)
     alertmanager: Mapping[str, str] = field(default_factory=dict)
     """`{MATCHERS} for DURATION`, by the name of the step."""
+    approve: Mapping[str, str] = field(default_factory=dict)
+    """The question, by the name of the step."""
     note: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, Location] = field(default_factory=dict)
     """Where each of them is written."""

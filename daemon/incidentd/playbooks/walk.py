@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from incidentd import text
 from incidentd.durations import about
-from incidentd.playbooks import Playbook, Run, RunState, Step, StepResult, scopes
+from incidentd.playbooks import Playbook, Run, RunState, Step, StepResult, questions, scopes
 from incidentd.playbooks.flow import Block, onward
 from incidentd.playbooks.scopes import NotRunnable
 from incidentd.playbooks.when import parse_test
@@ -78,6 +78,9 @@ def _told(step: Step, names: Mapping[str, object]) -> StepResult | None:
         case "notify":
             filled = {key: compile_template(value).render(names, _in_message) for key, value in step.args.items()}
             return StepResult(ok=True, summary=f"a message goes to {filled['channel']}", value=filled)
+        case "approve":
+            questions.filled(step.args, names)  # what cannot be filled in fails before anybody is asked
+            return None
         case _:
             return None
 
@@ -90,7 +93,7 @@ def _in_message(value: str, before: str) -> str:
 def may_repeat(step: Step) -> bool:
     """Say whether a step may be done again when nobody knows whether it was done."""
     match step.kind:
-        case "promql" | "alertmanager" | "note" | "notify" | "wait":
+        case "promql" | "alertmanager" | "note" | "notify" | "wait" | "approve":
             return True
         case "http":
             return step.idempotent or str(step.args.get("method", "GET")).upper() in {"GET", "HEAD"}
@@ -109,7 +112,7 @@ def step_done(run: Run, playbook: Playbook, result: StepResult, now: datetime) -
     if step is None:
         raise ValueError(f"{run.key} has no step that could have ended: it is {run.state}")
     failed = not result.ok and not step.ignore_errors
-    run = _registered(run, step, result)
+    run = replace(_registered(run, step, result), question=None)
     return _go_on(run, playbook, f"the step `{step.name}` failed: {result.summary}" if failed else "", now)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from incidentd.errors import Location
-from incidentd.playbooks import Mode, Playbook, Run, RunState, Step, StepResult, walk
+from incidentd.playbooks import Mode, Playbook, Run, RunState, Step, StepResult, questions, walk
 from incidentd.playbooks.cases import REFUSED, VERIFY, Case, Expected, Gives
 from incidentd.playbooks.scopes import NotRunnable, inputs_for
 from incidentd.rehearsal.telling import Failure, Told
@@ -66,6 +66,8 @@ class _Trying:
         if result is None and step.kind == "wait":
             result = StepResult(ok=True, summary="waited")
             self.now += step.timeout
+        if result is None and step.kind == "approve":
+            result = self._answered(run, step, name)
         if result is None:
             imagined = Imagined(lambda: self._gives(name), self._pass)
             result = await imagined.run_step(step, walk.context(run, step))
@@ -77,6 +79,21 @@ class _Trying:
             where.append(name)
             self._say(f"{name}: {result.summary}")
         return result
+
+    def _answered(self, run: Run, step: Step, name: str) -> StepResult:
+        question = questions.ask(step.args, walk.context(run, step), key=name, now=self.now)
+        self.told.setdefault(step.kind, {})[name] = question.text
+        gives = self._gives(name)
+        if gives is None or gives.fails:
+            return StepResult(ok=False, summary=gives.fails if gives else "the case does not say what is answered")
+        if gives.timed_out:
+            self.now, by, answer = question.expires_at, "", question.default
+        else:
+            by, answer = "somebody", gives.answer
+            if why := questions.refused(question, answer):
+                return StepResult(ok=False, summary=why)
+        ok, summary = questions.outcome(replace(question, answer=answer, by=by))
+        return StepResult(ok=ok, summary=summary, value={"answer": answer, "by": by})
 
     def _gives(self, name: str) -> Gives | None:
         common = name.rpartition(" (")[0]
@@ -123,7 +140,7 @@ def _unmet(trying: _Trying, ended: Run | NotRunnable) -> Iterator[tuple[Location
 
 
 def _differently(trying: _Trying, expected: Expected) -> Iterator[tuple[Location, str]]:
-    for kind in ("command", "http", "promql", "alertmanager", "note"):
+    for kind in ("command", "http", "promql", "alertmanager", "approve", "note"):
         for name, wanted in getattr(expected, kind).items():
             asked = trying.told.get(kind, {}).get(name)
             if asked is None:

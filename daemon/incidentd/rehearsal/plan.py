@@ -153,6 +153,11 @@ def _does(run: Run, step: Step) -> str:
     match step.kind:
         case "wait":
             return f"wait {step.args}"
+        case "approve":
+            who = "".join(f" {key} {', '.join(names)}" for key, names in step.args.get("who", {}).items())
+            ends = f"go on with {step.args['default']}" if "default" in step.args else "fail"
+            asked = f"ask{who or ' whoever may approve runs'}: {step.args['question']}"
+            return f"{plain(asked, _MOST)} (and {ends} without an answer within {step.args['expires']})"
         case "note" | "notify":
             written = step.args if step.kind == "note" else f"to {step.args['channel']}: {step.args['title']}"
             return f"{step.kind} {plain(written, _MOST)}"

@@ -68,6 +68,7 @@ async def _press(request: web.Request, claim: Claim) -> Press:
     return Press(
         claim=claim, actor=await _actor(request, claim, shown), key=request.app[HOUSE].link_keys[claim.kid],
         reason=fields.get("reason", ""), approver=fields.get("approver", ""),
+        answer=fields.get("answer", ""),
     )  # fmt: skip
 
 

@@ -35,6 +35,11 @@ class _Help(msgspec.Struct, forbid_unknown_fields=True):
     by: Word = ""
 
 
+class _Answer(msgspec.Struct, forbid_unknown_fields=True):
+    answer: Word = ""
+    by: Word = ""
+
+
 class _Note(msgspec.Struct, forbid_unknown_fields=True):
     text: Text
     by: Word = ""
@@ -185,9 +190,10 @@ async def add_item(request: web.Request) -> web.Response:
 
 
 async def approve(request: web.Request) -> web.Response:
-    """Approve a playbook run that was proposed."""
-    number, fields = speakable(request.match_info["id"], "RUN"), await read_fields(request, _By)
-    return await _changed(request, commands.approve_run, number, actor=actor(request, fields.by))
+    """Approve a playbook run that was proposed, or answer one that asks."""
+    number, fields = speakable(request.match_info["id"], "RUN"), await read_fields(request, _Answer)
+    who = actor(request, fields.by)
+    return await _changed(request, commands.approve_run, number, actor=who, answer=fields.answer)
 
 
 async def _changed(request: web.Request, command: Any, number: int, **how: Any) -> web.Response:

@@ -1,0 +1,120 @@
+"""Questions of runs, as units of work: asked once, waited for without a task, answered by one person or by time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from incidentd.durations import about
+from incidentd.errors import BadRequest, Conflict, NotAllowed
+from incidentd.playbooks import Run, RunState, Step, StepResult, questions, walk
+from incidentd.playbooks.questions import Question
+from incidentd.settings import Settings
+from incidentd.store import Tx, chain, jobs, things
+from incidentd.text import instant, plain
+from incidentd.timeline import Actor, Draft
+
+KIND = "question"
+
+
+def look(tx: Tx, settings: Settings, run: Run, step: Step) -> tuple[Run, StepResult | None]:
+    """Say what came of the question of a step, which is asked first if it was not; None while it waits.
+
+    One whose time is over is closed here, in the same transaction: whoever answers later is too late.
+    """
+    question = run.question
+    if question is None:
+        return _ask(tx, settings, run, step), None
+    if not question.closed:
+        if tx.now < question.expires_at:
+            return run, None
+        question = replace(question, closed=True, answer=question.default)
+        run = replace(run, question=question)
+        things.save_run(tx, run)
+    ok, summary = questions.outcome(question)
+    return run, StepResult(ok=ok, summary=summary, value={"answer": question.answer, "by": question.by})
+
+
+def _ask(tx: Tx, settings: Settings, run: Run, step: Step) -> Run:
+    key = f"{run.phase}/{run.cursor}"
+    question = questions.ask(step.args, walk.context(run, step), key=key, now=tx.now)
+    run = replace(run, question=question)
+    things.save_run(tx, run)
+    otherwise = f"it goes on with `{question.default}`" if question.default else "the step fails"
+    text = (
+        f"{run.key} asks {questions.who(question)}: {question.text} Without an answer by "
+        f"{instant(question.expires_at)} {otherwise}."
+    )
+    chain.append(tx, run.subject, _run(run), [Draft("run.asked", text, {"run": run.key, "question": key})])
+    _tell(tx, settings, run, question)
+    return run
+
+
+def _tell(tx: Tx, settings: Settings, run: Run, question: Question) -> None:
+    """Ask the people who may answer; where nobody is named, whoever was paged for what it runs for."""
+    pages = things.pages_of(tx, run.subject)
+    answered = [page.held_by for page in pages if page.held_by]
+    paged = answered or [handle for page in pages for handle in page.paged]
+    for handle in questions.asked(question, settings.roster) or list(dict.fromkeys(paged)):
+        person = settings.roster.people.get(handle)
+        for channel in person.channels if person else ():
+            payload = {
+                "person": handle, "channel": channel.name, "purpose": "page", "run": run.id, "question": question.key,
+            }  # fmt: skip
+            jobs.schedule(
+                tx, queue=jobs.NOTIFY, kind=KIND, subject=run.subject, due_at=tx.now, payload=payload,
+                ukey=f"{run.key}/{question.key}/{channel.name}", give_up_at=question.expires_at,
+            )  # fmt: skip
+
+
+def answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "") -> Run:
+    """Take somebody's answer; the run goes on with it when it is looked at next. `key` names the question if need be.
+
+    Raises Conflict when the run waits for none or somebody else was first, NotAllowed for somebody who is not asked,
+    and BadRequest for what is no answer.
+    """
+    run = things.get_run(tx, run_id)
+    question = open_question(run, tx.now, key)
+    if not questions.may_answer(question, settings.roster, actor.name):
+        who = questions.who(question)
+        raise NotAllowed(f"{run.key} asks {who}, and {plain(actor.name, 100)} is not among them", authenticated=True)
+    answer = answer.strip()
+    if why := questions.refused(question, answer):
+        raise BadRequest(f"{run.key} asks: {question.text} And {why}")
+    run = replace(run, question=replace(question, answer=answer, by=actor.name, closed=True))
+    things.save_run(tx, run)
+    text = f"{run.key}: {actor.name} answered `{plain(answer, questions.LONGEST)}` to: {question.text}"
+    data = {"run": run.key, "question": question.key, "answer": answer}
+    chain.append(tx, run.subject, actor, [Draft("run.answered", text, data)])
+    return run
+
+
+def open_question(run: Run, now: datetime, key: str = "") -> Question:
+    """Give the question that a run waits for. Raises Conflict with what happened instead."""
+    question = run.question
+    if run.state is not RunState.RUNNING or question is None or (key and question.key != key):
+        raise Conflict(f"{run.key} is {run.state.replace('_', ' ')}, and waits for no such answer any more")
+    if question.closed and question.by:
+        raise Conflict(f"{plain(question.by, 100)} was first, and answered `{plain(question.answer, 200)}`")
+    if question.closed or now >= question.expires_at:
+        raise Conflict(f"{run.key} waited until {instant(question.expires_at)}, and nobody answered in time")
+    return question
+
+
+def message(run: Run, key: str, now: datetime, url: str) -> tuple[str, str] | None:
+    """Write the words that ask somebody; None when there is nothing to answer any more."""
+    try:
+        question = open_question(run, now, key)
+    except Conflict:
+        return None
+    choices = " or ".join(question.choices) or "your answer"
+    body = (
+        f"{question.text}\n\n{run.playbook} works on {plain(run.target, 200)} for {run.subject}, and waits for "
+        f"{about(question.expires_at - now)} more.\nAnswer with `incidentd approve {run.key} ...`: {choices}."
+        f"\n{url}/{'incidents' if run.subject.startswith('INC-') else 'holds'}/{run.subject}"
+    )
+    return f"{run.key} asks: {plain(question.text, 120)}", body
+
+
+def _run(run: Run) -> Actor:
+    return Actor(name=run.playbook, via="playbook")
