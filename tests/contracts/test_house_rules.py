@@ -19,7 +19,10 @@ PACKAGE = ROOT / "daemon" / "incidentd"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.read_text())
 # Where catching everything is the point: the boundary of a step, of a request, of a unit of work, and of a thread that
 # hands over what it caught. Another one is a decision to be taken here.
-BROAD = {"engine/decide.py", "engine/loop.py", "web/answers.py", "store/writer.py", "tickets/client.py"}
+BROAD = {
+    "engine/decide.py", "engine/loop.py", "web/answers.py", "store/writer.py", "tickets/client.py",
+    "config/kinds.py", "runner/installed.py",
+}  # fmt: skip
 MIGRATIONS = "store/migrations/versions"  # written once by a tool, and read by nobody twice
 # With a letter in brackets, so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X])\b|NotImplemented[E]rror")
@@ -69,7 +72,7 @@ def test_only_a_boundary_catches_everything(module: Path) -> None:
         node.lineno
         for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+        and (node.type is None or re.search(r"\b(Base)?Exception\b", ast.unparse(node.type)))
         and not isinstance(node.body[-1], ast.Raise)
     ]
     assert not broad or name(module) in BROAD, f"lines {broad}"

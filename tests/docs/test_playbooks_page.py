@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from incidentd import config
 from incidentd.cli import main
+from incidentd.config import kinds
 from incidentd.guards import GUARDS
 from tests.docs import playbooks_page
 
@@ -55,6 +57,18 @@ def test_the_first_playbook_passes_its_cases(tmp_path: Path) -> None:
     file.write_text(f"kind: config\n---\n{BLOCKS[0]}---\n{BLOCKS[1]}")
     done = CliRunner().invoke(main, ["test", str(file)])
     assert (done.exit_code, "4 passed, 0 failed" in done.output) == (0, True), done.output
+
+
+def test_the_step_of_ones_own_is_a_kind_that_is_taken() -> None:
+    page = playbooks_page.PAGE.read_text()
+    code, step = (
+        re.findall(rf"^```{word}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0] for word in ("python", "text")
+    )
+    brought: dict[str, Any] = {}
+    exec(code, brought)  # noqa: S102 - our own page
+    assert list(kinds.faults(brought["drain"], "drain")) == []
+    assert kinds.refused(brought["drain"], {"queue": "q-1", "at_once": 5}) == ""
+    assert "drain: {queue:" in step
 
 
 def test_the_steps_of_the_page_are_right(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import aiohttp
 
 from incidentd import __version__
 from incidentd.alertmanager import Alertmanager
+from incidentd.config import kinds
 from incidentd.engine import Doors
 from incidentd.errors import PermanentError
 from incidentd.heartbeat import Heartbeat
@@ -20,9 +21,23 @@ from incidentd.notify import Notifier
 from incidentd.playbooks.errands import SilenceOrder
 from incidentd.prometheus import Prometheus, number
 from incidentd.redaction import Redactor
-from incidentd.runner import Runner
+from incidentd.runner import KINDS, Kind, Runner, adapted
 from incidentd.settings import Settings
 from incidentd.tickets import Tickets
+
+log = logging.getLogger(__name__)
+
+
+def _kinds() -> dict[str, Kind]:
+    """Give the kinds of steps, those of installed packages too; name those packages that are broken."""
+    found = kinds.installed()
+    for name, why in found.broken.items():
+        log.error("steps of kind `%s` cannot be done, and playbooks that need it do not run: %s", name, why)
+    for sentence in found.left_out:
+        log.error("steps of an installed package are left out: %s", sentence)
+    if found.kinds:
+        log.info("steps of installed packages: %s", ", ".join(found.kinds))
+    return {**KINDS, **{name: adapted(kind, kinds.refused) for name, kind in found.kinds.items()}}
 
 
 class OpenDoors:
@@ -46,7 +61,7 @@ class OpenDoors:
         self._asked = self._alertmanagers(settings)
         self.doors = Doors(
             notifier=self._notifier,
-            runner=Runner(self._session, self._query, redact, os.environ, silence=self._silence),
+            runner=Runner(self._session, self._query, redact, os.environ, silence=self._silence, kinds=_kinds()),
             tickets=self._tickets(settings), link_key=key, alertmanagers=self._asked,
             prometheus=self._prometheus(settings),
         )  # fmt: skip

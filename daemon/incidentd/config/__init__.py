@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from incidentd.config import cases, maintenance, people, playbook, rulebook, schedules, shape, stories, words
+from incidentd.config import cases, kinds, maintenance, people, playbook, rulebook, schedules, shape, stories, words
 from incidentd.config.core import core_settings
 from incidentd.config.listener import web_settings
 from incidentd.config.names import DEFAULT_POLICY, gather
@@ -61,12 +61,16 @@ def defaults(env: Mapping[str, str]) -> Settings:
 
 
 def playbook_from(document: Mapping[str, Any], at: Location) -> Playbook:
-    """Read a playbook back from its checked document; raise ConfigError, at that place, if it is none any more."""
+    """Read a playbook back from its checked document; raise ConfigError, at that place, if it is none any more.
+
+    A kind of step whose package was taken away meanwhile is taken as it is: the step will say that nobody can do it.
+    """
     report = Report()
     own = {key: value for key, value in document.items() if key != playbook.CALLED}
     parts = [Part(one, at, at) for one in (own, *document.get(playbook.CALLED, {}).values())]
     for part in parts:
-        words.tell(shape.errors_of("playbook", part.value), part, report)
+        errors = shape.errors_of("playbook", part.value)
+        words.tell((it for it in errors if not kinds.is_of_a_lost_kind(it.path, it.keyword)), part, report)
     report.raise_if_wrong([at.file])
     found = playbook.playbook(parts[0], report, {part.value["name"]: part for part in parts[1:]})
     report.raise_if_wrong([at.file])

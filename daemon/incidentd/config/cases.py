@@ -12,7 +12,7 @@ from incidentd.config.tree import Tree
 from incidentd.playbooks import Playbook
 from incidentd.playbooks.cases import VERIFY, Case, Expected, Gives
 
-_BY_STEP = ("command", "http", "promql", "alertmanager", "approve", "note")
+_BY_STEP = ("command", "http", "promql", "alertmanager", "approve", "arguments", "note")
 
 
 def cases(tree: Tree, names: Names, playbooks: Mapping[str, Playbook]) -> tuple[Case, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from incidentd.config.kinds import installed
 from incidentd.config.matching import matchers
 from incidentd.config.names import Names
 from incidentd.config.parts import Part
@@ -18,7 +19,7 @@ from incidentd.config.steps import Checking, check_calls, every_step
 from incidentd.config.tree import Tree
 from incidentd.config.values import limit
 from incidentd.durations import parse_duration
-from incidentd.playbooks import Input, Limits, Mode, OnFailure, Playbook, Promote, Verify
+from incidentd.playbooks import Input, Limits, Mode, OnFailure, Playbook, Promote, Step, Verify
 from incidentd.playbooks.scopes import NotRunnable, checked
 from incidentd.playbooks.standing import is_weaker
 
@@ -102,7 +103,13 @@ def playbook(part: Part, report: Report, library: Mapping[str, Part], names: Nam
         at=part.at,
         sha256=hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest(),
         source=source,
+        refused=_broken([*steps.steps, *rollback.steps]),
     )
+
+
+def _broken(steps: Sequence[Step]) -> str:
+    broken = installed().broken
+    return next((f"`{one.kind}` cannot be used here; {broken[one.kind]}" for one in steps if one.kind in broken), "")
 
 
 def _row(part: Part, key: str, library: Mapping[str, Part], report: Report) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from incidentd.config.kinds import installed, lost_kind
 from incidentd.config.parts import Part
 from incidentd.durations import parse_duration
 from incidentd.playbooks import Each, Input, InputKind, Scope, Step, When
@@ -115,12 +116,15 @@ def step_of(part: Part, name: str, kind: str) -> Step:
         idempotent=part.get("idempotent", False),
         ignore_errors=part.get("ignore_errors", False),
         until=until,
+        reads=kind in installed().kinds and installed().kinds[kind].reads,
     )
 
 
 def kind_of(part: Part) -> str:
     """Say what a step is done by."""
-    return next(kind for kind in KINDS if kind in part)
+    found = installed()
+    here = next((kind for kind in (*KINDS, *found.kinds, *found.broken) if kind in part), "")
+    return here or lost_kind(part.value)
 
 
 def texts(part: Part, key: str) -> tuple[str, ...]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
+from jsonschema import FormatChecker
 from jsonschema.protocols import Validator
-from jsonschema.validators import extend
 
-from incidentd.config import values
+from incidentd.config import kinds, values
+from incidentd.config.whole import VALIDATOR
 from incidentd.config.yaml12 import Mapping, Node, Scalar, Sequence
 from incidentd.durations import parse_duration
 from incidentd.matchers import Regex, parse_matcher
@@ -98,7 +97,8 @@ class Broken:
 
 def errors_of(kind: str, value: Any) -> list[Broken]:
     """Hold a document against the schema of its kind and give everything that breaks it."""
-    return [_broken(error) for error in _validator(kind).iter_errors(value)]
+    found = (_broken(error) for error in _validator(kind).iter_errors(value))
+    return [it for it in found if not kinds.is_filled_in_later(it.path, it.keyword, it.value)]
 
 
 def _broken(error: Any) -> Broken:
@@ -120,7 +120,8 @@ def schema_of(kind: str) -> dict[str, Any]:
 
 @cache
 def _file(name: str) -> Any:
-    return json.loads((SCHEMAS_DIR / name).read_text(encoding="utf-8"))
+    read = json.loads((SCHEMAS_DIR / name).read_text(encoding="utf-8"))
+    return kinds.extended(read) if name == "playbook.json" else read
 
 
 def _whole(schema: Any, file: str, inside: tuple[str, ...] = ()) -> Any:
@@ -144,8 +145,7 @@ def _validator(kind: str) -> Validator:
     checker = FormatChecker(formats=())
     for name, reader in FORMATS.items():
         checker.checks(name, raises=ValueError)(_only_text(reader))
-    validator: Callable[..., Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # the stubs leave it open
-    return validator(schema_of(kind), format_checker=checker)
+    return VALIDATOR(schema_of(kind), format_checker=checker)
 
 
 def _only_text(reader: Callable[[str], object]) -> Callable[[object], bool]:
@@ -155,17 +155,6 @@ def _only_text(reader: Callable[[str], object]) -> Callable[[object], bool]:
         return True
 
     return check
-
-
-def _pattern(_validator: Validator, pattern: str, value: object, _schema: object) -> Iterator[ValidationError]:
-    """Match whole values, in linear time; Python's `$` would let a trailing line break pass."""
-    if isinstance(value, str) and not _regex(pattern).matches(value):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-@cache
-def _regex(pattern: str) -> Regex:
-    return Regex(pattern)
 
 
 def _types(schema: dict[str, Any]) -> list[str]:

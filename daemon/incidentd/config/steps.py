@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
+from incidentd.config.kinds import installed
 from incidentd.config.names import Names
 from incidentd.config.parts import Part
 from incidentd.config.report import Report, instead, shown
-from incidentd.config.row import kind_of
+from incidentd.config.row import KINDS, kind_of
 from incidentd.durations import parse_duration
 from incidentd.matchers import parse_matcher
 from incidentd.playbooks import Input
@@ -25,6 +26,7 @@ _RESERVED = ("inputs", "labels", "annotations", "item")
 _OF_ONE = ("register", "until", "retries", "delay", "timeout", "idempotent", "ignore_errors")
 """What belongs to a step that does something itself."""
 _OF_DOING = ("register", "until", "retries", "timeout", "idempotent")
+_NO_TEMPLATES = ("is", "expect", "method", "pattern", "silence", "for", "who", "choices", "default")
 _LONGEST_WAIT = timedelta(hours=1)
 _LONGEST_QUESTION = timedelta(days=1)
 _LONGEST_SILENCE = timedelta(days=1)
@@ -111,25 +113,36 @@ class Checking:
             case "playbook":
                 for _, value in part["playbook"].items("inputs"):
                     self.check(value)
-            case "wait":
-                if parse_duration(part.value["wait"]) > _LONGEST_WAIT:
-                    self.report.wrong(part["wait"].at, "a step may wait 1h at most", "look at the unit")
-            case _:
+            case _ if kind in KINDS:
                 self._whither(part, kind)
                 for template in _templates(part[kind]):
                     self.check(template)
+            case _:
+                self._installed(part, kind)
+
+    def _installed(self, part: Part, kind: str) -> None:
+        """Check what a step of an installed kind takes; its shape the schema has checked."""
+        broken = installed().broken
+        if kind in broken:
+            self.report.doubt(
+                part[kind].key_at, f"`{kind}` cannot be used, so this playbook does not run here",
+                f"mend or remove it: {broken[kind]}",
+            )  # fmt: skip
+            return
+        for template in _templates(part[kind], but=()):
+            self.check(template)
 
     def _whither(self, part: Part, kind: str) -> None:
-        """Check that no value says which program runs, where a request goes, or who is told."""
+        """Check that it is bound, and that no value says which program runs, where a request goes, or who is told."""
         match kind:
             case "command":
-                program = part["command"][0]
-                if compile_template(program.value).variables():
-                    self.report.wrong(program.at, "the program itself may not come from a value", "write it out")
+                self._program(part["command"][0])
             case "http":
                 self._address(part["http"]["url"])
             case "notify":
                 self._channel(part["notify"]["channel"])
+            case "wait":
+                self._bound(part["wait"], _LONGEST_WAIT, "a step may wait 1h at most")
             case "alertmanager":
                 self._silence(part["alertmanager"])
             case "approve":
@@ -148,8 +161,15 @@ class Checking:
                 part["silence"].at, "patterns and exclusions alone silence what nobody thought of",
                 'add a matcher with `=`, such as \'alertname="WebDown"\'',
             )  # fmt: skip
-        if parse_duration(part.value["for"]) > _LONGEST_SILENCE:
-            self.report.wrong(part["for"].at, "a silence may last 1d at most", "look at the unit")
+        self._bound(part["for"], _LONGEST_SILENCE, "a silence may last 1d at most")
+
+    def _program(self, part: Part) -> None:
+        if compile_template(part.value).variables():
+            self.report.wrong(part.at, "the program itself may not come from a value", "write it out")
+
+    def _bound(self, part: Part, most: timedelta, otherwise: str) -> None:
+        if parse_duration(part.value) > most:
+            self.report.wrong(part.at, otherwise, "look at the unit")
 
     def _question(self, part: Part) -> None:
         """Check that a question can be answered, by somebody who is there."""
@@ -163,8 +183,7 @@ class Checking:
                 self.report.wrong(
                     part["default"].at, "`no` fails the step, as it does when nobody answers", "leave `default` out"
                 )
-        if parse_duration(part.value["expires"]) > _LONGEST_QUESTION:
-            self.report.wrong(part["expires"].at, "a run may wait 1d at most for an answer", "look at the unit")
+        self._bound(part["expires"], _LONGEST_QUESTION, "a run may wait 1d at most for an answer")
         if "who" in part and self._known_names is not None:
             self._known_names.refer_all("person", part["who"], "people")
             self._known_names.refer_all("team", part["who"], "teams")
@@ -205,7 +224,9 @@ class Checking:
             self._known(part, name, rest, list(self._inputs), "declare it under `inputs`")
         elif first in self._registers:
             kind = self._registers[first]
-            self._known(part, name, rest, list(_REGISTERED.get(kind, ())), f"a {kind} step registers these")
+            if kind not in KINDS and kind not in installed().kinds:
+                return  # what its package would register nobody knows
+            self._known(part, name, rest, _registered(kind), f"a {kind} step registers these")
         elif not (labels and first == "labels" and rest) and not (name == "item" and self._in_each):
             self._unknown(part, name, first, labels=labels)
 
@@ -223,6 +244,11 @@ class Checking:
         else:
             hint = instead(first, ["inputs", *(["labels"] if labels else []), *self._registers])
         self.report.wrong(part.at, f"`{shown(name)}` is not known here", hint)
+
+
+def _registered(kind: str) -> list[str]:
+    own = installed().kinds.get(kind)
+    return sorted((*own.registers, "ok")) if own else list(_REGISTERED.get(kind, ()))
 
 
 def check_calls(document: Part, library: Mapping[str, Part], names: Names) -> None:
@@ -288,17 +314,17 @@ def _compiled(part: Part, report: Report) -> frozenset[str]:
     return template.variables()
 
 
-def _templates(part: Part) -> Iterator[Part]:
+def _templates(part: Part, but: Collection[str] = _NO_TEMPLATES) -> Iterator[Part]:
     """Give every text of a step's arguments, as deep as they go; conditions and patterns are none."""
     match part.value:
         case str():
             yield part
         case dict() as value:
             for key in value:
-                if key not in ("is", "expect", "method", "pattern", "silence", "for", "who", "choices", "default"):
-                    yield from _templates(part[key])
+                if key not in but:
+                    yield from _templates(part[key], but)
         case list() as value:
             for number in range(len(value)):
-                yield from _templates(part[number])
+                yield from _templates(part[number], but)
         case _:
             pass

@@ -104,7 +104,8 @@ class _Words:
             case "format":
                 self._from_reader()
             case "pattern":
-                self._say(f"{self._name} is {shown(self._error.value)!r}", self._error.schema["patternErrorMessage"])
+                hint = self._error.schema.get("patternErrorMessage", f"it has to match {self._error.bound}")
+                self._say(f"{self._name} is {shown(self._error.value)!r}", hint)
             case _:
                 self._out_of_bounds()
 
@@ -138,7 +139,7 @@ class _Words:
             self._say(f"{self._name} must be {wanted}, not {given}", entries)
 
     def _not_one_of(self) -> None:
-        value, allowed = shown(self._error.value), self._error.bound
+        value, allowed = shown(self._error.value), [str(one) for one in self._error.bound]
         near = closest(value, allowed)
         choice = f"one of {', '.join(allowed)}" if len(allowed) > 1 else allowed[0]
         self._say(f"{self._name} is {value!r}; it must be {choice}", f"did you mean {near}?" if near else "")
@@ -172,5 +173,6 @@ class _Words:
             case "maximum":
                 self._say(f"{self._name} is {value}, which is too large", f"write at most {bound}")
             case _:  # the schema itself has the words
-                message, _, hint = str(self._error.schema["errorMessage"]).partition("; ")
+                otherwise = f"{self._name} does not fit: {self._error.keyword} {shown(bound)}"
+                message, _, hint = str(self._error.schema.get("errorMessage", otherwise)).partition("; ")
                 self._say(message, hint, key=True)

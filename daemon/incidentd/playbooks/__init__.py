@@ -142,6 +142,8 @@ class Step:
     delay: timedelta = timedelta(seconds=5)
     idempotent: bool = False
     """True: may be run again after a crash in the middle of it. What only reads, and alertmanager, is so unsaid."""
+    reads: bool = False
+    """True for one of an installed kind that changes nothing."""
     ignore_errors: bool = False
     when: tuple[When, ...] = ()
     """All have to hold, its own and those of what it stands in."""
@@ -197,6 +199,8 @@ class Playbook:
     """How many targets there are; 0 is not known, and nobody asks for shares of it."""
     promote: Promote | None = None
     """None: only its file gives it another mode."""
+    refused: str = ""
+    """Why it cannot run here at all, whatever the alert: a package that it needs is broken."""
 
 
 class StepState(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from incidentd.errors import Location
 
@@ -25,6 +26,8 @@ class Gives:
     body: str = ""
     value: float | None = None
     """None: Prometheus has no data."""
+    registers: Mapping[str, Any] = field(default_factory=dict)
+    """What a step of an installed kind gives."""
     answer: str = ""
     """To a question; '' with `timed_out`: nobody answers in time."""
     timed_out: bool = False
@@ -52,6 +55,8 @@ class Expected:
     """`{MATCHERS} for DURATION`, by the name of the step."""
     approve: Mapping[str, str] = field(default_factory=dict)
     """The question, by the name of the step."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What a step of an installed kind takes, by its name."""
     note: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, Location] = field(default_factory=dict)
     """Where each of them is written."""

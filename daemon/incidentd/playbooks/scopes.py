@@ -22,6 +22,8 @@ class NotRunnable(ValueError):
 
 def inputs_for(playbook: Playbook, labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, str]:
     """Take the playbook's inputs from an alert; raise NotRunnable when one is missing or not what it has to be."""
+    if playbook.refused:
+        raise NotRunnable(playbook.refused)
     return {name: _input(name, wanted, labels, annotations) for name, wanted in playbook.inputs.items()}
 
 

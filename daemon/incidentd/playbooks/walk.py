@@ -98,7 +98,7 @@ def may_repeat(step: Step) -> bool:
         case "http":
             return step.idempotent or str(step.args.get("method", "GET")).upper() in {"GET", "HEAD"}
         case _:
-            return step.idempotent
+            return step.idempotent or step.reads
 
 
 def longest(step: Step) -> timedelta:

@@ -14,6 +14,7 @@ from incidentd.playbooks.scopes import NotRunnable, inputs_for
 from incidentd.rehearsal.telling import Failure, Told
 from incidentd.runner.imagined import Imagined
 
+_TOLD = ("command", "http", "promql", "alertmanager", "approve", "note")
 _STARTS = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
 
@@ -71,7 +72,8 @@ class _Trying:
         if result is None:
             imagined = Imagined(lambda: self._gives(name), self._pass)
             result = await imagined.run_step(step, walk.context(run, step))
-            self.told.setdefault(step.kind, {})[name] = imagined.asked
+            kind = step.kind if step.kind in _TOLD else "arguments"
+            self.told.setdefault(kind, {})[name] = imagined.asked
         elif step.kind == "note" and not result.skipped:
             self.told.setdefault("note", {})[name] = result.summary
         where = self.skipped if result.skipped else self.ran
@@ -140,7 +142,7 @@ def _unmet(trying: _Trying, ended: Run | NotRunnable) -> Iterator[tuple[Location
 
 
 def _differently(trying: _Trying, expected: Expected) -> Iterator[tuple[Location, str]]:
-    for kind in ("command", "http", "promql", "alertmanager", "approve", "note"):
+    for kind in (*_TOLD, "arguments"):
         for name, wanted in getattr(expected, kind).items():
             asked = trying.told.get(kind, {}).get(name)
             if asked is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -187,9 +188,17 @@ def _unfilled(step: Step) -> object:
             return f"{step.args.get('method', 'GET')} {step.args['url']}"
         case "alertmanager":
             return f"{{{', '.join(step.args['silence'])}}} for {step.args['for']}"
-        case _:
+        case "promql":
             return str(step.args["query"])
+        case _:
+            return step.args
 
 
 def _written(asked: object) -> str:
-    return plain(shlex.join(map(str, asked)) if isinstance(asked, tuple) else str(asked), _MOST)
+    match asked:
+        case tuple():
+            return plain(shlex.join(map(str, asked)), _MOST)
+        case str():
+            return plain(asked, _MOST)
+        case _:
+            return plain(json.dumps(asked, ensure_ascii=False), _MOST)

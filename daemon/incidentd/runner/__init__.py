@@ -12,10 +12,11 @@ from incidentd.errors import PermanentError, TemporaryError
 from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.errands import Errand, SilenceOrder
 from incidentd.runner import command, promql, silence, tries, web_request
+from incidentd.runner.installed import adapted
 from incidentd.runner.kinds import Call, Kind, Tools
 from incidentd.text import plain
 
-__all__ = ["KINDS", "Call", "Kind", "Runner", "Tools"]
+__all__ = ["KINDS", "Call", "Kind", "Runner", "Tools", "adapted"]
 
 KINDS: Mapping[str, Kind] = {
     "command": command.run, "http": web_request.run, "promql": promql.run, "alertmanager": silence.run,

@@ -22,7 +22,11 @@ _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})  # t
 
 async def run(call: Call) -> StepResult:
     """Run the program in an empty directory of its own, with an environment of six variables and TMPDIR."""
-    argv = arguments(call.step.args, call.context)
+    return await run_program(call, arguments(call.step.args, call.context))
+
+
+async def run_program(call: Call, argv: Sequence[str]) -> StepResult:
+    """Run a program whose arguments are filled in, within the timeout of the step that wants it."""
     try:
         async with folders.private() as directory:
             ended = await process.run(

@@ -9,7 +9,7 @@ from incidentd.durations import format_duration, parse_duration
 from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.cases import Gives
 from incidentd.playbooks.errands import Errand, order
-from incidentd.runner import command, promql, tries, web_request
+from incidentd.runner import command, installed, promql, tries, web_request
 from incidentd.templates import BadTemplate, compile_template, in_promql
 from incidentd.text import plain
 
@@ -26,7 +26,7 @@ def filled(step: Step, context: Mapping[str, object]) -> object:
         case "alertmanager":
             return f"{order(step.args, context, parse_duration(step.args['for']), Errand())} for {step.args['for']}"
         case _:
-            return ""
+            return installed.filled(step.args, context)
 
 
 @dataclass(slots=True)
@@ -71,5 +71,7 @@ def _result(step: Step, gives: Gives) -> StepResult:
             return StepResult(ok=ok, summary=summary, value={"status": status, "body": gives.body})
         case "alertmanager":
             return StepResult(ok=True, summary="it is silenced", value={"id": "a-silence"})
-        case _:
+        case "promql":
             return promql.judged(gives.value, step.args.get("is"))
+        case _:
+            return StepResult(ok=True, summary="done", value=dict(gives.registers))
