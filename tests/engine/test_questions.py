@@ -10,7 +10,7 @@ import pytest
 from incidentd.engine import automation, commands
 from incidentd.errors import BadRequest, Conflict, NotAllowed
 from incidentd.playbooks import RunState
-from incidentd.store import jobs
+from incidentd.store import jobs, things
 from incidentd.timeline import Actor
 from tests.engine.test_automation import ANA, playbook, run_of, settings
 from tests.engine.world import Making, World
@@ -128,12 +128,19 @@ async def test_an_answer_meant_for_an_earlier_question_answers_no_later_one(worl
     assert w.hands.done[:1] == ["act"]
 
 
-async def test_a_question_to_nobody_by_name_goes_to_who_was_paged(world: Making) -> None:
-    step = asking()
+async def test_a_question_to_nobody_by_name_has_whoever_is_on_call_paged_and_asked(world: Making) -> None:
+    step = asking(expires="1h")
     del step["approve"]["who"]
     w = await begun(world, {"name": "wait", "wait": "1m"}, step, ACT)
+    await w.at(0.9)
+    assert w.post.sent == []
     await w.at(2)
+    assert w.post.to("ana/mail") == ["RUN-1 asks: Restart w-3?", "[SEV3] WorkerStuck (HOLD-1)"]
+    assert len(await w.store.read(things.pages_of, "HOLD-1")) == 1
     assert w.post.to("ben/mail") == []
+    await w.at(32)
+    page = next(n for n in w.post.sent if n.channel == "ben/mail")
+    assert "Answer RUN-1 (Restart w-3?): http://incidentd.example.org/a/v1." in page.body
     await w.do(commands.approve_run, 1, actor=ELI)
     assert w.hands.done[:1] == ["act"]
 

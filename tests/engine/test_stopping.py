@@ -11,6 +11,7 @@ from incidentd.engine import commands, stopping
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.holds import HoldState
 from incidentd.playbooks import Mode, RunState, Step, StepResult
+from incidentd.playbooks.errands import Errand
 from incidentd.playbooks.standing import ALL
 from incidentd.store import jobs, switching, things
 from incidentd.timeline import SYSTEM, Actor
@@ -28,7 +29,7 @@ class Stuck:
         self.ended = 0
         self.over = asyncio.Event()
 
-    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str) -> StepResult:
+    async def run_step(self, step: Step, context: Mapping[str, object], *, source: str, errand: Errand) -> StepResult:
         self.began.set()
         try:
             await asyncio.Event().wait()

@@ -359,15 +359,7 @@ def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> Non
     if hold.state in holds.OPEN and run.state is RunState.INTERRUPTED:
         _have_looked_at(tx, settings, run, hold)
     elif not verified and hold.state in holds.OPEN:
-        page_for_hold(tx, settings, hold)
-
-
-def page_for_hold(tx: Tx, settings: Settings, hold: Hold) -> None:
-    """Page for a hold whose page waited for a playbook, unless it was paged already."""
-    if not things.pages_of(tx, hold.key):
-        paging.start(
-            tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=hold.title
-        )  # fmt: skip
+        paging.page_for_hold(tx, settings, hold)
 
 
 def _heir_hears(tx: Tx, settings: Settings, run: Run, hold: Hold) -> None:

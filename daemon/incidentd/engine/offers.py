@@ -10,8 +10,8 @@ from incidentd import links
 from incidentd.holds import Hold
 from incidentd.links import LinkAction
 from incidentd.pages import Page, needs_ack
-from incidentd.playbooks import Run, RunState
-from incidentd.store import Tx, things
+from incidentd.playbooks import Run, RunState, questions
+from incidentd.store import Tx, subjects, things
 from incidentd.text import plain
 
 _MOST_RUNS = 3
@@ -39,11 +39,14 @@ def of_page(page: Page, runs: Sequence[Run], reader: Reader) -> Links:
         ("I have it", _link(reader, LinkAction.ACK, page.key, began=page.started_at)),
         ("I am helping", _link(reader, LinkAction.HELPING, page.key, began=page.started_at)),
         ("Page the next level now", _link(reader, LinkAction.ESCALATE, page.key, began=page.started_at)),
-        *(
-            (f"Let {run.key} run ({plain(run.playbook, 20)})", _link(reader, LinkAction.APPROVE, run.key))
-            for run in runs
-        ),
+        *(_of_run(run, reader) for run in runs),
     ]
+
+
+def _of_run(run: Run, reader: Reader) -> tuple[str, str]:
+    if run.question is not None:
+        return f"Answer {run.key} ({plain(run.question.text, 60)})", of_question(run.key, run.question.key, reader)
+    return f"Let {run.key} run ({plain(run.playbook, 20)})", _link(reader, LinkAction.APPROVE, run.key)
 
 
 def of_ask(hold: Hold, reader: Reader) -> Links:
@@ -67,8 +70,17 @@ def of_test(subject: str, reader: Reader) -> str:
 
 
 def proposed(tx: Tx, subject: str) -> list[Run]:
-    """Find the newest runs for a hold or incident that wait for somebody's approval."""
-    return [run for run in things.runs_of(tx, subject) if run.state is RunState.PROPOSED][-_MOST_RUNS:]
+    """Find the newest runs for a hold or incident that wait for the approval or the answer of anybody who is paged."""
+    incident = subjects.get_incident(tx, int(subject.removeprefix("INC-"))) if subject.startswith("INC-") else None
+    hold = incident.hold_id if incident is not None else None
+    begun = [run for run in things.runs_of(tx, f"HOLD-{hold}") if _asks(run)] if hold is not None else []
+    own = [run for run in things.runs_of(tx, subject) if run.state is RunState.PROPOSED or _asks(run)]
+    return [*begun, *own][-_MOST_RUNS:]
+
+
+def _asks(run: Run) -> bool:
+    it = run.question
+    return it is not None and run.state is RunState.RUNNING and not it.closed and questions.asks_anybody(it)
 
 
 def _link(reader: Reader, action: LinkAction, subject: str, *, began: datetime | None = None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from incidentd import escalation
 from incidentd.durations import about
 from incidentd.errors import NotFound
-from incidentd.holds import HoldState
+from incidentd.holds import Hold, HoldState
 from incidentd.incidents import ACTIVE, Status
 from incidentd.metrics import Metrics
 from incidentd.oncall import LOG_CHANNEL, Roster, Target
@@ -211,6 +211,14 @@ def _put_message(tx: Tx, page: Page, occasion: Occasion, to: escalation.Recipien
     if to.after:
         payload["since"] = (tx.now + to.after).isoformat()
     _put(tx, subject=page.subject, kind="page", key=to.key, payload=payload, after=to.after)
+
+
+def page_for_hold(tx: Tx, settings: Settings, hold: Hold) -> None:
+    """Page for a hold whose page waited for a playbook, unless it was paged already."""
+    if not things.pages_of(tx, hold.key):
+        start(
+            tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=hold.title
+        )  # fmt: skip
 
 
 def tell(tx: Tx, *, subject: str, channel: str, purpose: str, title: str, body: str, key: str) -> None:

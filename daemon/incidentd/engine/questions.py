@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from incidentd.durations import about
+from incidentd.engine import paging
 from incidentd.errors import BadRequest, Conflict, NotAllowed
 from incidentd.playbooks import Run, RunState, Step, StepResult, questions, walk
 from incidentd.playbooks.questions import Question
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, things
+from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.text import instant, plain
 from incidentd.timeline import Actor, Draft
 
@@ -51,11 +52,14 @@ def _ask(tx: Tx, settings: Settings, run: Run, step: Step) -> Run:
 
 
 def _tell(tx: Tx, settings: Settings, run: Run, question: Question) -> None:
-    """Ask the people who may answer; where nobody is named, whoever was paged for what it runs for."""
+    """Ask the people who may answer; where nobody is named, whoever was or is now paged for what it runs for."""
+    named = questions.asked(question, settings.roster)
+    if not named and run.subject.startswith("HOLD-"):
+        paging.page_for_hold(tx, settings, subjects.get_hold(tx, int(run.subject.removeprefix("HOLD-"))))
     pages = things.pages_of(tx, run.subject)
     answered = [page.held_by for page in pages if page.held_by]
     paged = answered or [handle for page in pages for handle in page.paged]
-    for handle in questions.asked(question, settings.roster) or list(dict.fromkeys(paged)):
+    for handle in named or list(dict.fromkeys(paged)):
         person = settings.roster.people.get(handle)
         for channel in person.channels if person else ():
             payload = {

@@ -71,9 +71,14 @@ def _shown(answer: str) -> str:
     return repr(plain(answer, 60))
 
 
+def asks_anybody(question: Question) -> bool:
+    """Say whether it names nobody who is to answer."""
+    return not (question.roles or question.people or question.teams)
+
+
 def may_answer(question: Question, roster: Roster, name: str) -> bool:
     """Say whether somebody is among those who are asked."""
-    if not (question.roles or question.people or question.teams):
+    if asks_anybody(question):
         return True
     person = roster.people.get(name)
     in_team = any(name in roster.teams[team].people for team in question.teams if team in roster.teams)
@@ -83,7 +88,7 @@ def may_answer(question: Question, roster: Roster, name: str) -> bool:
 def asked(question: Question, roster: Roster) -> list[str]:
     """List the people who are asked by name, team or role; nobody when it is not said whom."""
     names = [name for name in roster.people if may_answer(question, roster, name)]
-    return names if question.roles or question.people or question.teams else []
+    return [] if asks_anybody(question) else names
 
 
 def who(question: Question) -> str:

@@ -15,7 +15,7 @@ from incidentd.playbooks import scopes
 from incidentd.playbooks.scopes import NotRunnable
 from incidentd.playbooks.walk import may_repeat
 from incidentd.rehearsal.cases import try_case
-from incidentd.rehearsal.plan import plan
+from incidentd.rehearsal.plan import Asked, plan
 from incidentd.settings import Automation, Settings
 from tests.doors.runners import running
 from tests.engine.world import START
@@ -91,8 +91,10 @@ async def test_a_kind_of_an_installed_package_is_checked_planned_and_tried(
 
     told = await try_case(settings.cases[0], playbook)
     assert told.failures == ()
-    lines = list(plan(playbook, Automation(), labels={"queue": "q-1"}, annotations={}, now=START))
-    assert '    1  empty: drain {"queue": "q-1", "at_once": 5} (timeout 1m)' in lines
+    asked = Asked(labels={"queue": "q-1"}, annotations={}, starts_at=START, now=START)
+    assert (
+        plan(playbook, Automation(), asked).steps[0].does.startswith('drain {"queue": "q-1", "at_once": 5} (timeout 1m')
+    )
     assert "drain" in shape.schema_of("playbook")["properties"]["steps"]["items"]["properties"]
 
 
