@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from incidentd.engine import automation
+from incidentd.engine import automation, stopping
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.holds import HoldState
 from incidentd.playbooks import RunState, StepResult
 from incidentd.playbooks.errands import mark_of
 from incidentd.settings import AlertmanagerSettings, Settings, Source
 from incidentd.store import jobs, things
-from tests.engine.test_automation import playbook, run_of, settings
+from tests.engine.test_automation import ANA, playbook, run_of, settings
 from tests.engine.world import Making, World, minutes
 
 QUIET = {"name": "quiet", "alertmanager": {"silence": ['instance="{{ inputs.instance }}"'], "for": "30m"}}
@@ -79,6 +79,21 @@ async def test_a_run_that_vanished_without_its_end_being_taken_in_is_lifted_with
     await w.store.write(things.save_run, ended)
     await w.at(1)
     assert w.peer.lifted == [mark_of(run)]
+
+
+async def test_a_silence_is_lifted_when_its_playbook_is_switched_off(world: Making) -> None:
+    w = await begun(world, QUIET, {"name": "settle", "wait": "30m"})
+    run = await run_of(w)
+    await w.store.write(stopping.disable, w.settings, run.playbook, actor=ANA, reason="it is not what it seems")
+    await w.engine.watch_one()
+    (lift,) = await w.store.write(jobs.claim, jobs.PLAYBOOK, me="test", lease=minutes(1), most=8)
+    assert await w.store.read(stopping.lost, [lift]) == []
+    await w.at(1.5)
+
+    assert w.peer.lifted == [mark_of(run)]
+    ended = await run_of(w)
+    assert ended.state is RunState.STOPPED
+    assert "at the step `settle`, of which nothing can be half done" in ended.reason
 
 
 async def test_a_run_that_silences_nothing_asks_alertmanager_for_nothing(world: Making) -> None:

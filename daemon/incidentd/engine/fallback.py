@@ -11,7 +11,7 @@ from incidentd.engine import paging
 from incidentd.oncall import ChannelKind
 from incidentd.pages import Occasion
 from incidentd.settings import Settings
-from incidentd.store import Tx, jobs
+from incidentd.store import Tx, jobs, together
 from incidentd.store.jobs import Job
 
 AFTER = timedelta(minutes=2)
@@ -84,7 +84,7 @@ def say_aloud(tx: Tx, settings: Settings, job: Job, text: str) -> None:
 
 
 def _planned(tx: Tx, settings: Settings, job: Job, due_at: datetime) -> Job:
-    told = (it for it in _candidates(settings, job) if not jobs.has_told(tx, job, it, since(job)))
+    told = (it for it in _candidates(settings, job) if not together.has_told(tx, job, it, since(job)))
     channel = next(told, None)
     key = f"{job.ukey}/fallback" if channel is not None else ""
     if channel is not None:

@@ -16,7 +16,7 @@ from incidentd.oncall import Target
 from incidentd.pages import Facts, Occasion, Page, PageState
 from incidentd.playbooks import FINISHED, Run
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
+from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things, together
 from incidentd.store.jobs import Job
 from incidentd.timeline import INCIDENTD, Draft
 
@@ -58,9 +58,9 @@ def page_message(tx: Tx, settings: Settings, job: Job) -> PageMessage | None:
     occasion = Occasion(job.payload["occasion"])
     if occasion in NEEDS_AN_ANSWER and page.state is not PageState.OPEN:
         return None
-    if job.attempt > 1 and jobs.has_newer(tx, job, sent=True):
+    if job.attempt > 1 and together.has_newer(tx, job, sent=True):
         return None
-    if fallback.is_one(job) and jobs.has_told(tx, job, jobs.lane_of(job), since(job)):
+    if fallback.is_one(job) and together.has_told(tx, job, jobs.lane_of(job), since(job)):
         return None  # the escalation came to this channel by itself meanwhile
     about = _subject(tx, page.subject)
     known = settings.severities.get(about.severity)
@@ -119,7 +119,7 @@ def _links(tx: Tx, about: Hold | Incident) -> tuple[tuple[str, str], ...]:
 
 def has_company(tx: Tx, settings: Settings, job: Job) -> bool:
     """Say whether a message about a page has others to take along."""
-    return jobs.has_newer(tx, job, sent=False) or bool(_company(tx, settings, job, most=2 * (_FEW + 1), lock=False))
+    return together.has_newer(tx, job, sent=False) or bool(_company(tx, settings, job, most=2 * (_FEW + 1), lock=False))
 
 
 def gather(tx: Tx, settings: Settings, job: Job) -> tuple[Job, tuple[Job, ...]] | None:
@@ -134,7 +134,7 @@ def gather(tx: Tx, settings: Settings, job: Job) -> tuple[Job, tuple[Job, ...]] 
     locks.channel(tx, jobs.lane_of(job))
     if not jobs.still_mine(tx, job):
         return job, ()
-    if jobs.has_newer(tx, job, sent=False):
+    if together.has_newer(tx, job, sent=False):
         waits = replace(job, payload={**job.payload, "untried": job.payload.get("untried", 0) + 1})
         jobs.retry(tx, waits, at=tx.now + _ASIDE, why="a newer message about the page is on its way", known_undone=True)
         return None
@@ -142,20 +142,22 @@ def gather(tx: Tx, settings: Settings, job: Job) -> tuple[Job, tuple[Job, ...]] 
     for other in _company(tx, settings, job, most=_LOOKED_THROUGH, lock=True):
         by_page.setdefault(int(other.payload["page"]), []).append(other)
     job = _absorb(tx, job, by_page.pop(int(job.payload["page"]), []))
-    newest = [max(group, key=lambda it: it.id) for group in by_page.values()][:_MOST_TOGETHER]
+    on_its_way = together.pages_in_hand(tx, job)  # whoever has it stands for what waits, when it has arrived
+    others = (group for page, group in by_page.items() if page not in on_its_way)
+    newest = [max(group, key=lambda it: it.id) for group in others][:_MOST_TOGETHER]
     if not newest:
         return job, ()
-    taken = jobs.take_along(tx, job, newest, _LEASE)
+    taken = together.take_along(tx, job, newest, _LEASE)
     alone = [_absorb(tx, it, [o for o in by_page[int(it.payload["page"])] if o.id != it.id]) for it in taken]
     return job, tuple(alone)
 
 
 def _company(tx: Tx, settings: Settings, job: Job, *, most: int, lock: bool) -> list[Job]:
-    found = {it.id: it for it in jobs.waiting_of_subject(tx, job, lock=lock)}
+    found = {it.id: it for it in together.waiting_of_subject(tx, job, lock=lock)}
     held_back = job.attempt > 1 or tx.now - since(job) > HELD_BACK
     channel = jobs.lane_of(job)
     if not _goes_alone(job) and (held_back or settings.is_own(channel)):
-        waiting = jobs.waiting_for_channel(tx, job, most, lock=lock)
+        waiting = together.waiting_for_channel(tx, job, most, lock=lock)
         if held_back or settings.rings(channel) or len({it.payload["page"] for it in waiting}) > _FEW:
             found |= {it.id: it for it in waiting}
     page = job.payload["page"]
@@ -191,7 +193,7 @@ def _absorb(tx: Tx, job: Job, others: Sequence[Job]) -> Job:
     if not all(it.payload.get("copy") for it in (job, *others)):
         payload.pop("copy", None)  # who read along is called by now
     tx.count(lambda m: m.notifications_merged_total.labels(channel=jobs.lane_of(job)).inc(len(others)))
-    return jobs.absorb(tx, job, others, payload)
+    return together.absorb(tx, job, others, payload)
 
 
 def may_be_repeat(job: Job) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from incidentd.engine import automation
+from incidentd.engine import automation, silencing
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.playbooks import FINISHED, Playbook, Run, RunState, StepResult, StepState, standing, walk
@@ -21,8 +21,8 @@ KIND = "stop"
 WAITER = "stops"
 """What is woken to look whether something that is being done here has to be let go."""
 _LONGEST_REASON = 1000
-_HARMLESS = frozenset({"promql", "note", "notify", "wait"})
-"""Kinds of steps of which nothing can be half done on a target."""
+_HARMLESS = frozenset({"promql", "note", "notify", "wait", "approve", "alertmanager"})
+"""Kinds of steps of which nothing can be half done on a target; what a run silenced is lifted at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +154,14 @@ def _where(tx: Tx, run: Run, playbook: Playbook) -> str:
 
 
 def lost(tx: Tx, held: Sequence[Job]) -> list[int]:
-    """Name those of these jobs that are not to go on: stopped, switched off, or somebody else's by now."""
+    """Name those of these jobs that are not to go on: stopped, switched off, or somebody else's by now.
+
+    What a run silenced is lifted all the same.
+    """
     off = switching.switches(tx)
-    return [
-        job.id for job in held
-        if not jobs.still_mine(tx, job)
-        or (off and standing.off(off, switching.playbook_of(tx, int(job.payload["run"]))))
-    ]  # fmt: skip
+
+    def is_off(job: Job) -> bool:
+        of_a_step = bool(off) and job.kind != silencing.KIND
+        return of_a_step and bool(standing.off(off, switching.playbook_of(tx, int(job.payload["run"]))))
+
+    return [job.id for job in held if not jobs.still_mine(tx, job) or is_off(job)]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, literal_column, select, update
+from sqlalchemy import Row, and_, bindparam, func, literal_column, select, update
 
 from incidentd.store import locks
 from incidentd.store.base import Tx, both
@@ -48,10 +48,10 @@ class Job:
     created_at: datetime
 
 
-_LIVE = job.c.state == literal_column("'live'")  # written out, so that the indexes on live jobs are used
-_MINE = and_(
+LIVE = job.c.state == literal_column("'live'")  # written out, so that the indexes on live jobs are used
+MINE = and_(
     job.c.id == bindparam("b_id"),
-    _LIVE,
+    LIVE,
     job.c.attempt == bindparam("b_attempt"),
     job.c.leased_by.is_not_distinct_from(bindparam("b_owner")),
 )
@@ -59,7 +59,7 @@ _SCHEDULE = both(
     lambda insert: (
         (new := insert(job)).on_conflict_do_update(
             index_elements=["ukey"],
-            index_where=_LIVE,
+            index_where=LIVE,
             set_={
                 "due_at": new.excluded.due_at, "payload": new.excluded.payload, "kind": new.excluded.kind,
                 "give_up_at": new.excluded.give_up_at, "attempt": 0, "leased_by": None, "rank": new.excluded.rank,
@@ -67,51 +67,53 @@ _SCHEDULE = both(
         )
     )
 )  # fmt: skip
-_CANCEL = (
-    update(job).where(job.c.ukey == bindparam("key"), _LIVE).values(state="cancelled", finished_at=bindparam("at"))
-)
+_CANCEL = update(job).where(job.c.ukey == bindparam("key"), LIVE).values(state="cancelled", finished_at=bindparam("at"))
 _CANCEL_SUBJECT = (
     update(job)
-    .where(job.c.subject == bindparam("of"), job.c.queue == bindparam("in_queue"), _LIVE)
+    .where(job.c.subject == bindparam("of"), job.c.queue == bindparam("in_queue"), LIVE)
     .values(state="cancelled", finished_at=bindparam("at"))
 )
 _OF_PAGE = (
     select(job.c.id, job.c.ukey)
-    .where(job.c.subject == bindparam("of"), _LIVE)
+    .where(job.c.subject == bindparam("of"), LIVE)
     .where(job.c.payload["page"].as_integer() == bindparam("of_page"))
 )
-_LANE = func.coalesce(job.c.payload["channel"].as_string(), "").label("lane")
-_NOT_IN_FULL_LANES = _LANE.not_in(bindparam("full", expanding=True))
+LANE = func.coalesce(job.c.payload["channel"].as_string(), "").label("lane")
+_NOT_IN_FULL_LANES = LANE.not_in(bindparam("full", expanding=True))
 _DUE = (
     select(job.c.id)
-    .where(job.c.queue == bindparam("in_queue"), _LIVE, job.c.due_at <= bindparam("at"))
+    .where(job.c.queue == bindparam("in_queue"), LIVE, job.c.due_at <= bindparam("at"))
     .order_by(job.c.due_at, job.c.id)
     .limit(bindparam("most"))
 )
 # A value, not a column of an index: with that one, all that is due would be sorted for each message that is sent.
 _IS_DUE = func.coalesce(job.c.due_at, job.c.due_at, type_=job.c.due_at.type) <= bindparam("at")
-_MESSAGE = and_(job.c.queue == literal_column("'notify'"), _LIVE)
+MESSAGE = and_(job.c.queue == literal_column("'notify'"), LIVE)
 _DUE_IN_LANES = (
-    select(job.c.id, _LANE)
-    .where(_MESSAGE, _IS_DUE, _NOT_IN_FULL_LANES)
+    select(job.c.id, LANE)
+    .where(MESSAGE, _IS_DUE, _NOT_IN_FULL_LANES)
     .order_by(job.c.rank, job.c.due_at, job.c.id)
     .limit(bindparam("most"))
+)
+_STILL_DUE = (
+    select(job.c.id)
+    .where(job.c.id.in_(bindparam("ids", expanding=True)), LIVE, job.c.due_at <= bindparam("at"))
     .with_for_update(skip_locked=True)
 )
 _CLAIMING = update(job).values(attempt=job.c.attempt + 1, leased_by=bindparam("me"), due_at=bindparam("until"))
-_CLAIM_THESE = _CLAIMING.where(job.c.id.in_(bindparam("ids", expanding=True)), _LIVE).returning(job)
+CLAIM_THESE = _CLAIMING.where(job.c.id.in_(bindparam("ids", expanding=True)), LIVE).returning(job)
 # materialized, so that the limit is looked at once, and what another replica has in hand is left to it
 _FREE = _DUE.with_for_update(skip_locked=True).cte("free").prefix_with("MATERIALIZED")
 _CLAIM = {
-    "sqlite": _CLAIMING.where(job.c.id.in_(_DUE), _LIVE).returning(job),
+    "sqlite": _CLAIMING.where(job.c.id.in_(_DUE), LIVE).returning(job),
     "postgresql": _CLAIMING.where(job.c.id == _FREE.c.id).returning(job),
 }
 _FINISH = (
-    update(job).where(_MINE).values(state=bindparam("new"), finished_at=bindparam("at"), last_error=bindparam("why"))
+    update(job).where(MINE).values(state=bindparam("new"), finished_at=bindparam("at"), last_error=bindparam("why"))
 )
 _AGAIN = (
     update(job)
-    .where(_MINE)
+    .where(MINE)
     .values(
         due_at=bindparam("at"), leased_by=None, last_error=bindparam("why"),
         payload=bindparam("with_payload", type_=job.c.payload.type),
@@ -123,41 +125,21 @@ _OTHERS = (
     .where(job.c.subject == bindparam("of"), job.c.payload["page"].as_integer() == bindparam("of_page"))
     .where(job.c.payload["step"].as_integer() == bindparam("of_step"))
 )
-_WAITING = select(job).where(_MESSAGE, job.c.kind == "page", job.c.leased_by.is_(None), bindparam("of_lane") == _LANE)
-_WAITING_OF_SUBJECT = _WAITING.where(job.c.subject == bindparam("of"))
-_WAITING_FOR_ANY = _WAITING.order_by(job.c.rank, job.c.created_at, job.c.id).limit(bindparam("most"))
-_LOCKED = {it: it.with_for_update(skip_locked=True) for it in (_WAITING_OF_SUBJECT, _WAITING_FOR_ANY)}
-_CANCEL_THESE = (
-    update(job)
-    .where(job.c.id.in_(bindparam("ids", expanding=True)), _LIVE)
-    .values(state="cancelled", finished_at=bindparam("at"))
-)
-_WRITE_INTO = update(job).where(_MINE).values(payload=bindparam("with_payload", type_=job.c.payload.type))
-_SAME_PAGE = (
-    select(func.count())
-    .where(job.c.queue == NOTIFY, job.c.subject == bindparam("of"), bindparam("of_lane") == _LANE)
-    .where(job.c.payload["page"].as_integer() == bindparam("of_page"), job.c.id != bindparam("b_id"))
-)
-_TOLD = _SAME_PAGE.where(job.c.state.in_(("live", "done")), job.c.created_at >= bindparam("since"))
-_NEWER_DONE = _SAME_PAGE.where(job.c.state == "done", job.c.id > bindparam("b_id"))
-_NEWER_IN_HAND = _SAME_PAGE.where(
-    _LIVE, job.c.id > bindparam("b_id"), job.c.leased_by.is_not(None), job.c.due_at > bindparam("at")
-)
-_RENEW = update(job).where(_MINE).values(due_at=bindparam("at"))
+_RENEW = update(job).where(MINE).values(due_at=bindparam("at"))
 _MOVE = update(job).where(job.c.id == bindparam("b_id")).values(subject=bindparam("to"))
-_PUT_OFF = update(job).where(job.c.id == bindparam("b_id"), _LIVE).values(due_at=bindparam("at"))
-_NEXT = select(func.min(job.c.due_at)).where(job.c.queue == bindparam("in_queue"), _LIVE)
+_PUT_OFF = update(job).where(job.c.id == bindparam("b_id"), LIVE).values(due_at=bindparam("at"))
+_NEXT = select(func.min(job.c.due_at)).where(job.c.queue == bindparam("in_queue"), LIVE)
 _NEXT_IN_LANES = _NEXT.where(_NOT_IN_FULL_LANES)
 _RELEASING = update(job).values(due_at=bindparam("at"), leased_by=None).returning(job.c.queue)
-_RELEASE = _RELEASING.where(_LIVE, job.c.leased_by.is_not(None))
+_RELEASE = _RELEASING.where(LIVE, job.c.leased_by.is_not(None))
 _OF_OWNER = (
-    select(job.c.id).where(_LIVE, job.c.leased_by == bindparam("owner")).with_for_update(skip_locked=True).cte("held")
+    select(job.c.id).where(LIVE, job.c.leased_by == bindparam("owner")).with_for_update(skip_locked=True).cte("held")
 )
 _RELEASE_OF = _RELEASING.where(job.c.id == _OF_OWNER.c.id)
-_ONE_DUE = select(job).where(job.c.id == bindparam("b_id"), _LIVE, job.c.due_at <= bindparam("at"))
+_ONE_DUE = select(job).where(job.c.id == bindparam("b_id"), LIVE, job.c.due_at <= bindparam("at"))
 _TAKE_ONE_DUE = _ONE_DUE.with_for_update(skip_locked=True)
-_STILL_MINE = select(job.c.id).where(_MINE)
-_LIVE_KEY = select(job).where(job.c.ukey == bindparam("key"), _LIVE)
+_STILL_MINE = select(job.c.id).where(MINE)
+_LIVE_KEY = select(job).where(job.c.ukey == bindparam("key"), LIVE)
 
 
 def schedule(
@@ -207,7 +189,7 @@ def claim(tx: Tx, queue: str, *, me: str, lease: timedelta, most: int) -> list[J
     """Take up to `most` due jobs for the length of a lease; each try counts, before anything is done."""
     key = {"in_queue": queue, "at": tx.now, "most": most, "me": me, "until": tx.now + lease}
     rows = tx.conn.execute(_CLAIM[tx.dialect], key)
-    return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
+    return sorted((job_of(row) for row in rows), key=lambda claimed: claimed.id)
 
 
 def claim_in_lanes(
@@ -216,18 +198,24 @@ def claim_in_lanes(
     """Claim messages as `claim` does, but of a lane at most what `each` allows, counting those that are `busy`.
 
     The lane of a job is its channel: a slow one keeps nobody else's messages waiting. Pages go first, then the rest.
+    Whoever chooses what goes together to a channel is let finish, so that what they take along is not claimed here.
     """
     key = {"at": tx.now, "most": 4 * most, "full": full_lanes(busy, each)}
     taken = Counter(busy)
-    ids: list[int] = []
+    lanes: dict[int, str] = {}
     for row in tx.conn.execute(_DUE_IN_LANES, key).all():
-        if taken[row.lane] < each(row.lane) and len(ids) < most:
+        if taken[row.lane] < each(row.lane) and len(lanes) < most:
             taken[row.lane] += 1
-            ids.append(row.id)
+            lanes[row.id] = row.lane
+    ids = list(lanes)
+    if tx.shares and ids:
+        for lane in sorted(set(lanes.values())):
+            locks.channel(tx, lane)
+        ids = list(tx.conn.execute(_STILL_DUE, {"ids": ids, "at": tx.now}).scalars())
     if not ids:
         return []
-    rows = tx.conn.execute(_CLAIM_THESE, {"ids": ids, "me": me, "until": tx.now + lease})
-    return sorted((_job(row) for row in rows), key=lambda claimed: claimed.id)
+    rows = tx.conn.execute(CLAIM_THESE, {"ids": ids, "me": me, "until": tx.now + lease})
+    return sorted((job_of(row) for row in rows), key=lambda claimed: claimed.id)
 
 
 def full_lanes(busy: Mapping[str, int], each: Callable[[str], int]) -> list[str]:
@@ -255,7 +243,7 @@ def take(tx: Tx, job_id: int) -> Job | None:
         row = tx.conn.execute(_TAKE_ONE_DUE, {"b_id": job_id, "at": tx.now}).one_or_none()
     if row is None:
         return None
-    taken = _job(row)
+    taken = job_of(row)
     complete(tx, taken)
     return taken
 
@@ -278,61 +266,14 @@ def retry(tx: Tx, failed: Job, *, at: datetime, why: str, known_undone: bool) ->
     payload = dict(failed.payload)
     if known_undone and payload.get("known_undone", 0) == failed.attempt - 1:
         payload["known_undone"] = failed.attempt
-    found = tx.conn.execute(_AGAIN, {**_mine(failed), "at": at, "why": why, "with_payload": payload})
+    found = tx.conn.execute(_AGAIN, {**mine(failed), "at": at, "why": why, "with_payload": payload})
     tx.wake(failed.queue)
     return found.rowcount == 1
 
 
-def waiting_of_subject(tx: Tx, one: Job, *, lock: bool) -> list[Job]:
-    """Find the messages about pages of the same subject that wait for the same channel, in no particular order.
-
-    What nobody else has in hand is kept from the other replicas with `lock`, which needs a transaction that writes.
-    """
-    return _waiting(tx, one, _WAITING_OF_SUBJECT, {"of": one.subject}, lock=lock)
-
-
-def waiting_for_channel(tx: Tx, one: Job, most: int, *, lock: bool) -> list[Job]:
-    """Find up to `most` messages about pages that wait for the same channel, the worst and longest waiting first."""
-    return _waiting(tx, one, _WAITING_FOR_ANY, {"most": most}, lock=lock)
-
-
-def _waiting(tx: Tx, one: Job, statement: Select[Any], key: dict[str, Any], *, lock: bool) -> list[Job]:
-    key |= {"of_lane": lane_of(one), "at": tx.now}
-    rows = tx.conn.execute(_LOCKED[statement] if lock else statement, key)
-    return [_job(row) for row in rows if row.id != one.id]
-
-
-def take_along(tx: Tx, one: Job, others: Sequence[Job], lease: timedelta) -> list[Job]:
-    """Claim other jobs for whoever has this one, as `claim` does."""
-    key = {"ids": [other.id for other in others], "me": one.leased_by, "until": tx.now + lease}
-    return sorted((_job(row) for row in tx.conn.execute(_CLAIM_THESE, key)), key=lambda taken: taken.id)
-
-
-def absorb(tx: Tx, one: Job, others: Sequence[Job], payload: Mapping[str, Any]) -> Job:
-    """Cancel jobs that this one now stands for, and write into it what it has of them."""
-    tx.conn.execute(_CANCEL_THESE, {"ids": [other.id for other in others], "at": tx.now})
-    tx.conn.execute(_WRITE_INTO, {**_mine(one), "with_payload": dict(payload)})
-    return replace(one, payload=payload)
-
-
-def has_told(tx: Tx, one: Job, channel: str, since: datetime) -> bool:
-    """Say whether a channel was sent another message about the same page since then, or will be."""
-    return bool(tx.conn.execute(_TOLD, {**_same_page(one, channel), "since": since}).scalar())
-
-
-def has_newer(tx: Tx, one: Job, *, sent: bool) -> bool:
-    """Say whether a newer message about the same page reached the same channel, or is on its way there."""
-    statement = _NEWER_DONE if sent else _NEWER_IN_HAND
-    return bool(tx.conn.execute(statement, {**_same_page(one, lane_of(one)), "at": tx.now}).scalar())
-
-
-def _same_page(one: Job, channel: str) -> dict[str, Any]:
-    return {"of": one.subject, "of_page": one.payload["page"], "of_lane": channel, "b_id": one.id}
-
-
 def renew(tx: Tx, held: Job, lease: timedelta) -> bool:
     """Make a lease longer; False when it was lost."""
-    return tx.conn.execute(_RENEW, {**_mine(held), "at": tx.now + lease}).rowcount == 1
+    return tx.conn.execute(_RENEW, {**mine(held), "at": tx.now + lease}).rowcount == 1
 
 
 def next_due(tx: Tx, queue: str, full: Sequence[str] = ()) -> datetime | None:
@@ -344,7 +285,7 @@ def next_due(tx: Tx, queue: str, full: Sequence[str] = ()) -> datetime | None:
 
 def still_mine(tx: Tx, held: Job) -> bool:
     """Say whether a lease still holds."""
-    return tx.conn.execute(_STILL_MINE, _mine(held)).one_or_none() is not None
+    return tx.conn.execute(_STILL_MINE, mine(held)).one_or_none() is not None
 
 
 def release_all(tx: Tx) -> int:
@@ -378,21 +319,23 @@ def live(tx: Tx, ukey: str) -> Job | None:
     """Find the live job of this key; what else a unit makes of it, nobody makes meanwhile."""
     locks.job(tx, ukey)
     row = tx.conn.execute(_LIVE_KEY, {"key": ukey}).one_or_none()
-    return None if row is None else _job(row)
+    return None if row is None else job_of(row)
 
 
 def _finish(tx: Tx, finished: Job, state: str, why: str) -> bool:
     locks.subject(tx, finished.subject)
-    key = {**_mine(finished), "new": state, "at": tx.now, "why": why}
+    key = {**mine(finished), "new": state, "at": tx.now, "why": why}
     found = tx.execute(_FINISH, key, beside=None if tx.waits(job, finished.ukey) else job)
     return found.rowcount == 1
 
 
-def _mine(held: Job) -> dict[str, Any]:
+def mine(held: Job) -> dict[str, Any]:
+    """Give what MINE asks for."""
     return {"b_id": held.id, "b_attempt": held.attempt, "b_owner": held.leased_by}
 
 
-def _job(row: Row[Any]) -> Job:
+def job_of(row: Row[Any]) -> Job:
+    """Make a job of its row."""
     return Job(
         id=row.id, queue=row.queue, kind=row.kind, subject=row.subject, ukey=row.ukey, due_at=row.due_at,
         attempt=row.attempt, give_up_at=row.give_up_at, leased_by=row.leased_by, payload=row.payload,

@@ -3,7 +3,7 @@
 A correlation key is the root: its hold, the incident that the hold becomes, their pages, runs and jobs change only
 under the key's lock, so what happens to one subject happens one after the other, in whichever replica. It is taken
 before any row, and rows of jobs are taken last. What a correlation key is of never changes, so a lock looks past what
-is still to be written. The lock of a channel is taken before those of subjects, by units that want no other channel.
+is still to be written. The locks of channels are taken before those of subjects, and in the order of their names.
 On SQLite the one writer is the lock, and all of this does nothing.
 """
 
@@ -67,7 +67,7 @@ def job(tx: Tx, ukey: str) -> None:
 
 
 def channel(tx: Tx, name: str) -> None:
-    """Let nobody else choose what goes together to this channel: they would still see wait what one takes along."""
+    """Let nobody else claim for this channel, or choose what goes together: they would see wait what one takes."""
     _take(tx, f"channel:{name}")
 
 
