@@ -150,7 +150,9 @@ async def test_a_question_of_a_run_is_answered_once_by_whom_it_asks(house: Small
     await house.store.write(things.save_run, replace(run, state=RunState.RUNNING, question=question))
     assert "asks ana, and ben is not among them" in (await typed("approve", "RUN-1", "3", "--by", "ben")).stderr
     assert "the answer has to match '[0-9]'" in (await typed("approve", "RUN-1", "yes", "--by", "ana")).stderr
-    assert (await typed("approve", "RUN-1", "3", "--by", "ana")).output.startswith("RUN-1 is running: restart on ")
+    assert (await typed("approve", "RUN-1", "3", "--by", "ana")).output.startswith(
+        "RUN-1 was answered '3': restart on "
+    )
     assert "ana was first, and answered `3`" in (await typed("approve", "RUN-1", "4", "--by", "ana")).stderr
 
 

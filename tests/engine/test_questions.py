@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ ACT = {"name": "act", "command": ["true"]}
 
 def asking(**args: Any) -> dict[str, Any]:
     question = {"question": "Restart {{ inputs.instance }}?", "who": {"people": ["ana", "ben"]}, "expires": "10m"}
-    return {"name": "may it", "approve": {**question, **args}, "register": "said"}
+    given = {key: value for key, value in {**question, **args}.items() if value is not None}
+    return {"name": "may it", "approve": given, "register": "said"}
 
 
 async def begun(world: Making, *steps: dict[str, Any]) -> World:
@@ -43,7 +45,9 @@ async def test_a_run_waits_for_an_answer_over_a_restart_and_asks_once(world: Mak
     assert "`incidentd approve RUN-1 ...`: yes or no." in body
     assert "http://incidentd.example.org/a/v1." in body
 
-    await w.do(commands.approve_run, 1, actor=ANA)
+    with pytest.raises(Conflict, match=r"RUN-1 began already, and asks: Restart w-3\? Answer in words: yes or no"):
+        await w.do(commands.approve_run, 1, actor=ANA)
+    await w.do(commands.approve_run, 1, actor=ANA, answer="yes")
     assert w.hands.done[:1] == ["act"]
     assert (await run_of(w)).registers["said"] == {"answer": "yes", "by": "ana", "ok": True}
     story = await w.story("HOLD-1")
@@ -70,7 +74,7 @@ async def test_whoever_is_not_asked_may_not_answer_and_nonsense_is_refused(world
     w = await begun(world, asking(choices=["one", "all"]), {"name": "act", "command": ["x", "{{ said.answer }}"]})
     with pytest.raises(NotAllowed, match="asks ana, ben, and eli is not among them"):
         await w.do(commands.approve_run, 1, actor=ELI, answer="one")
-    for answer in ("", "yes", "One", "; reboot"):
+    for answer in (" ", "yes", "One", "; reboot"):
         with pytest.raises(BadRequest, match="is one of one, all"):
             await w.do(commands.approve_run, 1, actor=BEN, answer=answer)
     await w.do(commands.approve_run, 1, actor=BEN, answer="all")
@@ -79,7 +83,7 @@ async def test_whoever_is_not_asked_may_not_answer_and_nonsense_is_refused(world
 
 async def test_an_answer_in_words_has_to_match_its_pattern(world: Making) -> None:
     w = await begun(world, asking(pattern="[0-9]{1,3}|--all"), ACT)
-    for answer in ("", "1000", "--all", "3; reboot", "3\n4"):
+    for answer in (" ", "1000", "--all", "3; reboot", "3\n4"):
         with pytest.raises(BadRequest, match="as a whole"):
             await w.do(commands.approve_run, 1, actor=ANA, answer=answer)
     await w.do(commands.approve_run, 1, actor=ANA, answer=" 3\n")
@@ -141,7 +145,7 @@ async def test_a_question_to_nobody_by_name_has_whoever_is_on_call_paged_and_ask
     await w.at(32)
     page = next(n for n in w.post.sent if n.channel == "ben/mail")
     assert "Answer RUN-1 (Restart w-3?): http://incidentd.example.org/a/v1." in page.body
-    await w.do(commands.approve_run, 1, actor=ELI)
+    await w.do(commands.approve_run, 1, actor=ELI, answer="yes")
     assert w.hands.done[:1] == ["act"]
 
 
@@ -149,5 +153,20 @@ async def test_a_hold_declares_in_time_although_its_run_waits_for_an_answer(worl
     w = await begun(world, asking(expires="2h"), ACT)
     await w.at(21)
     assert (await w.incident()).hold_id == 1
-    await w.do(commands.approve_run, 1, actor=ANA)
+    with pytest.raises(Conflict, match=r"RUN-1 began already, and asks: Restart w-3\? Answer in words: yes or no"):
+        await w.do(commands.approve_run, 1, actor=ANA)
+    await w.do(commands.approve_run, 1, actor=ANA, answer="yes")
     assert w.hands.done[:1] == ["act"]
+
+
+@pytest.mark.parametrize("end", [commands.declare_hold, commands.stand_down_hold])
+async def test_a_question_after_its_hold_is_over_pages_nobody_for_the_hold(
+    world: Making, end: Callable[..., object]
+) -> None:
+    w = await begun(world, {"name": "settle", "wait": "3m"}, asking(who=None), ACT)
+    await w.do(end, 1, actor=ANA, reason="seen enough")
+    await w.at(5)
+
+    assert await w.store.read(things.pages_of, "HOLD-1") == []
+    asked = [n.channel for n in w.post.sent if n.title.startswith("RUN-1 asks")]
+    assert asked == (["ana/mail"] if end is commands.declare_hold else [])

@@ -137,6 +137,7 @@ def stand_down(daemon: Daemon, hold: str, reason: str) -> None:
 @click.argument("answer", required=False, default="")
 @asks(acts=True)
 def approve(daemon: Daemon, run: str, answer: str) -> None:
-    """Let a proposed playbook run begin, or give one that asks its ANSWER; `yes` needs not be written."""
+    """Let a proposed playbook run begin, or give one that asks its ANSWER, such as `yes` or `no`."""
     done = daemon.post(f"/api/v1/runs/{segment(run)}/approve", **({"answer": answer} if answer else {}))
-    printed(daemon, done, f"{done['id']} is {done['state']}: {done['playbook']} on {plain(done['target'])}")
+    did = f"{done['id']} was answered {plain(answer)!r}" if answer else f"{done['id']} is {done['state']}"
+    printed(daemon, done, f"{did}: {done['playbook']} on {plain(done['target'])}")

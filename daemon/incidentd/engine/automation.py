@@ -29,7 +29,6 @@ from incidentd.playbooks import (
     standing,
     walk,
 )
-from incidentd.playbooks.questions import YES_OR_NO
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, switching, things
 from incidentd.store.inbox import Changed
@@ -132,13 +131,21 @@ def take_answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: 
 
 
 def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "") -> Run:
-    """Let a proposed run begin, or one go on that asks. Raises Conflict when it waits for nothing, or may not run."""
+    """Let a proposed run begin, or one go on that asks. Raises Conflict when it waits for nothing, or may not run.
+
+    An answer has to be given in words: who says a second time that a run may begin has not read what it asks.
+    """
     run = things.get_run(tx, run_id)
     if run.question is not None and run.state is RunState.RUNNING:
-        yes = "yes" if run.question.choices == YES_OR_NO else ""
-        return take_answer(tx, settings, run_id, answer=answer or yes, actor=actor)
+        if not answer and not run.question.closed:
+            how = " or ".join(run.question.choices) or "your answer"
+            raise Conflict(f"{run.key} began already, and asks: {run.question.text} Answer in words: {how}")
+        return take_answer(tx, settings, run_id, answer=answer, actor=actor)
     if answer and run.state is RunState.PROPOSED:
-        raise BadRequest(f"{run.key} asks nothing; approve it without an answer, and it begins")
+        raise BadRequest(
+            f"{run.key} asks nothing yet: approve it without an answer and it begins, or stop it with "
+            f"`incidentd playbook stop {run.key} --reason ...`"
+        )
     if run.state is not RunState.PROPOSED:
         raise Conflict(f"{run.key} is {run.state}; only a proposed run waits for approval")
     playbook = definition_of(run)

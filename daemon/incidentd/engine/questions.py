@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from incidentd import holds
 from incidentd.durations import about
 from incidentd.engine import paging
 from incidentd.errors import BadRequest, Conflict, NotAllowed
+from incidentd.incidents import ACTIVE
+from incidentd.pages import Page
 from incidentd.playbooks import Run, RunState, Step, StepResult, questions, walk
 from incidentd.playbooks.questions import Question
 from incidentd.settings import Settings
@@ -54,9 +57,7 @@ def _ask(tx: Tx, settings: Settings, run: Run, step: Step) -> Run:
 def _tell(tx: Tx, settings: Settings, run: Run, question: Question) -> None:
     """Ask the people who may answer; where nobody is named, whoever was or is now paged for what it runs for."""
     named = questions.asked(question, settings.roster)
-    if not named and run.subject.startswith("HOLD-"):
-        paging.page_for_hold(tx, settings, subjects.get_hold(tx, int(run.subject.removeprefix("HOLD-"))))
-    pages = things.pages_of(tx, run.subject)
+    pages = [] if named else _pages(tx, settings, run.subject)
     answered = [page.held_by for page in pages if page.held_by]
     paged = answered or [handle for page in pages for handle in page.paged]
     for handle in named or list(dict.fromkeys(paged)):
@@ -69,6 +70,17 @@ def _tell(tx: Tx, settings: Settings, run: Run, question: Question) -> None:
                 tx, queue=jobs.NOTIFY, kind=KIND, subject=run.subject, due_at=tx.now, payload=payload,
                 ukey=f"{run.key}/{question.key}/{channel.name}", give_up_at=question.expires_at,
             )  # fmt: skip
+
+
+def _pages(tx: Tx, settings: Settings, subject: str) -> list[Page]:
+    """Give the pages of what a run is for; an open hold is paged for now, and one that was declared by its incident."""
+    if subject.startswith("HOLD-"):
+        hold = subjects.get_hold(tx, int(subject.removeprefix("HOLD-")))
+        if hold.state in holds.OPEN:
+            paging.page_for_hold(tx, settings, hold)
+        elif (became := subjects.incident_of_hold(tx, hold.id)) is not None and became.status in ACTIVE:
+            subject = became.key
+    return things.pages_of(tx, subject)
 
 
 def answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "") -> Run:
