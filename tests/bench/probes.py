@@ -33,6 +33,8 @@ PATIENCE = 60.0
 """Seconds after the last probe in which a notification may still come."""
 _CONNECTIONS = 16
 _NAME = re.compile(rb"Probe(\d{12})")
+_MORE = re.compile(rb"- and (\d+) more: ")
+"""Ends a message of very many pages, of which the rest are named by what they are about alone."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -107,24 +109,26 @@ class Probes:
         """Give the accepted ones of which nothing was heard."""
         return set(self.sent) - self.unanswered - set(self.heard)
 
-    async def _read(self, reader: asyncio.StreamReader) -> set[int]:
-        """Read a message; a storm of pages comes in messages that name several."""
+    async def _read(self, reader: asyncio.StreamReader) -> tuple[set[int], int]:
+        """Read a message: the probes that it names, and how many more it is about; a storm comes in such messages."""
         head = await reader.readuntil(b"\r\n\r\n")
         found = _LENGTH.search(head)
-        return {int(number) for number in _NAME.findall(await reader.readexactly(int(found[1]) if found else 0))}
+        body = await reader.readexactly(int(found[1]) if found else 0)
+        more = _MORE.search(body)
+        return {int(number) for number in _NAME.findall(body)}, int(more[1]) if more else 0
 
     async def _sink(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        numbers = await self._read(reader)
+        numbers, more = await self._read(reader)
         at = time.perf_counter()
         writer.write(_ANSWER)
         writer.close()
         async with self._news:
-            for number in numbers:
+            for number in (*numbers, *sorted(self.missing() - numbers)[:more]):  # the longest waiting go first
                 self.heard.setdefault(number, at)
             self._news.notify_all()
 
     async def _slow_sink(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.slow |= await self._read(reader)
+        self.slow |= (await self._read(reader))[0]
         await asyncio.sleep(SLOWLY)
         writer.write(_ANSWER)
         writer.close()
