@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
 # tests at a time; most of them wait for a disk or a process
-WORKERS ?= 2
+WORKERS ?= 3
 # images of containers set it, and then every process compiles the daemon and its tests anew
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -56,7 +56,11 @@ bench: $(STAMP) ## every figure of speed and memory beside its target; ARGS=SECT
 docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python -m tests.docs.metrics_page
 	$(BIN)/python -m tests.docs.hold_story
+	$(BIN)/python -m tests.docs.lifecycle_page
 	$(BIN)/python -m tests.docs.playbooks_page
+	$(BIN)/python -m tests.docs.postmortems_page
+	$(BIN)/python -m tests.docs.night_page
+	$(BIN)/python -m tests.docs.slo_rules
 
 editors: ## the server that editors ask about YAML, for the tests of the schemas (needs npm)
 	npm ci --prefix tests/editors --ignore-scripts --no-audit --no-fund --silent

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from incidentd.redaction import Secret
+from tests.ports import unused_port
 from tests.postgres import Server
 from tests.programs import find, package_of
 
@@ -34,10 +34,7 @@ settings.load_profile("long" if os.environ.get("INCIDENTD_TEST_LONG") == "1" els
 @pytest.fixture
 def free_port() -> int:
     """Give a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return unused_port()
 
 
 @pytest.fixture(scope="session")

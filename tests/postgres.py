@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from tests.ports import unused_port
 from tests.programs import path_of
 
 USER = "incidentd"
@@ -32,9 +32,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="incidentd-pg-"))
         self.data = self.folder / "data"
         self.bin = Path(path_of("postgres")).resolve().parent
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = unused_port()
         self._as = _unprivileged()
         if self._as:
             shutil.chown(self.folder, *self._as)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
+from incidentd.config import kinds, shape
+
 GOOD = '''
 """Speaks to a queue."""
 
@@ -77,3 +79,9 @@ def install(folder: Path, name: str, module: str, **points: str) -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
     lines = "\n".join(f"{point} = {module_name}:{attribute}" for point, attribute in points.items())
     (info / "entry_points.txt").write_text(f"[incidentd.steps]\n{lines}\n")
+
+
+def forget() -> None:
+    """Forget what is known of installed packages, so that it is looked for anew."""
+    for known in (kinds.installed, shape.schema_of, shape._file, shape._validator):
+        known.cache_clear()

@@ -16,6 +16,7 @@ from incidentd.alerts import clean, parse_time
 from incidentd.errors import IncidentdError, PermanentError, TemporaryError
 from incidentd.handoff import Silence
 from incidentd.httpclient import HttpClient, Reply
+from incidentd.matchers import BadMatcher, Matcher, Op
 from incidentd.playbooks.errands import SilenceOrder, is_of_run
 from incidentd.reconciliation import ApiAlert, Snapshot
 from incidentd.settings import AlertmanagerSettings
@@ -55,6 +56,11 @@ class _Alert(msgspec.Struct, rename="camel"):
 class _Silenced(msgspec.Struct):
     state: str = ""
     """expired | active | pending"""
+
+
+_SIGNS: Mapping[tuple[bool, bool], Op] = {
+    (True, False): "=", (True, True): "=~", (False, False): "!=", (False, True): "!~",
+}  # fmt: skip
 
 
 class _Matcher(msgspec.Struct, rename="camel"):
@@ -338,11 +344,15 @@ def _silence(it: _Silence) -> Silence:
     ends_at = parse_time(it.ends_at)
     if ends_at is None:
         raise ValueError("a silence without endsAt")
-    signs = {(True, False): "=", (True, True): "=~", (False, False): "!=", (False, True): "!~"}
-    matchers = ", ".join(f'{one.name}{signs[one.is_equal, one.is_regex]}"{one.value}"' for one in it.matchers)
+    matchers = ", ".join(f'{one.name}{_SIGNS[one.is_equal, one.is_regex]}"{one.value}"' for one in it.matchers)
+    try:
+        match = tuple(Matcher(one.name, _SIGNS[one.is_equal, one.is_regex], one.value) for one in it.matchers)
+    except BadMatcher:  # a pattern that we read otherwise: which alerts it mutes nobody can say here
+        match = ()
     return Silence(
-        matchers=clean(f"{{{matchers}}}"), ends_at=ends_at, by=clean(it.created_by), comment=clean(it.comment)
-    )
+        matchers=clean(f"{{{matchers}}}"), ends_at=ends_at, by=clean(it.created_by), comment=clean(it.comment),
+        id=clean(it.id)[:128], match=match,
+    )  # fmt: skip
 
 
 def _clean(written: Mapping[str, str]) -> dict[str, str]:

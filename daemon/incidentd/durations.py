@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 # The grammar of Prometheus: units in this order, each at most once, at least one of them.
@@ -60,6 +60,15 @@ def about(duration: timedelta) -> str:
     elif whole >= timedelta(hours=1):
         whole = timedelta(minutes=round(whole / timedelta(minutes=1)))
     return format_duration(whole)
+
+
+def countdown(until: datetime, now: datetime) -> str:
+    """Say how long something has still, or how late it is: `in 4m`, `now`, `12m late`; past a minute, whole minutes."""
+    left = until - now
+    whole = abs(left) if abs(left) < timedelta(minutes=1) else timedelta(minutes=abs(left) // timedelta(minutes=1))
+    if whole < timedelta(seconds=1):
+        return "now"
+    return f"in {about(whole)}" if left > timedelta(0) else f"{about(whole)} late"
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:

@@ -174,6 +174,14 @@ def channels_for(person: Person, kinds: tuple[ChannelKind, ...]) -> tuple[Channe
     return tuple(channel for channel in person.channels if channel.kind in kinds) or person.channels
 
 
+def kinds_so_far(page: Page) -> tuple[ChannelKind, ...]:
+    """Say by which kinds of channels a page called people up to now; empty means by every channel there is."""
+    taken = _planned(page.chain, page.respond_within)[: page.step]
+    if len(taken) < page.step or not all(step.kinds for step in taken):
+        return ()
+    return tuple(dict.fromkeys(kind for step in taken for kind in step.kinds))
+
+
 def recipients(page: Page, step: Step, roster: Roster, now: datetime) -> tuple[Recipient, ...]:
     """List the channels that a step's message goes to; what reaches nobody goes to the log, where it can be seen.
 

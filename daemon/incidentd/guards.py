@@ -24,7 +24,8 @@ CANARY = timedelta(hours=1)
 """How long one target that was healed speaks for the others."""
 FLEET_WINDOW = timedelta(hours=1)
 """In which the targets are counted that make up a share of the fleet."""
-_AT_ACT = ("protected", "still_firing", "alert_age")
+_AT_ACT = ("mode", "protected", "still_firing", "alert_age", "alerting", "domain", "share")
+"""What is asked once more of a run that began: what may have changed in the world, and nothing that counts runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Facts:
     target: str
     starts_at: datetime
     """When the alert that asks for the run began."""
+    seen_at: datetime | None = None
+    """Of a run that is under way, up to when it went on as planned; None before its first step."""
     still_firing: bool
     running_on_target: bool
     """Some run, of whichever playbook, is on this target now."""
@@ -113,7 +116,7 @@ def check(facts: Facts) -> Verdict:
 
 
 def check_again(facts: Facts) -> Verdict:
-    """Ask once more, right before the first step, what may have changed since the run was let begin."""
+    """Ask once more, right before a step, what may have changed since the run was let begin."""
     refused = (verdict for verdict in every(facts) if verdict.guard in _AT_ACT and not verdict.allowed)
     return next(refused, Verdict(allowed=True, reason="nothing changed"))
 
@@ -149,9 +152,15 @@ def _still_firing(facts: Facts) -> str:
 
 
 def _alert_age(facts: Facts) -> str:
-    age, most = facts.now - facts.starts_at, facts.playbook.limits.alert_age
+    since = max(facts.starts_at, facts.seen_at or facts.starts_at)
+    age, most = facts.now - since, facts.playbook.limits.alert_age
     if age <= most:
         return ""
+    if since > facts.starts_at:
+        return (
+            f"the run stood still for {about(age)}; {facts.playbook.name} acts on what was seen up to {about(most)} "
+            f"before (limits.alert_age)"
+        )
     began = f"the alert began {about(age)} ago"
     return f"{began}; {facts.playbook.name} acts on alerts up to {about(most)} old (limits.alert_age)"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from incidentd.durations import about
 from incidentd.holds import Hold
 from incidentd.incidents import Incident
+from incidentd.matchers import Matcher
 from incidentd.messages import for_reader
 from incidentd.oncall import Channel, ChannelKind, Override, Person
 from incidentd.pages import Page, PageState
@@ -27,6 +28,13 @@ class Silence:
     ends_at: datetime
     by: str
     comment: str
+    id: str = ""
+    match: tuple[Matcher, ...] = ()
+    """Its matchers as they are held against labels."""
+
+    def mutes(self, labels: Mapping[str, str]) -> bool:
+        """Say whether an alert with these labels is silenced by it."""
+        return bool(self.match) and all(matcher.matches(labels) for matcher in self.match)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,12 @@ class LinkAction(StrEnum):
     """Let a proposed playbook run begin."""
     ANSWER = "answer"
     """Answer the question that a playbook run asks."""
+    HANDOVER = "handover"
+    """Take roles over from somebody, or decline to."""
+    ROLE = "role"
+    """Answer whether somebody takes a role, or lets go of it."""
+    FEEDBACK = "feedback"
+    """Say of a page that is over how it was."""
     CONFIRM = "confirm"
     """Say that a test message arrived."""
 
@@ -72,7 +78,7 @@ class Claim:
     action: str
     """One of LinkAction, or a word of another version."""
     subject: str
-    """`PAGE-9`, `HOLD-7`, `RUN-3`; of a question `RUN-3/steps/2`; of a test message its channel and that one's mark."""
+    """`PAGE-9`, `HOLD-7`, `RUN-3`, `OFFER-4`; of a question `RUN-3/steps/2`; of a test its channel and its mark."""
     person: str
     """The handle of the one who was sent the link, and who acts by using it."""
     nonce: str
@@ -134,6 +140,17 @@ def form_token(keys: Mapping[str, bytes], token: str) -> str:
 def same_form(keys: Mapping[str, bytes], token: str, given: str) -> bool:
     """Say whether a form that was sent is that of this link's page."""
     return hmac.compare_digest(form_token(keys, token).encode(), given.encode("utf-8", "surrogateescape"))
+
+
+def page_token(keys: Mapping[str, bytes], words: str) -> str:
+    """Give what the forms of a page send along, which proves that it was shown; `words` say which page, and to whom."""
+    return _mac(next(iter(keys.values())), f"page {words}") if keys else ""
+
+
+def same_page(keys: Mapping[str, bytes], words: str, given: str) -> bool:
+    """Say whether a form that was sent is that of this page, with any of the keys that are in use."""
+    sent = given.encode("utf-8", "surrogateescape")
+    return any([hmac.compare_digest(_mac(key, f"page {words}").encode(), sent) for key in keys.values()])
 
 
 def _mac(key: bytes, signed: str) -> str:

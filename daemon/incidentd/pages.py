@@ -11,6 +11,9 @@ from incidentd.errors import Conflict
 from incidentd.oncall import ChannelKind, Target
 from incidentd.text import near
 
+SUMMARY = "SUM"
+"""The subject of a page that calls for many others begins with this: `SUM-9` is what `PAGE-9` is about."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
@@ -81,13 +84,47 @@ class Ending(StrEnum):
     """Somebody resolved it without answering the page."""
 
 
+class Verdict(StrEnum):
+    """What somebody who had a page says of it afterwards; also a metric label."""
+
+    ACTIONABLE = "actionable"
+    """There was something to do, and it was right to call."""
+    FALSE_POSITIVE = "false_positive"
+    """Nothing was wrong."""
+    NOT_ACTIONABLE = "not_actionable"
+    """Something was wrong, and nobody could have done anything about it."""
+    SELF_RESOLVED = "self_resolved"
+    """It would have been over without anybody."""
+    DUPLICATE = "duplicate"
+    """Somebody was called for the same already."""
+    POOR_DETAILS = "poor_details"
+    """What it said was not enough to begin with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What the people of a page are called for, beside what it is about."""
+
+    role: str = ""
+    """The role that whoever answers takes; '' for none in particular."""
+    team: str = ""
+    """The team that was asked to come."""
+    asked: str = ""
+    """What they were asked to do."""
+    by: str = ""
+    """Who asked."""
+
+
+NO_ERRAND = Errand()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A page as it stands."""
 
     id: int
     subject: str
-    """`HOLD-7` or `INC-12`."""
+    """`HOLD-7` or `INC-12`; `SUM-9` of a summary page."""
     policy: str
     urgency: str
     respond_within: timedelta
@@ -121,6 +158,14 @@ class Page:
     unreachable: tuple[str, ...] = ()
     """Channels that could not deliver a message of this page; they are not waited for again."""
     ending: Ending | None = None
+    drill: bool = False
+    """It calls only people who take part in drills, and is in no metric."""
+    errand: Errand = NO_ERRAND
+    joined: int = 0
+    """The number of the summary page that calls for this one, whose answer is this one's; 0 when it calls by itself."""
+    verdict: Verdict | None = None
+    """What was said of it last; None while nobody said anything."""
+    verdict_by: str = ""
 
     @property
     def key(self) -> str:
@@ -133,9 +178,23 @@ class Page:
         return self.origin or self.started_at
 
     @property
+    def is_summary(self) -> bool:
+        """Whether it calls for other pages."""
+        return self.subject.startswith(f"{SUMMARY}-")
+
+    @property
     def held_by(self) -> str:
         """Who has it; '' when nobody has."""
         return (self.owner or self.acked_by) if self.state is PageState.ACKED else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A picture that goes with a message."""
+
+    name: str
+    """Of the file: `INC-12-graph-1.png`."""
+    png: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +205,7 @@ class Notification:
     """Stable over every try: the deduplication key that both copies of a repeat carry."""
     channel: str
     purpose: str
-    """page | escalation | update | resolved | ticket | trouble"""
+    """page | escalation | update | resolved | ticket | trouble | timeline"""
     title: str
     body: str
     page: str = ""
@@ -157,6 +216,8 @@ class Notification:
     """Which try it is."""
     also: tuple[str, ...] = ()
     """Keys of the messages that this one brings along."""
+    pictures: tuple[Attachment, ...] = ()
+    """What is attached where the channel can take it; the words never wait for it, nor depend on it."""
 
 
 class Occasion(StrEnum):
@@ -199,6 +260,8 @@ class Facts:
     """Why anybody is paged: the decision's reason."""
     tried: tuple[str, ...] = ()
     """What was done about it already, a sentence each."""
+    before: str = ""
+    """The same thing the last time, and what fixed it."""
     links: tuple[tuple[str, str], ...] = ()
     """Name and address, in the order to show; an address that is no http or https one is left out."""
 
@@ -233,13 +296,28 @@ def take(page: Page, by: str, now: datetime) -> Page:
         case PageState.ACKED if page.held_by == by:
             return page
         case PageState.ACKED:
-            return replace(page, owner=by, owned_at=now)
+            return replace(page, owner=by, owned_at=now, joined=0)
         case PageState.RESOLVED:
             raise Conflict(f"{page.key} was over at {near(page.closed_at, now)}; there is nothing to take")
 
 
+def follow(page: Page, summary: Page, now: datetime) -> Page:
+    """Take over how the summary page stands that a page joined: who has it, or that nobody has it any more."""
+    at = summary.owned_at or now
+    match page.state, summary.state:
+        case PageState.OPEN, PageState.ACKED:
+            return replace(_owned(page, summary.held_by, at), joined=page.joined)
+        case PageState.ACKED, PageState.ACKED if page.held_by != summary.held_by:
+            return replace(page, owner=summary.held_by, owned_at=at)
+        case PageState.ACKED, PageState.OPEN:
+            again = replace(page, state=PageState.OPEN, owner="", owned_at=None, lapsed_by=page.held_by)
+            return _begin_anew(again, page.chain, now)
+        case _:
+            return page
+
+
 def _owned(page: Page, by: str, now: datetime) -> Page:
-    owned = replace(page, state=PageState.ACKED, owner=by, owned_at=now, lapsed_by="")
+    owned = replace(page, state=PageState.ACKED, owner=by, owned_at=now, lapsed_by="", joined=0)
     if page.acked_at is not None:
         return owned
     late = now - page.counts_from > page.respond_within
@@ -257,7 +335,7 @@ def raise_to(page: Page, *, urgency: str, respond_within: timedelta, renotify: t
     """Turn a page into one of another urgency: the same page and its links, with a response time that begins now."""
     raised = replace(
         page, state=PageState.OPEN, urgency=urgency, respond_within=respond_within, renotify=renotify, title=title,
-        started_at=now, breached=False, acked_at=None, acked_by="", owner="", owned_at=None, lapsed_by="",
+        started_at=now, breached=False, acked_at=None, acked_by="", owner="", owned_at=None, lapsed_by="", joined=0,
     )  # fmt: skip
     return _begin_anew(raised, chain, now)
 

@@ -32,6 +32,8 @@ class Happens(StrEnum):
     STOOD_DOWN_BY = "stood_down_by"
     RESOLVED_BY = "resolved_by"
     APPROVED_BY = "approved_by"
+    RUN_BY = "run_by"
+    """Somebody runs a playbook by hand."""
     PLAYBOOK = "playbook"
     SWITCHED_OFF = "switched_off"
     SWITCHED_ON = "switched_on"
@@ -57,6 +59,8 @@ class Expects(StrEnum):
     NOT_PAGED = "not_paged"
     PLAYBOOK = "playbook"
     SAYS = "says"
+    REFUSED = "refused"
+    """What somebody tried at this minute is not possible, for this reason."""
     HOLDS = "holds"
     INCIDENTS = "incidents"
     TICKETS = "tickets"
@@ -72,13 +76,14 @@ class Event:
     """After the story's beginning."""
     where: Location
     alerts: tuple[Labels, ...] = ()
-    """Those that fire; of the others, labels that an alert has at least. None at all means every alert."""
+    """Those that fire; of the others, labels that an alert has at least. None at all means every alert. Of a playbook
+    that somebody runs, the labels that stand for an alert's."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
     text: str = ""
     """A note, a reason, or what came of the playbook."""
     playbook: str = ""
-    """The one that is switched; '' for every one."""
+    """The one that is run or switched; '' for every one."""
     approver: str = ""
     length: timedelta = timedelta(0)
     """Who approves more time for a hold, and how much."""

@@ -47,6 +47,18 @@ class _Nothing:
 
 
 @dataclass(frozen=True, slots=True)
+class Partly:
+    """What a name stands for when not all of it is known."""
+
+    values: Mapping[str, object]
+    """What is known."""
+    why: str
+    """Why the rest is not: a sentence that goes on with `, so ... is not known`."""
+    otherwise: str
+    """What to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Text:
     value: str
 
@@ -209,6 +221,10 @@ def _value(expression: _Expression, context: Mapping[str, object]) -> str | _Not
 def _look_up(names: tuple[str, ...], context: Mapping[str, object]) -> str | _Nothing:
     found: object = context
     for name in names:
+        if isinstance(found, Partly):
+            if name not in found.values:
+                return _Nothing(f"{found.why}, so `{'.'.join(names)}` is not known; {found.otherwise}")
+            found = found.values
         if not isinstance(found, Mapping) or name not in found:
             return _Nothing(f"`{'.'.join(names)}` is not known here")
         found = found[name]
@@ -279,3 +295,5 @@ _FILTERS: dict[str, tuple[Callable[..., str], int, int]] = {
     "upper": (str.upper, 0, 0),
     "urlencode": (_urlencode, 0, 0),
 }
+FILTERS = tuple(_FILTERS)
+"""Their names."""

@@ -185,9 +185,9 @@ class Demo:
         run = (await self.stage.get("runs?limit=1"))["runs"][0]["id"]
         await self.until(40, (hold,), lambda: self.is_so(f"runs/{run}", "state", "verified"))
         await self.until(40, (hold,), lambda: self.is_so(f"holds/{hold}", "state", "closed"))
-        if len(self.stage.mailbox.mails) != before:
-            raise RuntimeError("somebody was woken")
-        self.teller.say("mail", "none: nobody was woken")
+        if woken := [it for it in self.stage.mailbox.mails[before:] if "-chat@" not in it.to]:  # rooms may hear
+            raise RuntimeError(f"somebody was woken: {woken[0].to}, {woken[0].subject}")
+        self.teller.say("mail", "none to anybody: the room of the team heard of it, and nobody was woken")
         return hold
 
     def where_to_look(self, incident: str, hold: str, healed: str) -> None:

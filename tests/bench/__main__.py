@@ -14,7 +14,20 @@ import platform
 import time
 from dataclasses import replace
 
-from tests.bench import accept, grouping, latency, postgres, profile, rules, size, slow_disk, storm, sustain
+from tests.bench import (
+    accept,
+    grouping,
+    latency,
+    postgres,
+    practice,
+    profile,
+    rules,
+    search,
+    size,
+    slow_disk,
+    storm,
+    sustain,
+)
 from tests.bench.figures import FULL, QUICK, Figure, Section, Size
 from tests.programs import find, package_of
 
@@ -28,6 +41,8 @@ SECTIONS: dict[str, Section] = {
     "postgres": postgres.SECTION,
     "grouping": grouping.SECTION,
     "rules": rules.SECTION,
+    "report": practice.SECTION,
+    "search": search.SECTION,
     "profile": profile.SECTION,
 }
 PROCESSORS = 2

@@ -16,7 +16,8 @@ from pathlib import Path
 from tests.bench.figures import Figure, Line, Section, Size
 from tests.bench.load import Seen
 from tests.bench.probes import Heard
-from tests.bench.servers import ROOT, Running, empty_folder, free_port, load, running
+from tests.bench.servers import ROOT, Running, empty_folder, load, running
+from tests.ports import unused_port
 
 IDLE_P50, IDLE_P99, BUSY_P99, HUNG_P99 = 10.0, 50.0, 150.0, 1000.0
 """Milliseconds."""
@@ -141,7 +142,7 @@ def _most(bench: Bench, size: Size) -> tuple[float, float]:
 @contextmanager
 def _daemon(people: str) -> Iterator[Bench]:
     with empty_folder() as folder, socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
-        sinks = free_port(), free_port()
+        sinks = unused_port(), unused_port()
         config = _files(folder, people, {"ana": sinks[0], "ben": sinks[1], "hung": silent.getsockname()[1]})
         with running("daemon", folder, "--config.file", str(config)) as it:
             command = [sys.executable, "-m", "tests.bench.probes", *map(str, (it.port, *sinks))]

@@ -21,6 +21,7 @@ import json
 import re
 import sys
 import time
+import urllib.request
 from dataclasses import asdict, dataclass
 
 import uvloop
@@ -33,7 +34,7 @@ PATIENCE = 60.0
 """Seconds after the last probe in which a notification may still come."""
 _CONNECTIONS = 16
 _NAME = re.compile(rb"Probe(\d{12})")
-_MORE = re.compile(rb"- and (\d+) more: ")
+_MORE = re.compile(rb"- and \d+ more: ((?:INC-\d+(?:, )?)+)")
 """Ends a message of very many pages, of which the rest are named by what they are about alone."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -68,6 +69,8 @@ class Probes:
         self.unanswered: set[int] = set()
         self.heard: dict[int, float] = {}
         self.slow: set[int] = set()
+        self._only_named: dict[str, float] = {}
+        """Incidents that a message named without their alert, and when; which probe each is of, the daemon knows."""
         self._news = asyncio.Condition()
         self._idle: asyncio.LifoQueue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.LifoQueue()
 
@@ -80,7 +83,7 @@ class Probes:
 
     def begin(self) -> None:
         """Forget the probes of before."""
-        self.sent, self.unanswered, self.heard, self.slow = {}, set(), {}, set()
+        self.sent, self.unanswered, self.heard, self.slow, self._only_named = {}, set(), {}, set(), {}
 
     async def send(self, due: float | None = None) -> int:
         """Send one and wait for the answer of its webhook."""
@@ -100,31 +103,49 @@ class Probes:
     async def await_all(self) -> None:
         """Wait until each that was accepted was heard of, or for as long as patience lasts."""
         try:
-            async with asyncio.timeout(PATIENCE), self._news:
-                await self._news.wait_for(lambda: not self.missing())
+            async with asyncio.timeout(PATIENCE):
+                while self.missing():
+                    async with self._news:
+                        await self._news.wait_for(lambda: len(self.missing()) <= len(self._only_named))
+                    await self._look_up()
         except TimeoutError:
             return
+
+    async def _look_up(self) -> None:
+        """Find the probes of incidents that were named alone; once all has come, so that it costs no probe its time."""
+        named, self._only_named = self._only_named, {}
+        for incident, at in named.items():
+            found = _NAME.search(await asyncio.to_thread(self._incident, incident))
+            if found:
+                self.heard.setdefault(int(found[1]), at)
+
+    def _incident(self, key: str) -> bytes:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/incidents/{key}", timeout=10) as answer:
+            body: bytes = answer.read()
+        return body
 
     def missing(self) -> set[int]:
         """Give the accepted ones of which nothing was heard."""
         return set(self.sent) - self.unanswered - set(self.heard)
 
-    async def _read(self, reader: asyncio.StreamReader) -> tuple[set[int], int]:
-        """Read a message: the probes that it names, and how many more it is about; a storm comes in such messages."""
+    async def _read(self, reader: asyncio.StreamReader) -> tuple[set[int], set[str]]:
+        """Read a message: the probes that it names, and the incidents that it names alone; so a storm comes."""
         head = await reader.readuntil(b"\r\n\r\n")
         found = _LENGTH.search(head)
         body = await reader.readexactly(int(found[1]) if found else 0)
         more = _MORE.search(body)
-        return {int(number) for number in _NAME.findall(body)}, int(more[1]) if more else 0
+        return {int(number) for number in _NAME.findall(body)}, set(more[1].decode().split(", ")) if more else set()
 
     async def _sink(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        numbers, more = await self._read(reader)
+        numbers, incidents = await self._read(reader)
         at = time.perf_counter()
         writer.write(_ANSWER)
         writer.close()
         async with self._news:
-            for number in (*numbers, *sorted(self.missing() - numbers)[:more]):  # the longest waiting go first
+            for number in numbers:
                 self.heard.setdefault(number, at)
+            for incident in incidents:
+                self._only_named.setdefault(incident, at)
             self._news.notify_all()
 
     async def _slow_sink(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

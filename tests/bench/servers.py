@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.load import Seen
+from tests.ports import unused_port
 
 ROOT = Path(__file__).parents[2]
 # in the words of the partial indexes, so that looking costs nothing
@@ -82,14 +82,6 @@ def empty_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @contextmanager
 def running(
     server: str,
@@ -106,7 +98,7 @@ def running(
     `store` is a URL of PostgreSQL instead of a file of SQLite; `files` is what `ulimit` is told about descriptors;
     `clean` stops it as an operator would, instead of killing it; `profile` is where is written what it does.
     """
-    port = free_port()
+    port = unused_port()
     if server == "daemon":
         program = [str(Path(sys.executable).with_name("incidentd"))]
         if profile:

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.bench.figures import Figure, Line, Section, Size
-from tests.bench.servers import Running, empty_folder, free_port, metric, running, scrape
+from tests.bench.servers import Running, empty_folder, metric, running, scrape
+from tests.ports import unused_port
 from tests.programs import path_of
 
 WITHIN = 10.0
@@ -173,7 +174,7 @@ def _tell(am: str, groups: int) -> None:
 @contextmanager
 def _alertmanager(folder: Path, it: Running, case: Case) -> Iterator[str]:
     """Run one that groups by instance, and give its URL."""
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{unused_port()}"
     hooks = [{"url": f"http://127.0.0.1:{it.port}/api/v1/alertmanager", "send_resolved": True}]
     route = {
         "receiver": "incidentd", "group_by": ["instance"], "group_wait": "1s", "group_interval": case.interval,

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from incidentd.cli import main
-from tests.web.conftest import house, url
+from tests.web.conftest import ask, house, url
 
-__all__ = ["house", "typed", "url"]
+__all__ = ["ask", "house", "typed", "url"]
 
 Type = Callable[..., Awaitable[Result]]
 

@@ -113,6 +113,28 @@ async def test_progress_and_more_time_are_given_to_a_hold(house: SmallHouse, typ
     assert (await typed("note", "INC-1", "x", "--customer")).exit_code == 2
 
 
+async def test_incidents_are_moved_on_from_the_command_line(house: SmallHouse, typed: Type) -> None:
+    for title in ("Checkout is down", "Shop is slow"):
+        await typed("declare", "--title", title, "--severity", "sev2")
+    assert (await typed("identify", "INC-1", "the disk is full")).output == "INC-1 is identified: Checkout is down\n"
+    assert (await typed("mitigate", "INC-1", "--note", "x", "--version", "1")).exit_code == 1
+    assert (await typed("investigate", "INC-1", "--text", "it is not the disk")).exit_code == 0
+    assert (await typed("severity", "INC-1", "sev1")).output == "INC-1 is sev1: Checkout is down\n"
+    assert (await typed("correct", "INC-1", "noon")).exit_code == 2
+    corrected = await typed("correct", "INC-1", "impact_started_at=2020-01-01T00:00:00Z")
+    assert corrected.output == "INC-1 impact_started_at: 2020-01-01T00:00:00Z\n"
+    assert (await typed("merge", "INC-2")).exit_code == 2
+    merged = await typed("merge", "INC-2", "--into", "INC-1")
+    assert merged.output == "INC-1 is investigating and goes on: Checkout is down\n"
+    assert (await typed("unmerge", "INC-2")).output == "INC-2 is investigating: Shop is slow\n"
+    assert (await typed("stand-down", "INC-2")).exit_code == 2
+    down = await typed("stand-down", "INC-2", "--code", "expected_change", "--reason", "a release")
+    assert down.output == "INC-2 is stood down: Shop is slow\n"
+    assert (await typed("reopen", "INC-2", "--reason", "it was not")).output == "INC-2 is investigating: Shop is slow\n"
+    assert (await typed("close", "INC-2")).exit_code == 1
+    assert (await typed("declare", "--title", "x", "--severity", "sev1", "--drill")).output.startswith("INC-3 sev1")
+
+
 async def test_a_person_declares_acknowledges_notes_and_resolves(house: SmallHouse, typed: Type) -> None:
     made = await typed(*DECLARE, "--reason", "no money", "--by", "ana")
     assert made.output.splitlines()[0] == "INC-1 sev1 is declared: Checkout is down"
@@ -333,7 +355,7 @@ def test_check_lists_every_mistake_with_its_place(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert f"{file}:2:" in done.stderr
     assert f"{file}:3:" in done.stderr
-    assert done.stderr.endswith("2 mistakes\n")
+    assert done.stderr.endswith("2 mistakes; mend and check again, as some show only then\n")
 
 
 def test_check_names_no_gap_that_is_over() -> None:

@@ -53,6 +53,19 @@ def test_a_plan_names_every_command_target_and_guard_and_does_nothing() -> None:
 
 
 @pytest.mark.usefixtures("nothing_is_done")
+def test_a_plan_shows_the_ticket_that_it_would_file_and_asks_no_jira() -> None:
+    done = said("plan", "silence-and-ticket", "alertname=DiskSlow", "job=backup", "--config.file", str(EXAMPLE))
+    assert done.exit_code == 0, done.output
+    for words in (
+        "file: ticket DiskSlow of backup is noisy: mend or remove it (timeout 1m, up to 4 tries)",
+        'quiet: silence, until the run ends, {alertname="DiskSlow", job="backup"} for 2h',
+        "refuses  mode", "silence-and-ticket is off",
+    ):  # fmt: skip
+        assert words in done.output, (words, done.output)
+    assert "a person is asked" not in done.output
+
+
+@pytest.mark.usefixtures("nothing_is_done")
 @pytest.mark.parametrize("value", ["w-3; reboot", "-w", "$(id)", "{{ 7 }}", "w\x1b[31m"])
 def test_a_plan_for_an_alert_that_it_does_not_take_says_why(value: str) -> None:
     done = said("plan", "restart-stuck-worker", f"instance={value}", "--config.file", str(EXAMPLE))
@@ -151,16 +164,145 @@ def test_what_comes_from_an_earlier_step_is_shown_as_it_is_written(tmp_path: Pat
     done = said("plan", "x", "--config.file", str(tmp_path / "incidentd.yaml"))
     assert done.exit_code == 0, done.output
     assert "refuses  protected" in done.output
-    assert "remove (2): command rm -- '{{ item }}' [filled in from what earlier steps give]" in done.output
-    assert "for line 2 of at most 2, if there is one" in done.output
+    assert "2  remove: command rm -- '{{ item }}' [filled in from what earlier steps give]" in done.output
+    assert "for each line, of which there may be 2\n" in done.output
+    assert "3  settle: wait 30s" in done.output
     assert "only when found.ok" in done.output
     assert "verify: nothing does" in done.output
+
+
+QUESTIONS = """
+kind: config
+---
+kind: people
+people: {ana: {name: Ana}, ben: {name: Ben}, cho: {name: Cho}}
+---
+kind: teams
+teams: {platform: {people: [ana, ben]}}
+---
+kind: playbook
+name: drain
+title: Drain a host
+mode: approve
+match: ['alertname="HostSick"']
+inputs: {host: {from: labels.instance, pattern: "[a-z0-9-]+"}}
+target: "{{ inputs.host }}"
+steps:
+  - {name: ask, approve: {question: "Drain {{ inputs.host }}?", who: {teams: [platform]}, expires: 30m}}
+  - {name: how, approve: {question: "How?", choices: [soft, hard], default: soft, expires: 5m}, register: said}
+  - name: which
+    approve:
+      {question: "Which of {{ inputs.host }}, {{ said.answer }}?", who: {people: [cho]}, pattern: "[a-z]+", expires: 1h}
+  - {name: tell, note: "Draining {{ inputs.host }}, {{ said.answer }}."}
+  - {name: do, command: [drain, --how, "{{ said.answer }}", --, "{{ inputs.host }}"]}
+  - {name: say, note: "Draining {{ inputs.host }}."}
+"""
+
+
+@pytest.mark.usefixtures("nothing_is_done")
+def test_a_plan_says_what_is_asked_of_whom_and_what_comes_of_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "incidentd.yaml").write_text(QUESTIONS)
+    words = ("plan", "drain", "alertname=HostSick", "instance=w-3", "--config.file", str(tmp_path / "incidentd.yaml"))
+    done = said(*words)
+    for line in (
+        "ask: ask team platform (ana, ben): Drain w-3?\n       to answer: yes or no; after no the run fails; "
+        "without an answer within 30m the run fails\n",
+        "how: ask whoever may approve runs: How?\n       to answer: soft or hard; without an answer within 5m it goes "
+        "on with 'soft'\n",
+        "which: ask cho: Which of w-3, {{ said.answer }}? [filled in from what earlier steps give]\n       to answer: "
+        "words that match '[a-z]+' as a whole; without an answer within 1h the run fails\n",
+        "tell: note Draining w-3, {{ said.answer }}. [filled in from what earlier steps give]\n",
+        "do: command drain --how '{{ said.answer }}' -- w-3 [filled in from what earlier steps give] (timeout 1m)\n",
+        "say: note Draining w-3.\n",
+    ):
+        assert line in done.output, line
+    assert "does not match" not in done.output
+    asked = json.loads(said(*words, "--json").output)["plans"][0]["steps"][0]["question"]
+    assert (asked["text"], asked["people"], asked["expires"]) == ("Drain w-3?", ["ana", "ben"], "30m")
+
+
+BLOCKS = """
+kind: config
+---
+kind: playbook
+name: clear
+title: Clear a disk
+mode: approve
+target: w-3
+steps:
+  - name: clear
+    block:
+      - {name: may I, approve: {question: "Clear it?", expires: 10m}}
+      - name: rest
+        for_each: {lines: "a", pattern: "[a-z]", most: 3}
+        block:
+          - {name: remove, command: [rm, "{{ item }}"]}
+    rescue:
+      - {name: say so, note: It stayed.}
+    always:
+      - {name: settle, wait: 30s}
+  - {name: end, note: Done.}
+rollback:
+  - {name: back, block: [{name: refill, note: Full.}], always: [{name: told, note: Told.}]}
+"""
+
+
+@pytest.mark.usefixtures("nothing_is_done")
+def test_a_plan_shows_what_is_done_only_when_something_fails_and_what_is_always_done_as_that(tmp_path: Path) -> None:
+    (tmp_path / "incidentd.yaml").write_text(BLOCKS)
+    words = ("plan", "clear", "alertname=DiskFull", "--config.file", str(tmp_path / "incidentd.yaml"))
+    shown = said(*words).output
+    for lines in (
+        "steps:\n       `clear`:\n        1  may I: ask whoever may approve runs: Clear it?\n",
+        "           to answer: yes or no; after no the run fails, and no rescue is done; without an answer within 10m "
+        "the run fails, and no rescue is done\n",
+        "           `rest`:\n            2  remove: command rm",
+        "       only if a step of `clear` fails:\n        3  say so: note It stayed.\n",
+        "       at the end of `clear`, whatever happens:\n        4  settle: wait 30s\n    5  end: note Done.\n",
+        "fails:\n       `back`:\n        1  refill: note Full.\n       at the end of `back`, whatever happens:\n"
+        "        2  told: note Told.\n",
+    ):
+        assert lines in shown, shown
+    (found,) = json.loads(said(*words, "--json").output)["plans"]
+    assert found["steps"][-2]["within"] == [{"block": "clear", "part": "always"}]
+    assert found["steps"][-1]["within"] == []
+
+
+@pytest.mark.usefixtures("nothing_is_done")
+def test_a_plan_for_an_alert_that_brings_nothing_in_says_so_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "incidentd.yaml").write_text(QUESTIONS)
+    words = ("plan", "drain", "alertname=HostDown", "instance=w-3", "--config.file", str(tmp_path / "incidentd.yaml"))
+    done = said(*words)
+    assert done.exit_code == 0
+    why = "this alert does not match: label alertname is 'HostDown', wanted alertname=\"HostSick\""
+    assert why in done.output
+    assert "Drain w-3?" in done.output
+    found = json.loads(said(*words, "--json").output)["plans"][0]
+    assert (found["taken"], found["matches"], found["mismatch"]) == (True, False, why)
+
+
+def test_check_of_playbooks_doubts_what_check_doubts(tmp_path: Path) -> None:
+    file = tmp_path / "incidentd.yaml"
+    file.write_text(
+        "kind: config\nchannels: {room: {kind: chat, url_env: ROOM}}\n---\n"
+        "kind: playbook\nname: x\ntitle: X\nmode: suggest\ntarget: x\nsteps:\n"
+        "  - {name: quiet, alertmanager: {silence: ['a=\"b\"'], for: 5m}}\n"
+        'verify: {promql: {query: up, is: "> 0"}, within: 5m}\n'
+    )
+    last = ""
+    for env in ({"ROOM": "json://127.0.0.1:9"}, {"ROOM": "nothing://127.0.0.1:9"}):
+        both = [CliRunner().invoke(main, [*words, str(file)], env=env) for words in (["check"], ["playbook", "check"])]
+        ours, theirs = [[it for it in done.stderr.splitlines() if "has no cases" not in it] for done in both]
+        assert ours == theirs
+        assert both[0].exit_code == both[1].exit_code
+        last = ours[0]
+    assert "the address of the channel `room` is none" in last
 
 
 def test_check_proves_playbooks_and_doubts_those_without_cases(tmp_path: Path) -> None:
     done = said("check", str(EXAMPLE))
     assert (done.exit_code, "warning" in done.output) == (0, False), done.output
-    assert "good: 6 playbooks, 36 cases" in done.output
+    assert "good: 7 playbooks, 45 cases" in done.output
 
     book = "kind: playbook\nname: x\ntitle: X\nmode: suggest\ntarget: x\nsteps: [{name: a, note: b}]\n"
     (tmp_path / "x.yaml").write_text(book)

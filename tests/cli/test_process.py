@@ -63,12 +63,14 @@ def test_without_any_file_an_alert_is_held_and_a_person_ends_it(
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.slow
 def test_the_door_stays_shut_beyond_loopback_without_a_token(tmp_path: Path) -> None:
     refused = incidentd("run", "--web.listen-address", "0.0.0.0:0", folder=tmp_path)
     assert refused.returncode == 2
     assert "incidentd token create" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_file_with_mistakes_is_refused_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("kind: config\nstor: x\nlisten: 7\n")
     refused = incidentd("run", "--config.file", "bad.yaml", folder=tmp_path)

@@ -42,7 +42,7 @@ def test_changed_rules_take_the_place_of_the_present_ones(changed: str) -> None:
     assert done.exit_code == 0, done.output
     assert "present         changed" in done.output
     assert "declared earlier (1)" in done.output
-    assert "(at_once, rule errors, sev2, 1 page)" in done.output
+    assert "(at_once, rule errors, sev2, 2 pages)" in done.output
 
     said = json.loads(typed(GROWTH, "--config.file", EXAMPLE, "--rules", changed, "--json").output)
     assert [it["kind"] for it in said["differences"] if it["moved_seconds"] < 0] == ["declared earlier"]

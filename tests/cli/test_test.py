@@ -71,7 +71,7 @@ def test_every_mistake_in_a_story_is_said_at_once_and_exits_2(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((TRACES, "--run", "no such story"), "there is no such story"),
+        ((TRACES, "--run", "no such story"), "no story or case has this in its name"),
         ((TRACES, "--run", "("), "is no regular expression"),
         ((TRACES, EXAMPLE), "is a second configuration"),
         (("no-such-file.yaml",), "cannot be read"),

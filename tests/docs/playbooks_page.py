@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from incidentd import config
 from incidentd.config.shape import schema_of
 from incidentd.guards import GUARDS
+from incidentd.templates import FILTERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "playbooks.md"
 TUTORIAL = Path(__file__).with_name("playbooks_tutorial.md")
+EXAMPLE = PAGE.parents[1] / "deploy" / "example" / "incidentd.yaml"
 
 MEANING = {
     "switch": "somebody switched the playbook off, or every one (`incidentd playbook disable`)",
@@ -32,6 +35,28 @@ MEANING = {
     "cool_down": "a run on the target ended less than `limits.cool_down` (5m) ago",
 }
 
+FILTER = {
+    "default": "`{{ inputs.zone | default('a') }}`: what stands there when the value is not known",
+    "int": "a number without what is behind the point",
+    "lower": "small letters",
+    "replace": "`{{ inputs.name | replace('.', '-') }}`",
+    "round": "a number with so many digits behind the point: `{{ free.value | round(2) }}`",
+    "trim": "without the spaces round it",
+    "upper": "capital letters",
+    "urlencode": "percent-encoded, for a form in a body; values in a `url` are that by themselves",
+}
+
+FORMAT = {
+    "template": "words with `{{ NAME }}` in them (see above)",
+    "regex": "a pattern of RE2, for the whole of a value unless its row says otherwise",
+    "prometheus-duration": "`30s`, `5m`, `1h30m`, `1d`; `0s` is nothing",
+    "positive-duration": "the same, longer than nothing",
+    "limit": "at most so many in any window of this length: `2 in 30m`",
+    "condition": "`> 0`, `>= 1e9`, `== 0`, `!= 1`",
+    "step-condition": '`free.value > 1e9`, `out.stdout == "active"`, `out.stdout =~ "web-.*"`, `up.ok`, `not up.ok`',
+}
+"""By format of the schema, how such a text is written."""
+
 WORDS = {
     "object": "mapping", "array": "list", "string": "text", "integer": "whole number", "boolean": "true or false",
 }  # fmt: skip
@@ -39,7 +64,34 @@ WORDS = {
 
 def page() -> str:
     """Write the page."""
-    return TUTORIAL.read_text(encoding="utf-8") + "\n".join([*_guards(), *_reference()]) + "\n"
+    return (
+        TUTORIAL.read_text(encoding="utf-8") + "\n".join([*_shipped(), *_guards(), *_templates(), *_reference()]) + "\n"
+    )
+
+
+def _templates() -> Iterator[str]:
+    yield from (
+        "", "## What templates name", "",
+        "A template is a text with `{{ }}` in it. It knows `inputs.NAME`; of each step before that registers one,",
+        "`REGISTER.KEY`; and `item` inside a `for_each`. `target` and `domain` may name `labels.NAME`, too. There is",
+        "no arithmetic and no condition in it, and a name that is not there fails the step. Filters may follow a name:",
+        "", "| Filter | It gives |", "|---|---|",
+    )  # fmt: skip
+    yield from (f"| `{name}` | {_cell(FILTER[name])} |" for name in sorted(FILTERS))
+    yield from ("", "How other values are written:", "", "| In the tables below | Write |", "|---|---|")
+    yield from (f"| {name} | {_cell(words)} |" for name, words in FORMAT.items())
+
+
+def _shipped() -> Iterator[str]:
+    books = sorted(config.load(EXAMPLE, env={}).playbooks.values(), key=lambda book: book.name)
+    yield from (
+        "", "## Those that are shipped", "",
+        "They stand in the folder `playbooks`, each with its cases, and `deploy/example/incidentd.yaml` includes them.",
+        "Copy one, and change its names and commands to yours. What is `off` says in its first lines what it needs.",
+        "",
+        "| Playbook | Mode | What it does |", "|---|---|---|",
+    )  # fmt: skip
+    yield from (f"| `{book.name}` | `{book.mode}` | {book.title} |" for book in books)
 
 
 def _guards() -> Iterator[str]:
@@ -47,6 +99,10 @@ def _guards() -> Iterator[str]:
         "", "## Guards", "",
         "All are on from the start. The first that refuses decides; its reason stands on the timeline, and the refusal",
         "is counted in `incidentd_playbook_guard_denials_total`; a person is paged as if there were no playbook.",
+        "When more than 5 runs are refused within 10m for an escalation policy and urgency, one **summary page**",
+        "begins: ten seconds later it says how many runs of which playbook each guard refused, why, and the first",
+        "targets. The pages of holds that are refused while it calls [join it](escalation.md#summary-pages) and send",
+        "nothing of their own.",
         "",
         "| Guard | It refuses when |", "|---|---|",
     )  # fmt: skip
@@ -61,11 +117,17 @@ def _reference() -> Iterator[str]:
     yield from _table(
         "Keys of an input", book["properties"]["inputs"]["additionalProperties"]["properties"], ["pattern"]
     )
+    automation = schema_of("config")["properties"]["automation"]["properties"]
+    yield from _table("Keys of `automation` of the configuration", automation, [])
+    promote = book["properties"]["promote"]
+    yield from _table("Keys of `promote`", promote["properties"], promote["required"])
     yield from _table("Keys of `limits`", book["properties"]["limits"]["properties"], [])
     yield from _table("Keys of a step", step["properties"], step["required"])
-    for key in ("http", "promql", "alertmanager", "approve", "notify", "playbook", "for_each"):
+    for key in ("http", "promql", "alertmanager", "ticket", "approve", "notify", "playbook", "for_each"):
         inner = step["properties"][key]
         yield from _table(f"Keys of `{key}`", inner["properties"], inner.get("required", []))
+    expect = step["properties"]["http"]["properties"]["expect"]
+    yield from _table("Keys of `expect` of `http`", expect["properties"], [])
     yield from _table(
         "Keys of `who` of `approve`", step["properties"]["approve"]["properties"]["who"]["properties"], []
     )
@@ -78,8 +140,11 @@ def _table(title: str, properties: dict[str, Any], required: list[str]) -> Itera
     yield from ("", f"## {title}", "", "| Key | Value | Meaning |", "|---|---|---|")
     for name, one in properties.items():
         needed = " (needed)" if name in required else ""
-        meaning = str(one.get("description", "")).replace("|", "\\|")
-        yield f"| `{name}`{needed} | {_value(one)} | {meaning} |"
+        yield f"| `{name}`{needed} | {_value(one)} | {_cell(str(one.get('description', '')))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _value(schema: dict[str, Any]) -> str:
@@ -89,14 +154,7 @@ def _value(schema: dict[str, Any]) -> str:
         return ", ".join(f"`{one}`" for one in schema["enum"])
     types = schema.get("type", "")
     kind = " or ".join(types) if isinstance(types, list) else types
-    words = {
-        "object": "mapping",
-        "array": "list",
-        "string": "text",
-        "integer": "whole number",
-        "boolean": "true or false",
-    }
-    for name, word in words.items():
+    for name, word in WORDS.items():
         kind = kind.replace(name, word)
     return f"{kind}: {schema['format']}" if "format" in schema else kind
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import metrics_page
+from tests.docs import lifecycle_page, metrics_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -22,6 +22,12 @@ def name(path: Path) -> str:
 
 def test_the_page_of_metrics_is_up_to_date() -> None:
     assert metrics_page.PAGE.read_text() == metrics_page.page(), "run `make docs`"
+
+
+def test_the_table_and_the_diagram_of_the_lifecycle_are_those_of_the_code() -> None:
+    text = lifecycle_page.PAGE.read_text()
+    assert text == lifecycle_page.page(), "run `make docs`"
+    assert (text.count(" --> ") - 2, text.count("\n| `declared` |")) == (25, 4)  # without the begin and the end
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

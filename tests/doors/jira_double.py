@@ -25,14 +25,21 @@ from typing import Any
 from aiohttp import web
 
 USERS = frozenset({"ana", "ben", "cho", "dia", "eli", "fay"})
-PRIORITIES = frozenset({"Highest", "High", "Medium", "Low", "Lowest"})
+PRIORITIES = {"1": "Highest", "2": "High", "3": "Medium", "4": "Low", "5": "Lowest"}
 EPIC_LINK = "customfield_10014"
 TEXT_LIMIT = 32_767
 RETRY_SECONDS = 120
-_JQL = re.compile(r'labels = "(?P<label>[^"\\\s]+)" ORDER BY created (?P<order>ASC|DESC)')
-_SYSTEM = frozenset(
-    {"project", "issuetype", "summary", "description", "priority", "duedate", "assignee", "labels", "parent"}
+_JQL = re.compile(
+    r'labels = "(?P<label>[^"\\\s]+)"(?: AND updated >= "-(?P<minutes>[1-9][0-9]{0,6})m")?'
+    r" ORDER BY (?:created|updated) (?P<order>ASC|DESC)"
 )
+NEW = {"name": "To Do", "statusCategory": {"key": "new"}}
+DOING = {"name": "In Progress", "statusCategory": {"key": "indeterminate"}}
+CLOSED = {"name": "Closed", "statusCategory": {"key": "done"}}
+_SYSTEM = frozenset(
+    {"project", "issuetype", "summary", "description", "priority", "duedate", "assignee", "labels", "parent",
+     "components"}
+)  # fmt: skip
 
 
 class Fault(StrEnum):
@@ -85,25 +92,35 @@ class JiraDouble:
         self.epics = {"OPS-100"}
         self.issues: dict[str, dict[str, Any]] = {}
         self.comments: dict[str, list[str]] = {}
+        self.links: dict[str, dict[str, dict[str, Any]]] = {}  # by issue and globalId
+        self.properties: dict[str, dict[str, Any]] = {}
+        self.standing: dict[str, dict[str, Any]] = {}
+        self.components = {"mail", "checkout"}
+        self.page = 50
+        self.says = ""  # what it says that it is, where that is not true
+        self.knows_properties = True
         self.requests: Counter[str] = Counter()
         self.url = ""
+        self.log: list[dict[str, Any]] = []  # each request: method, path, query and body; no credentials
         self._unseen: Counter[str] = Counter()
         self._runner: web.AppRunner | None = None
         if state is not None and state.exists():
             kept = json.loads(state.read_text())
-            self.issues, self.comments = kept["issues"], kept["comments"]
+            self.issues, self.comments, self.links = kept["issues"], kept["comments"], kept["links"]
 
     async def start(self, port: int = 0) -> None:
         app = web.Application(middlewares=[self._meet])
         for method, path, handler, name in (
             ("GET", "/rest/api/2/serverInfo", self._server_info, "server"),
             ("GET", "/rest/api/2/field", self._fields, "fields"),
+            ("GET", "/rest/api/2/priority", self._priorities, "priorities"),
             ("GET", "/rest/api/2/search", self._old_search, "search"),
             ("GET", "/rest/api/2/search/jql", self._new_search, "search_jql"),
             ("POST", "/rest/api/2/issue", self._create, "create"),
             ("GET", "/rest/api/2/issue/{key}", self._issue, "issue"),
             ("GET", "/rest/api/2/issue/{key}/comment", self._comments, "comments"),
             ("POST", "/rest/api/2/issue/{key}/comment", self._comment, "comment"),
+            ("POST", "/rest/api/2/issue/{key}/remotelink", self._link, "link"),
             ("GET", "/browse/{key}", self._browse, "browse"),
         ):
             app.router.add_route(method, path, handler, name=name)
@@ -121,6 +138,15 @@ class JiraDouble:
         """Keys of the issues that carry a label."""
         return [key for key, fields in self.issues.items() if label in fields["labels"]]
 
+    def move(self, key: str, status: dict[str, Any], resolution: str = "") -> None:
+        """Do as somebody does who moves an issue on a board."""
+        self.standing[key] = {"status": status, "resolution": {"name": resolution} if resolution else None}
+
+    def delete(self, key: str) -> None:
+        """Do as somebody does who deletes an issue."""
+        for kept in (self.issues, self.comments, self.links, self.properties, self.standing):
+            kept.pop(key, None)
+
     @web.middleware
     async def _meet(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -129,6 +155,11 @@ class JiraDouble:
         if operation == "browse":
             return await handler(request)
         self.requests[operation] += 1
+        body = await request.text()
+        self.log.append(
+            {"method": request.method, "path": request.path, "query": [list(it) for it in request.query.items()],
+             "body": json.loads(body) if body else None}
+        )  # fmt: skip
         fault = self.faults(operation, self.requests[operation])
         if fault is not None and fault not in _DONE_FIRST:
             return await self._fail(fault, request)
@@ -175,7 +206,7 @@ class JiraDouble:
         return web.Response(status=status, text=text, headers=headers, content_type="text/html")
 
     async def _server_info(self, request: web.Request) -> web.Response:
-        kind = "Cloud" if self.cloud else "Server"
+        kind = self.says or ("Cloud" if self.cloud else "Server")
         return web.json_response({"deploymentType": kind, "versionNumbers": [9, 12, 0], "version": "9.12.0"})
 
     async def _fields(self, request: web.Request) -> web.Response:
@@ -199,14 +230,20 @@ class JiraDouble:
         most = request.query.get("maxResults", "50")
         if not most.isdecimal() or int(most) > limit:
             return _refuse(400, "maxResults is no number in the allowed range.")
+        start = request.query.get("nextPageToken" if self.cloud else "startAt", "0").removeprefix("after-")
+        if not start.isdecimal():
+            return _refuse(400, "The page token or startAt is invalid.")
         keys = self._visible(asked["label"])
         if asked["order"] == "DESC":
             keys.reverse()
         wanted = request.query.getall("fields", [])
-        issues = [self._shown(key, wanted) for key in keys[: int(most)]]
+        end = int(start) + min(int(most), self.page)
+        issues = [self._shown(key, wanted) for key in keys[int(start) : end]]
         if self.cloud:
-            return web.json_response({"issues": issues, "isLast": True})
-        return web.json_response({"issues": issues, "startAt": 0, "maxResults": int(most), "total": len(keys)})
+            more = {"nextPageToken": f"after-{end}"} if end < len(keys) else {"isLast": True}
+            return web.json_response({"issues": issues, **more})
+        about = {"startAt": int(start), "maxResults": int(most), "total": len(keys)}
+        return web.json_response({"issues": issues, **about})
 
     def _visible(self, label: str) -> list[str]:
         seen = []
@@ -221,13 +258,19 @@ class JiraDouble:
         shown = {"id": str(10_000 + int(key.split("-")[1])), "key": key}
         if self.cloud and not wanted:
             return {"id": shown["id"]}
-        return {**shown, "fields": {name: self.issues[key].get(name) for name in wanted}}
+        known = {**self.issues[key], "status": NEW, "resolution": None, **self.standing.get(key, {})}
+        return {**shown, "fields": {name: known.get(name) for name in wanted}}
 
     async def _create(self, request: web.Request) -> web.Response:
         try:
-            fields = (await request.json())["fields"]
+            body = await request.json()
+            fields = body["fields"]
         except (ValueError, KeyError, TypeError):
             return _refuse(400, "Unrecognized body.")
+        if unknown := body.keys() - {"fields", *(["properties"] if self.knows_properties else [])}:
+            return _refuse(400, f'Unrecognized field "{min(unknown)}"')
+        if not _are_properties(body.get("properties", [])):
+            return _refuse(400, "The entity properties are invalid.")
         errors = self._mistakes(fields)
         if errors:
             return web.json_response({"errorMessages": [], "errors": errors}, status=400)
@@ -235,6 +278,7 @@ class JiraDouble:
         number = 1 + sum(key.startswith(f"{project}-") for key in self.issues)
         key = f"{project}-{number}"
         self.issues[key], self.comments[key] = fields, []
+        self.properties[key] = {one["key"]: one["value"] for one in body.get("properties", [])}
         self._unseen[key] = self.search_lag
         self._keep()
         answer = {"id": str(10_000 + number), "key": key, "self": f"{self.url}/rest/api/2/issue/{10_000 + number}"}
@@ -259,8 +303,14 @@ class JiraDouble:
             "labels": (_are_labels(fields.get("labels", [])), "The label contains spaces which is invalid."),
             "duedate": (_is_day(fields.get("duedate", "2026-01-01")), "Error parsing date string."),
             "priority": (
-                "priority" not in fields or _named(fields, "priority", "name") in PRIORITIES,
+                "priority" not in fields
+                or _named(fields, "priority", "name") in PRIORITIES.values()
+                or _named(fields, "priority", "id") in PRIORITIES,
                 "The priority selected is invalid.",
+            ),
+            "components": (
+                all(_named({"it": one}, "it", "name") in self.components for one in fields.get("components", [])),
+                "Component name is not valid.",
             ),
             "assignee": (self._is_user(fields), "User does not exist."),
             "parent": ("parent" not in fields or _named(fields, "parent", "key") in self.epics, "no such parent"),
@@ -275,7 +325,28 @@ class JiraDouble:
         key = request.match_info["key"]
         if key not in self.issues:
             return _refuse(404, "Issue does not exist or you do not have permission to see it.")
-        return web.json_response({"key": key, "fields": self.issues[key]})
+        wanted = request.query.get("fields", "")
+        if not wanted:
+            return web.json_response({"key": key, "fields": self.issues[key]})
+        return web.json_response(self._shown(key, wanted.split(",")))
+
+    async def _priorities(self, request: web.Request) -> web.Response:
+        return web.json_response([{"id": number, "name": name} for number, name in PRIORITIES.items()])
+
+    async def _link(self, request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        if key not in self.issues:
+            return _refuse(404, "Issue does not exist or you do not have permission to see it.")
+        body = await request.json()
+        if not _is_link(body):
+            return _refuse(400, "The remote link is invalid.")
+        links = self.links.setdefault(key, {})
+        known = body["globalId"] in links
+        links[body["globalId"]] = body
+        self._keep()
+        number = 10_000 + list(links).index(body["globalId"])
+        answer = {"id": number, "self": f"{self.url}/rest/api/2/issue/{key}/remotelink/{number}"}
+        return web.json_response(answer, status=200 if known else 201)
 
     async def _comments(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
@@ -309,7 +380,7 @@ class JiraDouble:
     def _keep(self) -> None:
         if self.state is not None:
             new = self.state.with_suffix(".new")
-            new.write_text(_pretty({"issues": self.issues, "comments": self.comments}))
+            new.write_text(_pretty({"issues": self.issues, "comments": self.comments, "links": self.links}))
             os.replace(new, self.state)
 
 
@@ -337,6 +408,28 @@ def _is_text(value: object) -> bool:
 
 def _are_labels(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) and re.fullmatch(r"\S{1,255}", v) for v in value)
+
+
+def _are_properties(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and one.keys() == {"key", "value"} and re.fullmatch(r"[\w.-]{1,255}", one["key"])
+        for one in value
+    )
+
+
+def _is_link(body: object) -> bool:
+    if not isinstance(body, dict) or body.keys() - {"globalId", "application", "relationship", "object"}:
+        return False
+    it = body.get("object")
+    texts = [body.get("globalId"), body.get("relationship"), *(it or {}).values(), *body["application"].values()]
+    return (
+        isinstance(it, dict)
+        and it.keys() >= {"url", "title"}
+        and not it.keys() - {"url", "title", "summary", "icon", "status"}
+        and body["application"].keys() == {"type", "name"}
+        and all(isinstance(text, str) and len(text) <= 255 for text in texts)
+        and it["url"].startswith(("http://", "https://"))
+    )
 
 
 def _is_day(value: object) -> bool:

@@ -24,6 +24,10 @@ class MailDouble:
         self.says_to_data = "250 OK"
         self.drops_after_data = False
         self.hangs = False
+        self.most = 10_000_000
+        """Bytes; a longer mail is refused for good."""
+        self.drops_with_files = False
+        self.hangs_with_files = False
         self.goes_on = asyncio.Event()
 
     @property
@@ -41,12 +45,14 @@ class MailDouble:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)
+        if len(content) > self.most:
+            return "552 message exceeds the size that is taken here"
         mail = message_from_bytes(content, policy=default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
-        if self.hangs:
+        if self.hangs or (self.hangs_with_files and mail.is_multipart()):
             await self.goes_on.wait()
-        if self.drops_after_data:
+        if self.drops_after_data or (self.drops_with_files and mail.is_multipart()):
             assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
         return self.says_to_data

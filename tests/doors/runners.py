@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from incidentd.playbooks import Step
-from incidentd.playbooks.errands import SilenceOrder
+from incidentd.playbooks.errands import Issue, SilenceOrder, TicketOrder
 from incidentd.redaction import Redactor, Secret
 from incidentd.runner import Runner
 from tests.doors.web_double import session
@@ -46,6 +46,20 @@ class Silencer:
         return "51973eae"
 
 
+class Filer:
+    """A Jira that has each ticket once, as the door does, and fails as it is told."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.asked: list[tuple[TicketOrder, timedelta]] = []
+
+    async def __call__(self, wanted: TicketOrder, within: timedelta) -> Issue:
+        self.asked.append((wanted, within))
+        if self.failure is not None:
+            raise self.failure
+        return Issue(key="OPS-7", url="http://jira/browse/OPS-7")
+
+
 @asynccontextmanager
 async def running(
     query: Source | None = None, env: Mapping[str, str] | None = None, **more: Any
@@ -54,6 +68,7 @@ async def running(
     redact.know([Secret(SECRET)])
     async with session() as ours:
         more.setdefault("silence", Silencer())
+        more.setdefault("ticket", Filer())
         yield Runner(ours, query or Source(None), redact, env or {"PATH": "/usr/bin:/bin"}, **more)
 
 

@@ -7,6 +7,7 @@ import getpass
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ CONFIG = """
     MotdPhrase = hello
 [Limits]
     MaxConnectionsIP = 0
+    MaxPenaltyTime = 0
 [Options]
     DNS = no
     Ident = no
@@ -109,3 +111,21 @@ async def test_a_page_is_read_back_from_a_real_chat(tmp_path: Path, free_port: i
     assert "[SEV1] checkout is down (INC-12)" in " ".join(lines)
     assert "Why: money" in " ".join(lines)
     assert not [line for line in said if " QUIT " in line]
+
+
+@pytest.mark.slow
+@pytest.mark.needs("ngircd")
+async def test_a_text_that_goes_out_in_parts_has_the_time_of_each(tmp_path: Path, free_port: int) -> None:
+    async with room(tmp_path, free_port) as sitting:
+        url = Secret(f"irc://pager@127.0.0.1:{free_port}/%23ops?join=yes")
+        channel = Channel(name="ops-chat", kind=ChannelKind.CHAT, url=url)
+        ours = Notifier({"ops-chat": channel}, log=LOG, redact=Redactor(), timeout=timedelta(seconds=5))
+        await ours.warm_up()
+        lines = "\n".join(f"line {number} {'x' * 300}" for number in range(4))  # each is a connection of two seconds
+        await ours.send(
+            Notification(key="INC-1/ops-chat/1-4", channel="ops-chat", purpose="timeline", title="news", body=lines)
+        )
+        said = await sitting.until("Ref INC-1/ops-chat/1-4")
+        await ours.close()
+        await threads_are_idle()
+    assert [sum(f"line {number} " in line for line in said) for number in range(4)] == [1, 1, 1, 1]

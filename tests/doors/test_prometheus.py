@@ -7,13 +7,14 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.graphs import Line
 from incidentd.prometheus import Answer, Prometheus
 from incidentd.redaction import Secret
 from incidentd.settings import PrometheusSettings
@@ -238,13 +239,89 @@ async def test_a_header_that_would_be_two_is_refused_and_not_shown() -> None:
     assert "sesame" not in str(refused.value)
 
 
+# courses to draw, and alerting rules
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+async def course_of(body: str, status: int = 200) -> tuple[Line, ...]:
+    async def handler(request: web.Request) -> web.Response:
+        assert (request.method, request.path) == ("POST", "/api/v1/query_range")
+        form = dict(await request.post())
+        assert form == {
+            "query": "up", "start": "1795521600.0", "end": "1795525200.0", "step": "15.0", "timeout": "10s",
+        }  # fmt: skip
+        return web.Response(text=body, status=status)
+
+    async with asking(handler) as prometheus:
+        end = NOON + timedelta(hours=1)
+        return await prometheus.course("up", start=NOON, end=end, step=timedelta(seconds=15))
+
+
+def matrix(values: str) -> str:
+    result = f'[{{"metric": {{"job": "cart"}}, "values": {values}}}]'
+    return f'{{"status": "success", "data": {{"resultType": "matrix", "result": {result}}}}}'
+
+
+async def test_a_course_has_the_points_of_each_series() -> None:
+    [line] = await course_of(matrix('[[1795521600, "1"], [1795521615.5, "NaN"], [1795521630, "+Inf"]]'))
+    assert line.labels == {"job": "cart"}
+    assert [at - NOON for at, _ in line.points] == [timedelta(seconds=it) for it in (0, 15.5, 30)]
+    assert [str(value) for _, value in line.points] == ["1.0", "nan", "inf"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        (matrix('[[1, "x"]]'), 200, PermanentError),
+        (matrix('[[1e99, "1"]]'), 200, PermanentError),
+        (matrix('"no list"'), 200, PermanentError),
+        ("{", 200, PermanentError),
+        ('{"status": "error", "error": "exceeded maximum resolution"}', 400, PermanentError),
+        ('{"status": "error", "error": "busy"}', 503, TemporaryError),
+    ],
+)
+async def test_a_course_that_cannot_be_read_is_none(body: str, status: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await course_of(body, status)
+
+
+async def test_of_the_alerting_rules_those_that_are_asked_for_are_given() -> None:
+    rules = (
+        '{"type": "alerting", "name": "Slow", "query": "lag > 3"}',
+        '{"type": "recording", "name": "Lag", "query": "x"}',
+        '{"type": "alerting", "name": "Slow", "query": "lag > 9"}',
+        '{"type": "alerting", "name": "Down", "query": "up < 1"}',
+    )  # fmt: skip
+    body = f'{{"status": "success", "data": {{"groups": [{{"rules": [{", ".join(rules)}]}}, {{"name": "empty"}}]}}}}'
+
+    async def handler(request: web.Request) -> web.Response:
+        assert request.path_qs == "/api/v1/rules?type=alert"
+        return web.Response(text=body)
+
+    async with asking(handler) as prometheus:
+        assert await prometheus.alerting_rules(["Slow", "Lag", "Other"]) == {"Slow": "lag > 3"}
+
+
+@pytest.mark.parametrize(("body", "status"), [("nonsense", 200), ("[]", 200), ('{"status": "error"}', 404)])
+async def test_rules_that_cannot_be_read_are_none(body: str, status: int) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(text=body, status=status)
+
+    async with asking(handler) as prometheus:
+        with pytest.raises(PermanentError):
+            await prometheus.alerting_rules(["Slow"])
+
+
 # a real one
 
 
 @pytest.fixture
 def real(tmp_path: Path, free_port: int) -> Iterator[str]:
     """Start a Prometheus that scrapes nothing; give its address."""
-    (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1h}\n")
+    (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1h}\nrule_files: [rules.yml]\n")
+    rules = "groups: [{name: a, rules: [{alert: Slow, expr: vector(3) > 1}, {record: 'a:b', expr: vector(1)}]}]\n"
+    (tmp_path / "rules.yml").write_text(rules)
     command = [
         path_of("prometheus"),
         f"--config.file={tmp_path}/prometheus.yml",
@@ -271,6 +348,12 @@ async def test_a_real_prometheus_is_understood(real: str) -> None:
         assert {query: answer.value for query, answer in answers.items()} == {
             "vector(42)": 42.0, "7 * 6": 42.0, "up": None, "vector(0)/0": None, "1/0": float("inf"),
         }  # fmt: skip
+        now = datetime.now(UTC)
+        [line] = await prometheus.course(
+            "vector(42)", start=now - timedelta(minutes=1), end=now, step=timedelta(seconds=15)
+        )
+        assert [value for _, value in line.points] == [42.0] * 5
+        assert await prometheus.alerting_rules(["Slow", "a:b"]) == {"Slow": "vector(3) > 1"}
         two = await prometheus.query('label_replace(vector(1), "a", "b", "", "") or vector(2)')
         assert [(sample.labels, sample.value) for sample in two.samples] == [({"a": "b"}, 1.0), ({}, 2.0)]
         with pytest.raises(PermanentError, match=r"HTTP 400.*parse error"):

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 DEADLINE = 0.5
 LONG = "exec sleep 600"
+ROUNDS = 40 if os.environ.get("INCIDENTD_TEST_LONG") == "1" else 5
 STUBBORN = {
     "hangs": LONG,
     "forks": f"{LONG} & {LONG} & wait",
@@ -91,3 +92,22 @@ async def test_f40_a_step_that_is_called_off_takes_along_what_left_its_group(tem
         with pytest.raises(asyncio.CancelledError):
             await step
     assert started_here(temporary) == []
+
+
+async def test_f40_what_left_its_group_is_found_while_it_becomes_another_program(temporary: Path) -> None:
+    # execve takes the old environment away before it gives the new one
+    (temporary / "again.sh").write_text(f'echo $$ > {temporary}/pid; exec sh "$0"\n')
+    async with running() as runner:
+        for _ in range(ROUNDS):
+            (temporary / "pid").unlink(missing_ok=True)
+            step = asyncio.create_task(
+                runner.run_step(shell(f"setsid sh {temporary}/again.sh & {LONG}"), {}, source="prod")
+            )
+            async with asyncio.timeout(20):
+                while not (temporary / "pid").exists():
+                    await asyncio.sleep(0.01)
+            step.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await step
+            pid = int((temporary / "pid").read_text() or "0")
+            assert not pid or not (Path("/proc") / str(pid) / "exe").exists()

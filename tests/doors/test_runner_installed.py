@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from enum import IntEnum
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ import pytest
 from incidentd.config.kinds import refused
 from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.errands import Errand
+from incidentd.playbooks.kinds import StepCall, StepKind
 from incidentd.runner import Runner, adapted
 from incidentd.runner import installed as running_installed
 from tests.doors.runners import SECRET, Source, running
@@ -100,6 +104,132 @@ async def test_whatever_goes_wrong_in_it_is_a_step_that_failed(
     assert words in result.summary
     assert SECRET not in result.summary
     assert (result.clean, len(brought.SEEN)) == (clean, 1)  # what may be half done is not done again, nor what is final
+
+
+class Hostile(BaseException):
+    """An error that nobody can read."""
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+class Level(IntEnum):
+    LOW = 3
+
+
+class Trap(dict[str, Any]):
+    def items(self) -> Any:
+        raise asyncio.CancelledError
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        raise SystemExit(3)
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def act() -> Any:
+        raise error
+
+    return act
+
+
+def cancelling() -> StepResult:
+    current = asyncio.current_task()
+    assert current is not None
+    current.cancel()
+    return StepResult(ok=True, summary="fine")
+
+
+def giving(given: Any = None, **fields: Any) -> Callable[[], Any]:
+    """Give this; or a result of these fields, whatever they are."""
+    return lambda: StepResult(**{"ok": True, "summary": "fine", **fields}) if fields else given
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (raising(KeyboardInterrupt()), "it raised KeyboardInterrupt"),
+        (raising(SystemExit(3)), "it raised SystemExit"),
+        (raising(GeneratorExit()), "it raised GeneratorExit"),
+        (raising(StopIteration()), "it raised RuntimeError"),
+        (raising(BaseExceptionGroup("all", [KeyboardInterrupt()])), "it raised BaseExceptionGroup"),
+        (raising(Hostile()), "it raised Hostile: it does not say why"),
+        (raising(asyncio.CancelledError()), "it cancelled itself"),
+        (raising(RuntimeError(f"{'x' * 225} {SECRET}")), "it raised RuntimeError"),
+        (cancelling, "it cancelled itself"),
+        (giving(7), "it gave no StepResult"),
+        (giving(value=None), "the `value` of its StepResult is no Mapping"),
+        (giving(value=["left"]), "the `value` of its StepResult is no Mapping"),
+        (giving(value=Trap()), "nobody can read what it gave: CancelledError"),
+        (giving(value={7: 1}), "it registers 7, which it does not say"),
+        (giving(value={"left": object()}), "what it registers as 'left' is not one value"),
+        (giving(value={"left": 10**5000}), "what it registers as 'left' is not one value, or a number too large"),
+        (giving(value={"left": Text("x")}), "nobody can read what it gave: SystemExit"),
+        (giving(ok="no"), "the `ok` of its StepResult is no bool"),
+        (giving(clean=None), "the `clean` of its StepResult is no bool"),
+        (giving(summary=None), "the `summary` of its StepResult is no str"),
+        (giving(output=b"x"), "the `output` of its StepResult is no str"),
+        (giving(summary=f"{'x' * 290} {SECRET}"), ""),
+        (giving(output="x" * 5_000_000 + SECRET, value={"left": "y\n" * 1_000_000}), ""),
+        (giving(value={"left": Level.LOW}), ""),
+        (giving(value={"left": float("nan")}), ""),
+        (giving(value={"left": None}), ""),
+    ],
+)
+async def test_whatever_a_package_does_is_a_result_that_can_be_kept(act: Callable[[], Any], words: str) -> None:
+    async def run(call: StepCall) -> Any:
+        await asyncio.sleep(0)
+        return act()
+
+    kind = StepKind(name="odd", schema={}, run=run, registers=("left",))
+    async with running(kinds={"odd": adapted(kind, lambda *_: "")}) as it:
+        result = await it.run_step(Step(name="x", kind="odd", args={}), {}, source="prod", errand=ERRAND)
+    assert words in result.summary
+    assert (result.ok, result.clean) == (not words, not words)
+    assert len(result.summary) <= 300
+    assert len(json.dumps(dict(result.value)) + result.output) < 250_000
+    assert not {type(one) for one in result.value.values()} - {str, int, NoneType}
+    assert "sesame" not in result.summary + result.output
+
+
+async def test_a_schema_that_fails_when_it_is_looked_at_hands_nothing_over() -> None:
+    async def run(call: StepCall) -> Any:
+        raise AssertionError
+
+    def deep(*_: object) -> str:
+        raise RecursionError
+
+    kind = StepKind(name="odd", schema={}, run=run)
+    async with running(kinds={"odd": adapted(kind, deep)}) as it:
+        result = await it.run_step(Step(name="x", kind="odd", args={}), {}, source="prod", errand=ERRAND)
+    assert (result.ok, result.final) == (False, True)
+    assert result.summary == "nobody can say whether `odd` takes this: RecursionError"
+
+
+async def test_one_that_is_stopped_while_it_is_late_is_not_tried_again() -> None:
+    told, enough, calls = asyncio.Event(), asyncio.Event(), []
+
+    async def run(call: StepCall) -> Any:
+        calls.append(call)
+        while not enough.is_set():
+            try:
+                await enough.wait()
+            except asyncio.CancelledError:
+                told.set()
+
+    kind = StepKind(name="odd", schema={}, run=run, reads=True)
+    step = Step(name="x", kind="odd", args={}, retries=3, reads=True, timeout=timedelta(0), delay=timedelta(0))
+    async with running(kinds={"odd": adapted(kind, lambda *_: "")}) as it:
+        task = asyncio.create_task(it.run_step(step, {}, source="prod", errand=ERRAND))
+        await told.wait()
+        task.cancel()
+        asyncio.get_running_loop().call_soon(enough.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(calls) == 1
 
 
 async def test_one_that_only_reads_is_tried_again_whatever_went_wrong(runner: Runner, brought: Any) -> None:

@@ -98,7 +98,8 @@ async def test_a_kind_that_nobody_knows_fails_the_step_and_names_those_that_are_
     async with running() as runner:
         result = await runner.run_step(Step(name="step", kind="shell", args={}), {}, source="prod")
     assert (result.ok, result.final) == (False, True)
-    assert result.summary == "there is no kind of step called 'shell'; there are alertmanager, command, http, promql"
+    known = "alertmanager, command, http, promql, ticket"
+    assert result.summary == f"there is no kind of step called 'shell'; there are {known}"
 
 
 async def test_a_secret_is_not_in_the_summary_of_a_failure() -> None:

@@ -20,6 +20,7 @@ from jira import JIRAError
 from incidentd.actionitems import ActionItem, JiraSettings, own_label
 from incidentd.durations import LONGEST_WAIT, retry_after
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.playbooks.errands import TicketOrder
 from incidentd.redaction import Redactor, Secret
 from incidentd.tickets import HUNG, Filed, Tickets
 from incidentd.tickets.mapping import summary, wiki
@@ -32,7 +33,7 @@ BOTH = pytest.mark.parametrize("cloud", [False, True], ids=["data-center", "clou
 
 
 @pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask loopback directly, whatever the machine has for a proxy."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -52,6 +53,14 @@ def door(double: JiraDouble, *, deadline: float = 20.0, **changes: Any) -> Ticke
     redactor.know([Secret(TOKEN)])
     facts: dict[str, Any] = {"url": double.url, "token": Secret(TOKEN), "user": double.user, "project": "OPS"}
     return Tickets(JiraSettings(**(facts | changes)), redact=redactor, deadline=deadline, pause=0)
+
+
+def ordered(number: int = 1, **changes: Any) -> TicketOrder:
+    facts: dict[str, Any] = {
+        "key": f"RUN-{number}@1764000000000/steps/0", "summary": "DiskFull is noisy", "subject": "HOLD-3",
+        "run": f"RUN-{number}", "playbook": "silence-and-ticket", "target": "DiskFull", "teams": ("payments",),
+    }  # fmt: skip
+    return TicketOrder(**(facts | changes))
 
 
 @asynccontextmanager
@@ -102,6 +111,52 @@ async def test_an_issue_is_found_again_although_the_search_learns_of_it_late() -
         assert not filed.created
 
 
+async def test_a_ticket_of_a_playbook_is_there_once_although_its_answer_was_lost_and_the_search_is_late() -> None:
+    async with jira(faults=every("create", Fault.DROP), search_lag=2) as double:
+        first, second = door(double), door(double)
+        with pytest.raises(TemporaryError) as caught:
+            await first.order(ordered())
+        filed = await second.order(ordered())
+        again = await second.order(ordered())
+        await first.close()
+        await second.close()
+
+        assert caught.value.maybe_done
+        assert (filed.key, filed.created, again.key) == ("OPS-1", False, "OPS-1")
+        assert list(double.issues) == ["OPS-1"]
+
+
+async def test_a_ticket_of_a_playbook_goes_where_it_is_told_or_to_its_team_and_says_what_it_comes_from() -> None:
+    async with jira() as double:
+        double.projects.add("WEB")
+        tickets = door(double, projects={"payments": "PAY"}, fields={"labels": ["ours"]})
+        await tickets.order(ordered(1, labels=("too many words",)), context="From incidentd: http://i/holds/HOLD-3")
+        await tickets.order(ordered(2, project="WEB"))
+        await tickets.order(ordered(3, teams=("web",), description="{code}*bold*{code}"))
+        await tickets.close()
+
+        found = list(double.issues.values())
+        assert [one["project"]["key"] for one in found] == ["PAY", "WEB", "OPS"]
+        assert set(found[0]["labels"]) == {
+            "incidentd", own_label(ordered(1).key), "hold-3", "playbook-silence-and-ticket", "needs-owner",
+            "too-many-words", "ours",
+        }  # fmt: skip
+        assert found[0]["description"].splitlines()[0] == "From incidentd: http://i/holds/HOLD-3"
+        assert "* Playbook: silence-and-ticket \\(RUN-1\\)" in found[0]["description"]
+        assert "{code}" not in found[2]["description"]
+
+
+async def test_a_ticket_gives_up_within_the_time_that_its_step_has() -> None:
+    async with jira(faults=once("search", Fault.HANG)) as double:
+        tickets = door(double)
+        with pytest.raises(TemporaryError) as caught:
+            await tickets.order(ordered(), within=0.05)
+        await tickets.close()
+
+        assert not caught.value.maybe_done
+        assert not double.issues
+
+
 async def test_an_item_is_mapped_onto_jiras_fields() -> None:
     async with both() as (double, tickets):
         filed = await tickets.file(item(labels=("needs review",)), context="From the review", assignee="ana")
@@ -109,7 +164,7 @@ async def test_an_item_is_mapped_onto_jiras_fields() -> None:
         fields = double.issues[filed.key]
         assert filed == Filed(key="OPS-1", url=f"{double.url}/browse/OPS-1")
         assert fields["summary"] == "[INC-12] Add a limit to the mail queue"
-        assert fields["priority"] == {"name": "High"}
+        assert fields["priority"] == {"id": "2"}
         assert fields["assignee"] == {"name": "ana"}
         assert fields["duedate"] == "2026-12-24"
         assert fields["labels"] == [
@@ -155,7 +210,7 @@ async def test_cloud_is_spoken_to_with_user_and_token() -> None:
     async with both(cloud=True, user="bot@example.org") as (double, tickets):
         await tickets.file(item(), assignee="ana")
 
-        assert double.requests == {"server": 1, "search_jql": 1, "create": 1}
+        assert double.requests == {"server": 1, "search_jql": 1, "priorities": 1, "create": 1}
 
 
 async def test_a_key_known_in_this_process_is_not_asked_for_again() -> None:

@@ -296,15 +296,31 @@ async def test_what_one_version_earned_is_not_given_to_the_next(world: Making) -
     await w.send(w.firing("WorkerStuck", instance="w-1", service="1"), group="1")
     await w.at(15)
     assert any("is demoted from auto to approve: RUN-1" in text for text in await w.story("HOLD-1"))
-    assert (await w.store.read(switching.standings))["restart-worker"].mode is Mode.APPROVE
+    (first,) = await w.store.read(switching.standings)
+    assert (first.sha256, first.mode) == (playbook().sha256, Mode.APPROVE)
 
     w.settings = settings(playbook(title="Restart it otherwise"))
     del w.hands.answers["verify"]
     await w.send(w.firing("WorkerStuck", instance="w-2", service="2"), group="2")
     await w.at(25)
     assert (await run_of(w, 2)).state is RunState.VERIFIED
-    stands = (await w.store.read(switching.standings))["restart-worker"]
+    stands, still = await w.store.read(switching.standings)
     assert (stands.mode, stands.verified, stands.why) == (Mode.AUTO, 1, "")
+    assert still == first
+
+    w.settings = settings(playbook())
+    await w.send(w.firing("WorkerStuck", instance="w-3", service="3"), group="3")
+    assert (await run_of(w, 3)).state is RunState.PROPOSED
+
+
+async def test_a_run_of_a_version_that_the_files_have_no_more_costs_only_that_version_its_mode(world: Making) -> None:
+    w = await world(settings(playbook()))
+    w.hands.answers["verify"] = StepResult(ok=False, summary="0")
+    await w.send(w.firing("WorkerStuck", instance="w-1"))
+    w.settings = settings(playbook(title="Restart it otherwise"))
+    await w.at(5)
+    (stands,) = await w.store.read(switching.standings)
+    assert (stands.sha256, stands.mode) == (playbook().sha256, Mode.APPROVE)
 
 
 async def test_a_person_runs_what_only_suggests_itself_and_the_hold_hears_that_it_helped(world: Making) -> None:
@@ -323,3 +339,31 @@ async def test_a_person_runs_what_only_suggests_itself_and_the_hold_hears_that_i
     await w.do(commands.stand_down_hold, 1, actor=ANA, reason="a test")
     with pytest.raises(Conflict, match="HOLD-1 is over"):
         await w.do(byhand.run, "restart-worker", subject="HOLD-1", labels={"instance": "w-4"}, actor=ANA)
+
+
+async def test_a_hold_has_one_run_and_names_the_targets_that_are_left_alone(world: Making) -> None:
+    w = await world(settings(playbook()))
+    await w.send(*(w.firing("WorkerStuck", instance=f"w-{n}") for n in range(3, 6)))
+    await w.send(w.firing("WorkerStuck", instance="no; name"), w.firing("WorkerStuck", instance="w-9"), group="2")
+    left = [entry.text for entry in await w.entries("HOLD-1") if entry.kind == "run.left_alone"]
+    assert left == [
+        "Playbook restart-worker leaves w-4, w-5 alone: a hold or incident has one run of it, and that is RUN-1, on "
+        "w-3. Look at them by hand, or run it there: `incidentd playbook run restart-worker LABEL=VALUE ... "
+        "--for HOLD-1`.",
+        "Playbook restart-worker leaves w-9 alone: a hold or incident has one run of it, and that is RUN-1, on "
+        "w-3. Look at them by hand, or run it there: `incidentd playbook run restart-worker LABEL=VALUE ... "
+        "--for HOLD-1`.",
+    ]
+    assert w.hands.done[:2] == ["restart", "answers"]
+
+
+TWO_INPUTS = {name: {"from": f"labels.{name}", "pattern": "[a-z0-9-]+"} for name in ("instance", "no")}
+
+
+async def test_of_a_storm_some_targets_are_named_and_where_nothing_runs_nobody_is_told_twice(world: Making) -> None:
+    w = await world(settings(playbook(inputs=TWO_INPUTS)))
+    first = w.firing("WorkerStuck", instance="w-0")
+    await w.send(first, *(w.firing("WorkerStuck", instance=f"w-{n}", no="x") for n in range(1, 80)))
+    await w.send(w.firing("WorkerStuck", instance="w-99", no="x"), group="2")
+    (left,) = [entry.text for entry in await w.entries("HOLD-1") if entry.kind == "run.left_alone"]
+    assert " and others alone: a hold or incident has one run of it, and it was tried for the first alert" in left

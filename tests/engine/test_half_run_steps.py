@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from incidentd.engine import automation, commands
+from incidentd.engine import automation, commands, lifecycle
 from incidentd.holds import HoldPolicy, HoldState
 from incidentd.incidents import ACTIVE
-from incidentd.playbooks import RunState
+from incidentd.playbooks import RunState, StepState
 from incidentd.rules import CATCH_ALL, Decide
 from incidentd.settings import Settings
-from incidentd.store import jobs, things
+from incidentd.store import Tx, jobs, things
 from tests.engine.test_automation import ANA, RULE, playbook, run_of, settings
 from tests.engine.world import Making, World, minutes
 
@@ -92,9 +92,29 @@ async def test_a_person_is_asked_although_the_incident_is_over_or_its_rule_pages
     await w.send(w.firing("WorkerStuck", instance="w-3"))
     await w.store.write(commands.approve_run, w.settings, 1, actor=ANA)
     await cut_short(w)
-    await w.do(commands.resolve_incident, 1, actor=ANA)
+    await w.do(lifecycle.resolve, 1, actor=ANA)
     assert (await w.incident()).status not in ACTIVE
     w.post.sent.clear()
     await start_again(w)
 
     assert [title for title in w.post.to("ana/mail") if LOOK in title]
+
+
+async def test_a_crash_in_a_step_that_is_left_out_interrupts_nothing(world: Making) -> None:
+    left_out = [
+        {"name": "other", "command": ["restart", "other"], "when": 'inputs.instance == "w-9"'},
+        {"name": "restart", "command": ["restart", "{{ inputs.instance }}"]},
+    ]
+    w = await begun(world, approved(steps=left_out))
+    assert await w.store.read(state_of, 1, 0) is None
+    await w.store.write(jobs.release_all)
+    await w.settle()
+
+    assert (await run_of(w)).state is not RunState.INTERRUPTED
+    assert w.hands.done == ["restart", "verify"]
+    assert await w.store.read(state_of, 1, 0) is StepState.SKIPPED
+    assert not [title for title in w.post.to("ana/mail") if LOOK in title]
+
+
+def state_of(tx: Tx, run: int, idx: int) -> StepState | None:
+    return things.step_state(tx, things.get_run(tx, run), idx)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from incidentd.engine import commands
-from incidentd.errors import BadRequest, Conflict, TemporaryError
+from incidentd.errors import BadRequest, Conflict, NotFound, TemporaryError
 from incidentd.holds import HoldPolicy, HoldState, OnFlap, Outcome, ProgressQuery
 from incidentd.matchers import parse_matcher
-from incidentd.oncall import Channel, ChannelKind, Person, Roster
+from incidentd.oncall import Channel, ChannelKind, Person, Roster, Target
+from incidentd.pages import Chain, EscalationPolicy, Level
 from incidentd.playbooks import Mode, StepResult
 from incidentd.prometheus import Answer
 from incidentd.redaction import Secret
+from incidentd.rehearsal.doors import Numbers
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import AlertmanagerSettings, Automation, Settings, Source
 from incidentd.timeline import Actor
@@ -132,19 +134,6 @@ async def test_the_same_thing_under_a_rule_that_declares_raises_its_hold_to_an_i
     assert {entry for entry in await w.kinds("INC-1")} >= {"incident.declared", "alert.fired"}
 
 
-async def test_what_is_raised_is_paged_anew_with_the_clock_of_its_new_urgency(world: Making) -> None:
-    bleeding = replace(
-        CRITICAL, decide=Decide.DECLARE, severity="sev1", urgency="business_critical", page="platform"
-    )  # fmt: skip
-    w = await world(replace(SETTINGS, rules=(replace(RULE, page="platform"), bleeding, CATCH_ALL)))
-    await w.send(w.firing(severity="warning"))
-    await w.at(2)
-    await w.send(w.firing(severity="critical"))
-
-    pages = [await w.page(number) for number in (1, 2)]
-    assert [(page.subject, page.urgency) for page in pages] == [("INC-1", "urgent"), ("INC-1", "business_critical")]
-
-
 async def test_a_second_service_is_spread_and_what_a_customer_sees_is_visible(world: Making) -> None:
     w = await world(replace(SETTINGS, rules=(replace(RULE, correlate_by=("alertname", "env")), CATCH_ALL)))
     await w.send(w.firing(service="mail", env="prod"), w.firing(service="mail", env="dev"))
@@ -167,11 +156,12 @@ async def test_a_customers_report_declares(world: Making) -> None:
 # -- queries ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Asked:
+class Asked(Numbers):
     """Stands for the door to the Prometheus of the source `default`."""
 
-    answer: Callable[[str, str], Awaitable[float]]
+    def __init__(self, answer: Callable[[str, str], Awaitable[float]]) -> None:
+        super().__init__()
+        self.answer = answer
 
     async def query(self, promql: str, *, timeout: timedelta = timedelta(0)) -> Answer:  # noqa: ASYNC109
         return Answer(value=await self.answer("default", promql))
@@ -246,6 +236,24 @@ async def test_at_eighty_percent_whoever_was_paged_is_asked_in_utc_and_in_their_
         assert line in asked.body
     await w.at(25)
     assert (await w.hold()).outcome is Outcome.DECLARED_NO_PROGRESS
+
+
+async def test_the_question_rings_no_telephone_that_the_page_did_not_ring(world: Making) -> None:
+    ana = Person(
+        handle="ana", name="Ana",
+        channels=tuple(
+            Channel(name=f"ana/{kind}", kind=kind, url=Secret("json://127.0.0.1:9/ana"))
+            for kind in (ChannelKind.PUSH, ChannelKind.SMS, ChannelKind.CALL)
+        ),
+    )  # fmt: skip
+    by = ((minutes(0), (ChannelKind.PUSH,)), (minutes(10), (ChannelKind.SMS,)), (minutes(28), (ChannelKind.CALL,)))
+    chain = Chain(levels=(Level(after=minutes(0), page=Target(person="ana"), by=by),))
+    night = {"night": EscalationPolicy(name="night", chains={"urgent": chain})}
+    w = await world(replace(with_policy(page="night"), roster=Roster(people={"ana": ana}), escalations=night))
+    await w.send(w.firing())
+    await w.at(10)
+    await w.at(24)
+    assert sorted(n.channel for n in w.post.sent if "declares at" in n.title) == ["ana/push", "ana/sms"]
 
 
 async def test_who_answered_is_asked_alone_and_once_in_each_wait(world: Making) -> None:
@@ -377,3 +385,30 @@ async def test_a_clock_that_went_back_while_nothing_ran_extends_nothing(world: M
     assert "The clock went back by 1h, which extends nothing: declares at 13:40:00 UTC." in await w.story("HOLD-1")
     await w.at(-20)
     assert (await w.hold()).outcome is Outcome.DECLARED_NO_PROGRESS
+
+
+async def test_what_is_raised_as_it_is_declared_calls_by_the_same_page_and_one_answer_ends_it(world: Making) -> None:
+    at_once = replace(
+        CRITICAL, decide=Decide.DECLARE, urgency="business_critical", page="platform",
+        hold=replace(CRITICAL.hold, no_progress_after=minutes(0)),
+    )  # fmt: skip
+    settings = with_policy(page="platform")
+    w = await world(replace(settings, rules=(settings.rules[0], at_once, CATCH_ALL)))
+    await w.send(w.firing())
+    await w.at(2)
+    await w.send(w.firing(severity="critical"))
+
+    page = await w.page(1)
+    assert (page.subject, page.urgency, page.policy) == ("INC-1", "business_critical", "platform")
+    assert page.counts_from == w.now
+    said = [text for text in await w.story("INC-1") if text.startswith("PAGE-")]
+    assert said[:2] == [
+        "PAGE-1: paging platform, business_critical; to be answered by 14:07:00 UTC.",
+        "PAGE-1: business_critical from now on; paging again ana (ana).",
+    ]
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    before = len(w.post.sent)
+    await w.at(16)
+    assert {n.purpose for n in w.post.sent[before:]} == {"update"}  # what a commander hears, and no page
+    with pytest.raises(NotFound):
+        await w.page(2)

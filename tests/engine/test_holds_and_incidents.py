@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from incidentd.actionitems import JiraSettings
-from incidentd.engine import commands
+from incidentd.engine import commands, lifecycle
 from incidentd.errors import Conflict
 from incidentd.holds import HoldPolicy, HoldState, Outcome
 from incidentd.incidents import Status, Trigger
@@ -202,10 +202,10 @@ async def test_an_incident_whose_alerts_stay_resolved_is_mitigated_and_reopened_
 async def test_resolving_drafts_the_postmortem_and_files_the_action_item_once(world: Making) -> None:
     w = await world(replace(SETTINGS, jira=JIRA))
     await w.send(w.firing("CheckoutDown"))
-    await w.do(commands.resolve_incident, 1, actor=ANA, note="rolled back")
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="rolled back")
     item = await w.do(commands.add_action_item, 1, actor=ANA, title="Alert on queue depth")
 
-    assert (await w.incident()).status is Status.RESOLVED
+    assert (await w.incident()).status is Status.POSTMORTEM  # a sev1 asks for one
     assert "postmortem.drafted" in await w.kinds("INC-1")
     assert [issue.id for issue in w.backlog.issues.values()] == [item.id]
     assert "AI-1 is OPS-1 in Jira: Alert on queue depth" in await w.story("INC-1")

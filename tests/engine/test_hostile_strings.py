@@ -72,13 +72,13 @@ def arrives(value: str) -> str:
 
 
 @pytest.mark.slow
-async def test_each_reaches_one_argument_of_a_program_and_comes_back_as_words(tmp_path: Path) -> None:
+async def test_each_reaches_one_argument_of_a_program_and_comes_back_as_words(tmp_path: Path, store_url: str) -> None:
     program = tmp_path / "program"
     program.write_text(JOURNAL.replace("\\\0", "\0"))
     program.chmod(0o755)
     odd = [[value] for value in EVERY if value not in GOOD]
     alerts = [list(GOOD[start : start + MOST]) for start in range(0, len(GOOD), MOST)] + odd
-    w = await make_world(tmp_path, settings(program))
+    w = await make_world(store_url, settings(program))
     async with running() as hands:
         w.doors.runner = hands
         for number, values in enumerate(alerts):

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import pytest
 
-from incidentd.engine import commands, course, paging
+from incidentd.engine import commands, course, lifecycle, paging, records, roles
 from incidentd.errors import Conflict
 from incidentd.holds import HoldPolicy
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Person, Roster, Target
 from incidentd.pages import Chain, Ending, EscalationPolicy, Level, Page, PageState
+from incidentd.roles import Role
 from incidentd.rules import CATCH_ALL, SeverityRule
 from incidentd.settings import Settings
 from incidentd.store import Tx, subjects
@@ -132,6 +133,36 @@ async def test_a_note_keeps_an_answer_and_so_does_progress(world: Making) -> Non
     assert called(w) == ["ana", "ana"]
 
 
+async def test_what_people_put_down_keeps_an_answer_too(world: Making) -> None:
+    w = await world(KNOWN)
+    await down(w)
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.at(10)
+    await w.do(records.add_hypothesis, 1, text="the gateway is down", actor=ANA)
+    await w.at(24.9)
+    assert called(w) == ["ana"]
+    await w.at(25)
+    assert called(w) == ["ana", "ana"]
+
+
+async def test_a_page_goes_along_with_the_command(world: Making) -> None:
+    w = await world(KNOWN)
+    await down(w)
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.at(5)
+    await w.do(
+        lambda tx, settings: roles.change(
+            tx, settings, subjects.get_incident(tx, 1), Role.INCIDENT_COMMANDER, "ben", actor=ANA, because="rest"
+        )
+    )
+    assert ((await w.page()).held_by, (await w.page()).acked_by) == ("ben", "ana")
+    assert "PAGE-1 is ben's from here." in await w.story("INC-1")
+    await w.at(19.9)
+    assert called(w) == ["ana"]
+    await w.at(20)
+    assert called(w) == ["ana", "ben"]
+
+
 async def test_what_is_over_or_mitigated_calls_nobody_again(world: Making) -> None:
     w = await world(KNOWN)
     await down(w)
@@ -139,7 +170,7 @@ async def test_what_is_over_or_mitigated_calls_nobody_again(world: Making) -> No
     await w.send(w.resolved("CheckoutDown"))
     await w.at(120)
     assert called(w) == ["ana"]
-    await w.do(commands.resolve_incident, 1, actor=ANA)
+    await w.do(lifecycle.resolve, 1, actor=ANA)
     await w.at(300)
     assert called(w) == ["ana"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ async def test_no_fails_the_step_and_of_two_answers_the_first_counts(world: Maki
 
 async def test_whoever_is_not_asked_may_not_answer_and_nonsense_is_refused(world: Making) -> None:
     w = await begun(world, asking(choices=["one", "all"]), {"name": "act", "command": ["x", "{{ said.answer }}"]})
-    with pytest.raises(NotAllowed, match="asks ana, ben, and eli is not among them"):
+    with pytest.raises(NotAllowed, match="asks ana, ben, and eli is not among them; the name of the token counts"):
         await w.do(commands.approve_run, 1, actor=ELI, answer="one")
     for answer in (" ", "yes", "One", "; reboot"):
         with pytest.raises(BadRequest, match="is one of one, all"):
@@ -149,6 +150,38 @@ async def test_a_question_to_nobody_by_name_has_whoever_is_on_call_paged_and_ask
     assert w.hands.done[:1] == ["act"]
 
 
+def without_channels(w: World, *handles: str) -> None:
+    people = {
+        name: replace(one, channels=()) if name in handles else one for name, one in w.settings.roster.people.items()
+    }
+    w.settings = replace(w.settings, roster=replace(w.settings.roster, people=people))
+
+
+async def test_whoever_has_no_channel_is_asked_in_the_log_and_the_timeline_says_so(world: Making) -> None:
+    w = await world(settings(playbook(steps=[asking(), ACT])))
+    without_channels(w, "ben")
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    assert w.post.to("ana/mail") == w.post.to("log") == ["RUN-1 asks: Restart w-3?"]
+    assert "/a/v1." not in next(n for n in w.post.sent if n.channel == "log").body, "a link in a log is for everybody"
+    said = (
+        "RUN-1: ben has no channel, so it was sent to the others alone; the question stands in the log, and "
+        "`incidentd approve RUN-1 ...` answers it."
+    )
+    story = await w.story("HOLD-1")
+    assert said in story
+    assert "Sent to log: RUN-1 asks: Restart w-3?" in story
+
+
+async def test_a_question_to_people_without_any_channel_goes_to_the_log_once_for_each(world: Making) -> None:
+    w = await world(settings(playbook(steps=[asking(), ACT])))
+    without_channels(w, "ana", "ben")
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+    assert w.post.to("log") == ["RUN-1 asks: Restart w-3?"] * 2
+    assert any("nobody of those who are asked has a channel (ana, ben)" in text for text in await w.story("HOLD-1"))
+    await w.do(commands.approve_run, 1, actor=BEN, answer="yes")
+    assert w.hands.done[:1] == ["act"]
+
+
 async def test_a_hold_declares_in_time_although_its_run_waits_for_an_answer(world: Making) -> None:
     w = await begun(world, asking(expires="2h"), ACT)
     await w.at(21)
@@ -169,4 +202,4 @@ async def test_a_question_after_its_hold_is_over_pages_nobody_for_the_hold(
 
     assert await w.store.read(things.pages_of, "HOLD-1") == []
     asked = [n.channel for n in w.post.sent if n.title.startswith("RUN-1 asks")]
-    assert asked == (["ana/mail"] if end is commands.declare_hold else [])
+    assert asked == (["ana/mail"] if end is commands.declare_hold else ["log"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,18 +14,19 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, event
 
-from incidentd.engine import decide
+from incidentd.engine import decide, stopping
 from incidentd.errors import TemporaryError
 from incidentd.holds import HoldState
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Target
 from incidentd.pages import Chain, EscalationPolicy, Level
 from incidentd.playbooks import Limit, Mode, RunState
+from incidentd.playbooks.standing import ALL
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Automation, Settings
-from incidentd.store import chain, inbox, subjects, things
+from incidentd.store import Tx, chain, inbox, subjects, things
 from incidentd.timeline import first_broken
-from tests.engine.test_automation import playbook
+from tests.engine.test_automation import ANA, playbook
 from tests.engine.test_automation import settings as with_playbook
 from tests.engine.test_holds_and_incidents import SETTINGS
 from tests.engine.world import START, World, chain_of, make_world, minutes, roster
@@ -231,3 +233,30 @@ async def test_tickets_of_one_key_are_filed_once(pair: Pair) -> None:
     await decided_by_both(first, second, *(first.firing("DiskSlow", disk=str(number)) for number in range(12)))
 
     assert len(await first.store.read(things.items_of, "")) == 1
+
+
+async def test_a_switch_that_is_pressed_again_while_it_stops_a_run_keeps_the_stop_waiting_for_nothing(
+    pair: Pair,
+) -> None:
+    first, second = await pair(with_playbook(playbook(steps=[{"name": "settle", "wait": "10m"}])))
+    await first.send(first.firing("WorkerStuck", instance="w-3"))
+    await first.store.write(stopping.disable, first.settings, ALL, actor=ANA, reason="it restarts the wrong ones")
+    pressed, go_on = threading.Event(), threading.Event()
+
+    def press_again(tx: Tx) -> None:
+        stopping.disable(tx, second.settings, ALL, actor=ANA, reason="really")
+        pressed.set()
+        go_on.wait(30)
+
+    pressing = asyncio.create_task(second.store.write(press_again))
+    try:
+        assert await asyncio.to_thread(pressed.wait, 30)
+        async with asyncio.timeout(10):  # two that wait for each other do so until PostgreSQL lets one of them fail
+            await first.engine.watch_one()
+    finally:
+        go_on.set()
+    await pressing
+    await both_settle(first, second)
+    run = await first.store.read(things.get_run, 1)
+    assert run.state is RunState.STOPPED
+    assert sum(entry.kind == "run.stopped" for entry in await first.entries("HOLD-1")) == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from incidentd.engine import commands
+from incidentd.engine import lifecycle
 from incidentd.holds import HoldState, Outcome
 from incidentd.incidents import Status
 from incidentd.matchers import parse_matcher
@@ -78,7 +78,7 @@ async def test_a_watchdog_that_is_lost_again_opens_the_same_incident_again(world
     assert (await w.incident()).status is Status.INVESTIGATING
 
     await w.send(w.firing("Watchdog", since=0))
-    await w.do(commands.resolve_incident, 1, actor=Actor(name="ana", via="api"), note="")
+    await w.do(lifecycle.resolve, 1, actor=Actor(name="ana", via="api"), note="")
     await w.at(30)
     assert (await w.incident(2)).title == BLIND
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,13 @@ from click.testing import CliRunner
 from incidentd import config
 from incidentd.cli import main
 from incidentd.errors import ConfigError
+from incidentd.playbooks import Step
+from incidentd.playbooks.cases import Gives
+from incidentd.playbooks.errands import Errand
 from incidentd.rehearsal.cases import try_case
 from incidentd.rehearsal.telling import Told
+from incidentd.runner import Call, Tools, command, web_request
+from incidentd.runner.imagined import Imagined
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "example" / "incidentd.yaml"
@@ -36,6 +43,7 @@ steps:
   - name: act
     block: [{name: clean, command: [clean, "{{ inputs.host }}"], timeout: 30s}]
     rescue: [{name: mend, command: [mend]}]
+  - {name: each, note: "{{ item }}", for_each: {items: [a, b]}, when: depth.value > 90}
   - {name: settle, wait: 1m}
 verify: {http: {url: "http://{{ inputs.host }}/"}, for: 1m, within: 5m}
 ---
@@ -56,10 +64,10 @@ async def tried(tmp_path: Path, case: str) -> Told:
     "case",
     [
         f"given: {{{ALL}}}, expect: {{outcome: verified, ran: [look, clean, settle, verify], "
-        "skipped: [ask, quiet, tell]}",
+        "skipped: [ask, quiet, tell, each (1), each (2)]}",
         f"given: {{{ALL.replace('2}', '5}', 1)}}}, expect: {{note: {{tell: It is 5.}}}}",
         "given: {look: [{value: 50}, {value: 20}, {value: 5}], clean: {}, verify: {}}, expect: {outcome: verified}",
-        "given: {look: {value: 8}, quiet: {}, clean: {}, verify: {}}, "
+        "given: {look: {value: 8}, clean: {}, verify: {}}, "
         "expect: {outcome: verified, alertmanager: {quiet: '{instance=\"w-3\"} for 30m'}}",
         "given: {look: {value: 9}, ask: {answer: all}, quiet: {}, clean: {}, verify: {}}, "
         "expect: {ran: [look, ask, quiet, tell, clean, settle, verify], approve: {ask: 'Clean w-3?'}}",
@@ -67,6 +75,7 @@ async def tried(tmp_path: Path, case: str) -> Told:
         "expect: {outcome: verified}",
         "given: {look: {value: 9}, ask: {answer: none}}, expect: {outcome: failed, reason: 'is one of all, some'}",
         "given: {look: {value: 8}, quiet: {timed_out: true}}, expect: {outcome: failed, ran: [look, quiet]}",
+        "given: {look: {value: 8}, quiet: {id: s-1}, clean: {}, verify: {}}, expect: {outcome: verified}",
         "given: {look: {value: 50}}, expect: {outcome: failed, ran: [look], reason: '`depth.value < 10` does not'}",
         "given: {look: {value: 2}, clean: {timed_out: true}, mend: {}, verify: {}}, "
         "expect: {outcome: verified, ran: [look, clean, mend, settle, verify]}",
@@ -89,7 +98,14 @@ async def test_a_case_that_is_as_expected_passes(tmp_path: Path, case: str) -> N
         (f"given: {{{ALL}}}, expect: {{http: {{verify: GET http://w-4/}}}}", "`verify` is GET http://w-3/, expected"),
         (f"given: {{{ALL}}}, expect: {{promql: {{look: up}}}}", '`look` is depth{host="w-3"}, expected up'),
         (f"given: {{{ALL}}}, expect: {{reason: nothing}}", "expected it to say 'nothing'"),
-        ("given: {look: {value: 2}}, expect: {ran: [look]}", "does not say under `given` what `clean` gives"),
+        (
+            "given: {look: {value: 2}}, expect: {ran: [look]}",
+            "does not say under `given` what `clean` gives, such as `clean: {exit: 0}`",
+        ),
+        (
+            "given: {look: {value: null}}, expect: {outcome: verified}",
+            "`outcome` is failed, expected verified: the step `look` failed: no data",
+        ),
     ],
 )
 async def test_a_case_that_goes_another_way_says_how_at_its_place(tmp_path: Path, case: str, words: str) -> None:
@@ -102,8 +118,8 @@ async def test_time_passes_as_the_playbook_says_and_nobody_waits_for_it(tmp_path
     given = "given: {look: [{value: 50}, {value: 2}], clean: {}, verify: {}}"
     told = await tried(tmp_path, f"{given}, expect: {{outcome: verified}}")
     assert [(int(at.total_seconds()), said.partition(":")[0]) for at, said in told.course] == [
-        (5, "look"), (5, "ask"), (5, "quiet"), (5, "tell"), (5, "clean"), (65, "settle"),
-        (65, "verify"), (125, "verified"),
+        (5, "look"), (5, "ask"), (5, "quiet"), (5, "tell"), (5, "clean"), (5, "each (1)"), (5, "each (2)"),
+        (65, "settle"), (65, "verify"), (125, "verified"),
     ]  # fmt: skip
 
 
@@ -113,9 +129,15 @@ async def test_time_passes_as_the_playbook_says_and_nobody_waits_for_it(tmp_path
         ("given: {loook: {value: 2}}, expect: {ran: []}", "`tidy` has no step `loook`"),
         ("expect: {ran: [cleen]}", "`tidy` has no step `cleen`"),
         ("expect: {command: {x: [y]}}", "`tidy` has no step `x`"),
+        ("expect: {skipped: [each]}", "`each` is done once for each item, so there are several of this name"),
         ("expect: {}", "`expect` is empty"),
         ("expect: {outcome: fine}", "it must be one of"),
         ("given: {look: {valeu: 2}}, expect: {ran: []}", "unknown key `valeu`"),
+        ("given: {look: {exit: 2}}, expect: {ran: []}", "`look` is of kind `promql`, which does not give `exit`"),
+        ("given: {quiet: [{}, {status: 200}]}, expect: {ran: []}", "`quiet` is of kind `alertmanager`, which does not"),
+        ("given: {verify: {value: 1}}, expect: {ran: []}", "`verify` is of kind `http`, which does not give `value`"),
+        ("given: {quiet: ok}, expect: {ran: []}", "(write what it gives, such as {exit: 0}, {status: 200}, "),
+        ("given: {tell: {stdout: x}}, expect: {ran: []}", "a step of kind `note` gives nothing that a case could say"),
     ],
 )
 async def test_a_case_about_nothing_is_refused(tmp_path: Path, case: str, words: str) -> None:
@@ -123,12 +145,79 @@ async def test_a_case_about_nothing_is_refused(tmp_path: Path, case: str, words:
         await tried(tmp_path, case)
 
 
+OFFERED = """
+kind: config
+---
+kind: playbook
+name: tidy
+title: Tidy
+mode: approve
+match: ['alertname="DiskFull"', 'env!="test"']
+target: x
+domain: "{{ labels.zone | default('a') }}"
+steps: [{name: say, note: Hello.}]
+---
+kind: rules
+rules:
+  - {name: slow, match: ['alertname="Slow"'], severity: sev3, decide: hold, playbook: tidy}
+  - {name: everything-else, match: [], severity: sev3, decide: hold}
+---
+kind: playbook_test
+playbook: tidy
+cases:
+"""
+NOT = "this alert does not match: label alertname is 'Down', wanted alertname=\"DiskFull\""
+
+
+@pytest.mark.parametrize(
+    ("labels", "expect", "failure"),
+    [
+        ("alertname: DiskFull", "outcome: done", ""),
+        ("alertname: Slow", "outcome: done", ""),  # a rule that names it takes no notice of its `match`
+        ("alertname: Down", "outcome: not_matched, ran: [], reason: wanted alertname", ""),
+        ("alertname: DiskFull, env: test", "outcome: not_matched", ""),
+        ("alertname: DiskFull, zone: ''", "outcome: refused, reason: the domain of tidy is empty", ""),
+        ("alertname: Down", "ran: []", f"{NOT}; if that is meant, write `outcome: not_matched`"),
+        ("alertname: Down", "outcome: done", f"`outcome` is not_matched, expected done: {NOT}"),
+        ("alertname: DiskFull", "outcome: not_matched", "`outcome` is done, expected not_matched: it ran to its end"),
+    ],
+)
+async def test_a_case_is_tried_only_with_an_alert_that_brings_the_playbook_in(
+    tmp_path: Path, labels: str, expect: str, failure: str
+) -> None:
+    case = f"  - {{name: x, alert: {{labels: {{{labels}}}}}, expect: {{{expect}}}}}\n"
+    (tmp_path / "incidentd.yaml").write_text(OFFERED + case)
+    settings = config.load(tmp_path / "incidentd.yaml", env={})
+    told = await try_case(settings.cases[0], settings.playbooks["tidy"], settings.rules)
+    assert [it.text[: len(failure)] for it in told.failures] == [failure] * bool(failure)
+
+
+async def test_what_a_case_says_that_a_program_or_a_server_gives_is_kept_as_the_runner_keeps_it() -> None:
+    """Line breaks at its end, control characters, and what is too long."""
+    printed = "active\x1b[31m\n" + "x" * 100_000 + "\n\n"
+    tools = Tools(session=None, query=None, redact=str, silence=None, ticket=None, env=command.environment({}))  # type: ignore[arg-type]  # a program needs none of them
+    program = (
+        "import sys; sys.stdout.write('active\\x1b[31m\\n' + 'x' * 100_000 + '\\n\\n'); sys.stderr.write('a\\r\\n')"
+    )
+    argv = [sys.executable, "-c", program]
+    step = Step(name="look", kind="command", args=argv)
+    real = await command.run(Call(step=step, context={}, source="", tools=tools, errand=Errand()))
+    imagined = Imagined(lambda: Gives(stdout=printed, stderr="a\r\n"), asyncio.sleep)
+    assert (await imagined.run_step(step, {})).value == real.value
+
+    asked = Step(name="ask", kind="http", args={"url": "http://w-3/"})
+    imagined = Imagined(lambda: Gives(body=printed), asyncio.sleep)
+    kept = web_request.answered(200, printed.encode(), {}, str)
+    assert (await imagined.run_step(asked, {})).value == kept.value
+    assert "[... the rest was not read]" in kept.value["body"]
+
+
 def test_every_shipped_playbook_has_cases_that_pass() -> None:
     done = CliRunner().invoke(main, ["test", str(EXAMPLE), "-v"])
     assert done.exit_code == 0, done.output
     for path in (ROOT / "playbooks").glob("*.yaml"):
         assert path.stem.endswith("_test") or path.with_name(f"{path.stem}_test.yaml").exists(), path
-    assert "ok      a restart that times out is not done again" in done.output
+    assert "a restart that times out is not done again" in done.output
 
 
 def test_the_cases_of_one_file_are_tried_alone_and_a_failure_ends_with_1(tmp_path: Path) -> None:
@@ -136,6 +225,6 @@ def test_the_cases_of_one_file_are_tried_alone_and_a_failure_ends_with_1(tmp_pat
     (tmp_path / "incidentd.yaml").write_text(f"{BOOK}  - {case}\n")
     done = CliRunner().invoke(main, ["test", str(tmp_path / "incidentd.yaml"), "--junit", str(tmp_path / "x.xml")])
     assert done.exit_code == 1
-    assert "FAILED  what if" in done.output
+    assert "FAILED  tidy: what if" in done.output
     assert "how it went:" in done.output
     assert 'name="what if"' in (tmp_path / "x.xml").read_text()

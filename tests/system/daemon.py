@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -17,13 +16,8 @@ from typing import Any
 import aiohttp
 
 from incidentd.alerts import fingerprint_of
+from tests.ports import unused_port
 from tests.programs import path_of
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(check: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:

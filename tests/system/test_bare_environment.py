@@ -12,8 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.ports import unused_port
 from tests.programs import path_of
-from tests.system.daemon import an_alert, until, unused_port
+from tests.system.daemon import an_alert, until
 
 NAMELESS = 54321
 """A user id that no system gives to anybody."""

@@ -109,7 +109,7 @@ async def test_t14_kills_at_random_moments_of_a_stream_lose_no_body_that_was_ans
         async def last_known() -> bool:
             return any(body.find(b'"Last"') > 0 for body in witness.accepted)
 
-        await until(last_known)
+        await until(last_known, 120)
         assert await failed(alertmanager, session) == before
         await alertmanager.stop()
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.ports import unused_port
 from tests.programs import path_of
-from tests.system.daemon import Daemon, an_alert, until, unused_port
+from tests.system.daemon import Daemon, an_alert, until
 
 CONFIG = """
 kind: config

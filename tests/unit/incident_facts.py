@@ -11,6 +11,22 @@ from incidentd.document import AlertLine, IncidentFacts
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.pages import Chain, Page, PageState
 from incidentd.playbooks import Mode, Run, RunState
+from incidentd.records import (
+    Belief,
+    Change,
+    Choice,
+    Confidence,
+    Criterion,
+    CriterionState,
+    Decision,
+    Hypothesis,
+    Objection,
+    Records,
+    Section,
+    SectionName,
+    Task,
+    TaskState,
+)
 from incidentd.roles import Assignment, Role
 from incidentd.timeline import ALERTMANAGER, INCIDENTD, Actor, Draft, Entry, link
 
@@ -90,6 +106,70 @@ ITEM = ActionItem(
     priority="P1", owner="cho", due=date(2026, 12, 24), state=ItemState.FILED, severity="sev2", created_at=at("15:31"),
     jira_key="OPS-41", jira_url="https://jira.example.org/browse/OPS-41",
 )  # fmt: skip
+RECORDS = Records(
+    sections=(
+        Section(
+            number=1, version=2, by="cho", at=at("15:10"), name=SectionName.SUMMARY,
+            text="Mail is an hour late.\n- nothing is lost\nTODO: tell the shops next time\n\nWe drain it by hand.",
+        ),
+        Section(number=2, by="cho", at=at("15:00"), name=SectionName.IMPACT, text="4,000 customers wait for mail."),
+        Section(number=3, by="cho", at=at("15:00"), name=SectionName.CHANNEL, text="#inc-12"),
+        Section(
+            number=5, by="cho", at=at("15:00"), name=SectionName.DASHBOARD, text="https://grafana.example.org/d/mail"
+        ),
+    ),
+    hypotheses=(
+        Hypothesis(
+            number=1, version=2, by="ben", at=at("15:02"), text="a worker holds the lock", state=Belief.SUPPORTED,
+            confidence=Confidence.HIGH, owner="ben", evidence="https://grafana.example.org/d/locks",
+        ),
+        Hypothesis(number=2, by="ana", at=at("15:03"), text="the disk is full", state=Belief.REFUTED, evidence="40%"),
+    ),
+    decisions=(
+        Decision(
+            number=1, version=2, by="ana", at=at("15:09"), text="drain by hand", decided_by="ana", made_at=at("15:04"),
+            options="wait for the restart", objections=(Objection(by="dia", text="slow", at=at("15:06")),),
+            waits_until=at("15:09"),
+        ),
+        Decision(
+            number=2, by="ben", at=at("15:12"), text="stop the newsletter", state=Choice.PROPOSED, decided_by="ben",
+            made_at=at("15:12"), waits_until=at("15:17"),
+        ),
+    ),
+    tasks=(
+        Task(
+            number=1, version=3, by="ben", at=at("15:15"), text="count what waits", owner="ben",
+            box=timedelta(minutes=10), given_by="ana", given_at=at("15:05"), due_at=at("15:15"), state=TaskState.DONE,
+            acked_at=at("15:06"), ended_at=at("15:15"), result="none is left",
+        ),
+        Task(
+            number=2, version=2, by="time", at=at("15:25"), text="put the limit back", owner="dia",
+            box=timedelta(minutes=10), given_by="ana", given_at=at("15:15"), due_at=at("15:25"),
+            reminded_at=at("15:25"),
+        ),
+    ),
+    changes=(
+        Change(
+            number=1, version=2, by="ben", at=at("15:28"), what="rate limit off", made_by="ben", made_at=at("15:08"),
+            undo="limit 100", undone_by="ben", undone_at=at("15:28"), outcome="undone",
+        ),
+        Change(
+            number=2, by="drain-queue", at=at("14:20"), what="drain-queue on mail/worker-1", made_by="drain-queue",
+            made_at=at("14:12"), run="RUN-3",
+        ),
+    ),
+    criteria=(
+        Criterion(
+            number=1, version=2, by="ana", at=at("15:27"), text="queue below 100 for 5 min", state=CriterionState.MET,
+            settled_by="ana", settled_at=at("15:27"),
+        ),
+        Criterion(
+            number=2, version=2, by="ana", at=at("15:29"), text="shops told", state=CriterionState.WAIVED,
+            settled_by="ana", settled_at=at("15:29"), reason="it is night there",
+        ),
+        Criterion(number=3, by="ana", at=at("15:29"), text="limit is back"),
+    ),
+)  # fmt: skip
 STORY = IncidentFacts(
     incident=INCIDENT,
     entries=HOLD + OWN,
@@ -103,6 +183,7 @@ STORY = IncidentFacts(
     pages=(PAGE,),
     runs=(RUN,),
     items=(ITEM,),
+    records=RECORDS,
     severity_means="many customers are degraded, or sev1 is likely if nothing is done",
     external_url="https://incidentd.example.org",
     head_hash=OWN[-1].hash,
@@ -145,5 +226,28 @@ def hostile(value: str) -> IncidentFacts:
         pages=(replace(PAGE, policy=value, acked_by=value, paged=(value, value)),),
         runs=(replace(RUN, playbook=value, target=value, reason=value),),
         items=(replace(ITEM, title=value, owner=value, priority=value, jira_url=value, jira_key=value),),
+        records=hostile_records(value),
         severity_means=value,
+    )
+
+
+def hostile_records(value: str) -> Records:
+    """The records with a stranger's value wherever somebody can type one."""
+    odd: dict[str, Any] = {"by": value, "text": value}
+    against = (Objection(by=value, text=value, at=at("15:06")),)
+    return Records(
+        sections=tuple(
+            Section(number=name.number, at=at("15:00"), name=name, by=value, text=f"{value}\n\n{value}\n{value}")
+            for name in SectionName
+        ),
+        hypotheses=tuple(replace(it, **odd, owner=value, evidence=value) for it in RECORDS.hypotheses),
+        decisions=tuple(
+            replace(it, **odd, decided_by=value, options=value, objections=against) for it in RECORDS.decisions
+        ),
+        tasks=tuple(replace(it, **odd, owner=value, result=value) for it in RECORDS.tasks),
+        changes=tuple(
+            replace(it, by=value, what=value, made_by=value, undo=value, outcome=value, undone_by=value, run=value)
+            for it in RECORDS.changes
+        ),
+        criteria=tuple(replace(it, **odd, reason=value, settled_by=value) for it in RECORDS.criteria),
     )

@@ -145,6 +145,13 @@ def test_a_second_service_is_a_spread_and_another_environment_is_not() -> None:
     assert look(spread, Facts())[0] is None
 
 
+def test_a_spread_within_a_time_counts_only_what_began_in_it() -> None:
+    spread = Spread(of="service", by=("alertname",), is_=parse_condition(">= 2"), within=timedelta(minutes=10))
+    near, old = (firing(ago, alertname="CheckoutDown", service="payments") for ago in (9, 11))
+    assert look(spread, around(near)) == (True, "2 services (checkout, payments) in 10m >= 2")
+    assert look(spread, around(old)) == (False, "1 service (checkout) in 10m, not >= 2")
+
+
 def test_related_alerts_are_counted_in_their_window_this_one_among_them() -> None:
     related = Related(by=("service",), within=timedelta(minutes=10), is_=parse_condition(">= 3"))
     near, old = firing(5, service="checkout", pod="a"), firing(11, service="checkout", pod="b")

@@ -1,13 +1,13 @@
 """Durations: Prometheus' grammar and nothing else."""
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidentd.durations import about, format_duration, parse_duration
+from incidentd.durations import about, countdown, format_duration, parse_duration
 
 DURATIONS = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=36_000)).map(
     lambda duration: duration - duration % timedelta(milliseconds=1)
@@ -103,3 +103,15 @@ def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
 @given(DURATIONS)
 def test_what_is_said_is_near_what_is_meant(duration: timedelta) -> None:
     assert abs(parse_duration(about(duration)) - duration) <= max(duration / 24, timedelta(seconds=0.5))
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (30, "in 30s"), (0, "now"), (0.4, "now"), (-59, "59s late"), (-60, "1m late"), (299, "in 4m"),
+        (3 * 3600 + 30, "in 3h"), (-26 * 3600, "1d2h late"),
+    ],
+)  # fmt: skip
+def test_a_countdown_says_how_long_there_is_still_or_how_late_it_is(left: float, said: str) -> None:
+    now = datetime(2026, 11, 24, 14, tzinfo=UTC)
+    assert countdown(now + timedelta(seconds=left), now) == said

@@ -21,6 +21,7 @@ from incidentd.escalation import (
     choose,
     due,
     is_unstaffed,
+    kinds_so_far,
     next_reachable,
     occasion_of,
     reading_along,
@@ -128,6 +129,15 @@ def test_a_level_goes_through_its_channels_before_the_next_one_begins() -> None:
         (0, (PUSH, CHAT, MAIL)), (1, (SMS,)), (2, (CALL,)), (3, (CALL,)), (5, (PUSH, SMS)), (10, ()),
     ]  # fmt: skip
     assert [step.target for step in first[3:]] == [NOW, BEFORE, TEAM]
+
+
+def test_the_channels_used_so_far_are_those_of_the_steps_taken() -> None:
+    started = page(BUSINESS_CRITICAL, FIVE)
+    assert kinds_so_far(replace(started, step=1)) == (PUSH, CHAT, MAIL)
+    assert kinds_so_far(replace(started, step=2)) == (PUSH, CHAT, MAIL, SMS)
+    no_kinds = page(Chain(levels=(Level(after=timedelta(0), page=NOW),)), FIVE)
+    assert kinds_so_far(replace(no_kinds, step=1)) == ()  # every channel there is
+    assert kinds_so_far(replace(started, step=10_000)) == ()  # the last resort uses them all
 
 
 def test_the_loops_go_on_where_the_last_level_would_have_had_its_time() -> None:

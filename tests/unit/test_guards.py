@@ -248,7 +248,15 @@ def test_a_small_fleet_still_lets_one_target_be_mended() -> None:
     assert check(facts(alerting=1000, lately=2)).allowed, "without a fleet nobody knows a share of it"
 
 
-def test_what_is_asked_again_before_the_first_step_is_about_what_may_have_changed() -> None:
+def test_what_is_asked_again_before_a_step_is_about_what_may_have_changed() -> None:
     assert check_again(facts(recent_total=ago(1, 2, 3), running_on_target=True)).allowed
     assert check_again(facts(still_firing=False)).guard == "still_firing"
     assert check_again(facts(starts_at=NOW - 11 * MINUTE)).guard == "alert_age"
+    assert check_again(facts(automation=Automation(mode=Mode.OFF))).guard == "mode"
+    book = replace(BOOK, fleet=10)
+    assert check_again(facts(playbook=book, alerting=4)).guard == "alerting"
+    assert check_again(facts(playbook=book, lately=1)).guard == "share"
+    assert check_again(facts(domain="a", under_way=(("w-4", "b"),))).guard == "domain"
+    old = facts(starts_at=NOW - 90 * MINUTE)
+    assert check_again(replace(old, seen_at=NOW - MINUTE)).allowed
+    assert check_again(replace(old, seen_at=NOW - 11 * MINUTE)).guard == "alert_age"

@@ -25,22 +25,23 @@ from incidentd.messages import STYLES, TITLE_LIMIT, Telling, write
 from incidentd.oncall import ChannelKind
 from incidentd.pages import Facts, Occasion
 from incidentd.playbooks import Mode, Playbook, Run, RunState, Step, scopes, walk
+from incidentd.playbooks.errands import SUMMARY_LIMIT, Errand, TicketOrder, ticket
 from incidentd.playbooks.scopes import NotRunnable
 from incidentd.redaction import Redactor, Secret
 from incidentd.rehearsal.plan import Asked, plan
 from incidentd.runner import command, web_request
 from incidentd.runner.kinds import harmless
-from incidentd.settings import Automation
+from incidentd.settings import Settings
 from incidentd.templates import BadTemplate, compile_template, in_promql
 from incidentd.text import labels_line
-from incidentd.tickets.mapping import SUMMARY_LIMIT, draft, wiki
+from incidentd.tickets.mapping import Known, draft, draft_of_order, wiki
 from tests.doors.hostile import BENIGN, EVERY
 from tests.unit import incident_facts as story
 from tests.unit.markdown_checks import check, headings, tables
 
 NOW = datetime(2026, 11, 24, 14, 7, tzinfo=UTC)
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "example" / "incidentd.yaml"
-USUAL = {"free-build-disk": "build-7", "renew-certificate": "shop.example.org"}
+USUAL = {"free-build-disk": "build-7", "renew-certificate": "shop.example.org", "silence-and-ticket": "web_3"}
 """What a playbook takes that does not take every name."""
 ITEM = ActionItem(id=1, uuid="u", subject="INC-1", title="x", created_at=NOW)
 
@@ -119,15 +120,23 @@ def test_a_ticket_holds_no_markup_of_theirs() -> None:
     jira = JiraSettings(url="https://jira.example", token=Secret("x"), project="OPS")
     for value in EVERY:
         item = replace(ITEM, title=value, description=value, correlation_key=value, team=value, owner=value)
-        fields = draft(item, jira, cloud=True, assignee="", context=value).fields
-        assert seen(fields["summary"]), value
-        assert len(fields["summary"]) <= SUMMARY_LIMIT
+        made = draft(item, jira, Known(cloud=True), assignee="", context=value).fields
+        of_step = draft_of_order(ordered(value), jira, Known(cloud=True), context=value).fields
+        for fields in (made, of_step):
+            assert seen(fields["summary"]), value
+            assert len(fields["summary"]) <= SUMMARY_LIMIT
+            assert seen(without_ours(fields["description"]), lines=True), value
+            assert all(re.fullmatch(r"[\w.:-]+", label) for label in fields["labels"]), value
         for line in wiki(value).split("\n"):
             words = re.sub(r"https?://\S+", "", line)
             assert not re.search(r"(?<!\\)[{}\[\]|!#*?^~]", words), line
             assert not re.match(r"\s*(?:h[1-6]|bq)\.|----", line), line
-        assert seen(without_ours(fields["description"]), lines=True), value
-        assert all(re.fullmatch(r"[\w.:-]+", label) for label in fields["labels"]), value
+
+
+def ordered(value: str) -> TicketOrder:
+    """Order a ticket in which every word is a stranger's."""
+    args = {"summary": "It is {{ x }}", "description": "First:\n{{ x }}", "labels": ["{{ x }}"]}
+    return replace(ticket(args, {"x": value}, Errand(target=value, teams=(value,))), summary=value)
 
 
 def test_a_line_of_the_log_stays_one_line_and_says_what_they_were() -> None:
@@ -227,7 +236,7 @@ def test_no_shipped_playbook_takes_one_that_could_be_more_than_a_name() -> None:
 def planned(playbook: Playbook, value: str) -> list[str]:
     labels = {wanted.source.partition(".")[2]: value for wanted in playbook.inputs.values()}
     asked = Asked(labels=labels, annotations=labels, starts_at=NOW, now=NOW)
-    return list(plan(playbook, Automation(), asked).lines())
+    return list(plan(playbook, Settings(), asked).lines())
 
 
 def scopes_of(playbook: Playbook, value: str) -> str:

@@ -34,6 +34,7 @@ FACTS = Facts(
     severity="sev1", means="money is bleeding", since=START - timedelta(minutes=2),
     because="Every minute without checkout costs money.",
     tried=("Playbook restart-worker did not help: the rate stayed at 0",),
+    before="INC-7 of 2026-10-02: the worker was restarted",
     links=(
         ("I have it", "https://incidentd.example.org/a/v1.x"),
         ("Details", "https://incidentd.example.org/incidents/12"),
@@ -77,6 +78,7 @@ def test_the_first_page_says_what_how_bad_since_when_why_by_when_what_was_tried_
         "Why you: you are on call for payments",
         "Answer by: 2026-11-24 14:12:00 UTC (Tue 15:12 in Europe/Madrid)",
         "Tried: Playbook restart-worker did not help: the rate stayed at 0",
+        "Before: INC-7 of 2026-10-02: the worker was restarted",
         "",
         "I have it: https://incidentd.example.org/a/v1.x",
         "Details: https://incidentd.example.org/incidents/12",
@@ -160,7 +162,13 @@ def test_a_title_fits_and_is_one_line_whatever_the_alert_says(occasion: Occasion
 def test_no_value_can_begin_a_line_of_its_own_or_turn_the_text_round() -> None:
     evil = "x\nAcknowledge: https://evil.example\u202e\x1b[2J"
     facts = replace(
-        FACTS, severity=evil, means=evil, because=evil, tried=(evil,), links=((evil, "https://a.example/"),)
+        FACTS,
+        severity=evil,
+        means=evil,
+        because=evil,
+        tried=(evil,),
+        before=evil,
+        links=((evil, "https://a.example/"),),
     )
     text = lines(Occasion.ESCALATION, replace(PAGE, title=evil, paged=(evil,)), facts, said=evil)
     assert not [line for line in text if line.startswith("Acknowledge")]
@@ -210,6 +218,7 @@ def test_what_is_cut_where_it_costs_says_first_what_to_do_and_where(kind: Channe
         "Why: Every minute without checkout costs money.",
         "Why you: you are on call for payments",
         "Tried: Playbook restart-worker did not help: the rate stayed at 0",
+        "Before: INC-7 of 2026-10-02: the worker was restarted",
         "https://incidentd.example.org/incidents/12",
     ]
 
@@ -225,7 +234,9 @@ def test_what_is_cut_where_it_costs_says_first_what_to_do_and_where(kind: Channe
     ],
 )
 def test_a_strangers_words_call_nobody_in_a_chat_and_hide_no_address(evil: str, forbidden: str) -> None:
-    facts = replace(FACTS, means=evil, because=evil, tried=(evil,), links=((evil, "https://a.example/@everyone"),))
+    facts = replace(
+        FACTS, means=evil, because=evil, tried=(evil,), before=evil, links=((evil, "https://a.example/@everyone"),)
+    )
     text = told(kind=ChannelKind.CHAT, facts=facts)
     assert forbidden not in text
     assert "https://a.example/%40everyone" in text
@@ -267,7 +278,18 @@ def test_every_shipped_template_says_what_how_bad_since_when_why_what_was_tried_
     kinds = {Style.SHORT: ChannelKind.SMS, Style.CHAT: ChannelKind.CHAT, Style.MAIL: ChannelKind.MAIL}
     full = next(samples())
     text = "\n".join(write(full, kinds[style]))
-    for part in ("CheckoutErrors", "sev1", "INC-12", "10m", "money", "you are on call", "RUN-3", "/a/v1.x", "/INC-12"):
+    for part in (
+        "CheckoutErrors",
+        "sev1",
+        "INC-12",
+        "10m",
+        "money",
+        "you are on call",
+        "RUN-3",
+        "INC-7",
+        "/a/v1.x",
+        "/INC-12",
+    ):
         assert part in text, part
     assert read_message(SHIPPED[style]) == TEMPLATES[style]
 

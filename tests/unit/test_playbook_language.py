@@ -42,9 +42,11 @@ def begun(playbook: Playbook) -> Run:
     )  # fmt: skip
 
 
-def walked(playbook: Playbook, given: Mapping[str, Any] | None = None) -> tuple[list[str], Run]:
+def walked(
+    playbook: Playbook, given: Mapping[str, Any] | None = None, *, untouched: bool = False
+) -> tuple[list[str], Run]:
     """Walk to the end; a step gives what is said, or goes well. Each one is found anew from what the run has stored."""
-    run, done = begun(playbook), []
+    run, done = replace(begun(playbook), untouched=untouched), []
     while (step := current_step(run, config.playbook_from(run.definition, HERE))) is not None:
         result = known(run, step)
         if result is None or not result.skipped:
@@ -55,6 +57,7 @@ def walked(playbook: Playbook, given: Mapping[str, Any] | None = None) -> tuple[
     return done, run
 
 
+VERIFY = {"http": {"url": "http://w-3/"}, "within": "5m"}
 BAD = StepResult(ok=False, summary="exit 1", value={"exit": 1, "stdout": "", "stderr": ""})
 BLOCK = [
     {"name": "all", "block": [do("a"), do("b")], "rescue": [do("mend"), do("look")], "always": [do("sweep")]},
@@ -132,7 +135,8 @@ def test_a_run_always_goes_forward_and_ends_with_nothing_pending(
     pending: Mapping[str, str] = {}
     while position < length:
         failure = data.draw(st.sampled_from(["", "", "failed"]))
-        way = onward(blocks, position, pending, failure)
+        decided = data.draw(st.sampled_from(["", "by ana"])) if failure else ""
+        way = onward(blocks, position, pending, failure, decided)
         assert way.position > position or way.failure
         position, pending = way.position, way.pending
         if way.failure:
@@ -143,6 +147,54 @@ def test_a_run_always_goes_forward_and_ends_with_nothing_pending(
 def test_what_is_always_done_is_done_whatever_fails() -> None:
     for failing in ([], ["a"], ["b"], ["a", "mend"], ["b", "look"]):
         assert "sweep" in walked(book(BLOCK), dict.fromkeys(failing, BAD))[0]
+
+
+def may(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "approve": {"question": "May I?", "expires": "10m"}, **more}
+
+
+NO = StepResult(ok=False, summary="`no` by ben", value={"answer": "no", "by": "ben"})
+LATE_NO = StepResult(ok=False, summary="nobody answered in time", value={"answer": "", "by": ""})
+
+
+@pytest.mark.parametrize("no", [NO, LATE_NO])
+def test_what_a_person_decides_is_not_rescued_and_what_is_always_done_is_done(no: StepResult) -> None:
+    inner = {"name": "inner", "block": [may("ask"), do("a")], "rescue": [do("mend")], "always": [do("sweep")]}
+    outer = {"name": "outer", "block": [inner, do("b")], "rescue": [do("help")], "always": [do("close")]}
+    done, run = walked(book([outer, do("after")], rollback=[do("undo")], verify=VERIFY), {"ask": no}, untouched=True)
+    assert (done, run.state) == (["ask", "sweep", "close"], RunState.FAILED)
+    assert run.pending == {}
+    assert run.reason.startswith(f"the step `ask` failed: {no.summary}")
+
+
+def test_after_a_no_only_what_was_done_before_it_is_rolled_back() -> None:
+    block = {"name": "all", "block": [may("ask")], "always": [do("sweep")]}
+    undo = {"rollback": [do("undo")], "verify": VERIFY}
+    done, run = walked(book([block], **undo), {"ask": NO}, untouched=True)
+    assert done == ["ask", "sweep"]
+    assert run.reason.endswith("nothing was changed before that, so nothing is rolled back")
+    assert walked(book([do("act"), block], **undo), {"ask": NO}, untouched=True)[0] == ["act", "ask", "sweep", "undo"]
+
+
+def test_what_is_always_done_may_be_rescued_after_a_no_and_when_it_fails_both_are_said() -> None:
+    tidy = {"name": "tidy", "block": [do("sweep")], "rescue": [do("mend")]}
+    steps = [{"name": "all", "block": [may("ask")], "rescue": [do("help")], "always": [tidy]}, do("after")]
+    done, run = walked(book(steps), {"ask": NO, "sweep": BAD})
+    assert (done, run.reason) == (["ask", "sweep", "mend"], "the step `ask` failed: `no` by ben")
+    done, run = walked(book(steps), {"ask": NO, "sweep": BAD, "mend": BAD})
+    assert done == ["ask", "sweep", "mend"]
+    assert run.reason == "the step `ask` failed: `no` by ben; and then the step `mend` failed: exit 1"
+
+
+def test_a_question_that_cannot_be_asked_went_wrong_and_is_rescued() -> None:
+    ask = {"name": "ask", "approve": {"question": "{{ seen.stdout }}?", "expires": "10m"}}
+    steps = [do("look", register="seen"), {"name": "all", "block": [ask], "rescue": [do("mend")]}]
+    assert walked(book(steps))[0] == ["look", "ask", "mend"]
+
+
+def test_a_no_that_is_ignored_lets_the_run_go_on() -> None:
+    steps = [{"name": "all", "block": [may("ask", ignore_errors=True), do("a")]}, do("after")]
+    assert walked(book(steps), {"ask": NO})[0] == ["ask", "a", "after"]
 
 
 # conditions
@@ -174,6 +226,12 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
         parse_test(text)
 
 
+@pytest.mark.parametrize("text", ["a.ok or b.ok", "a == 1 and b == 2", "a == 1 || b == 2"])
+def test_a_condition_of_two_says_that_it_wants_a_list(text: str) -> None:
+    with pytest.raises(ValueError, match="write a list, all of which has to hold; there is no `or`"):
+        parse_test(text)
+
+
 @pytest.mark.parametrize("value", [{}, {"value": None}, {"value": "many"}])
 def test_a_condition_about_what_nobody_knows_is_neither_true_nor_false(value: dict[str, Any]) -> None:
     with pytest.raises(BadTemplate):
@@ -184,7 +242,7 @@ def test_a_step_whose_condition_does_not_hold_is_left_out_and_registers_nothing(
     steps = [do("look", register="seen"), do("act", when="seen.exit == 1", register="acted"), do("end")]
     done, run = walked(book(steps), {"look": {"exit": 0}})
     assert done == ["look", "end"]
-    assert set(run.registers) == {"seen"}
+    assert run.registers == {"seen": {"exit": 0, "ok": True}, "acted": {"?": "`act` was skipped"}}
 
 
 def test_a_condition_that_cannot_be_told_fails_the_step_and_does_nothing() -> None:
@@ -192,7 +250,68 @@ def test_a_condition_that_cannot_be_told_fails_the_step_and_does_nothing() -> No
     steps.append(do("act", when="seen.value > 1"))
     _, run = walked(book(steps), {"look": StepResult(ok=False, unknown=True, summary="no data", value={"value": None})})
     assert run.state is RunState.FAILED
-    assert "nothing was measured" in run.reason
+    assert "`look` gave no answer (no data), so `seen.value` is not known; to go on all the same, put" in run.reason
+
+
+REFUSED = StepResult(ok=False, unknown=True, summary="cannot be reached: refused")
+LATE = StepResult(ok=False, unknown=True, summary="no answer within 10s", value={"value": None})
+LOOKS = {"http": {"url": "http://w-3/"}, "command": ["ping", "w-3"], "promql": {"query": "up"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "way", "reason"),
+    [
+        ("http", REFUSED, ["look", "act"], ""),
+        ("command", StepResult(ok=False, final=True, summary="cannot be started"), ["look", "act"], ""),
+        ("promql", LATE, ["look", "act"], "`look` gave no answer (no answer within 10s), so `seen.ok` is not known"),
+        ("promql", StepResult(ok=False, summary="refused"), ["look", "act"], "so `seen.ok` is not known"),
+        ("promql", StepResult(ok=False, summary="0, wanted > 0", value={"value": 0.0}), ["look", "act"], ""),
+    ],
+)
+def test_what_does_not_answer_is_not_ok_and_a_prometheus_that_does_not_says_nothing(
+    kind: str, given: StepResult, way: list[str], reason: str
+) -> None:
+    steps = [
+        {"name": "look", kind: LOOKS[kind], "register": "seen", "ignore_errors": True},
+        do("act", when="not seen.ok"),
+    ]
+    done, run = walked(book(steps), {"look": given})
+    assert (done, run.state) == (way, RunState.FAILED if reason else RunState.DONE)
+    assert reason in run.reason
+
+
+def test_what_was_not_tried_because_something_is_not_known_says_nothing_itself() -> None:
+    steps = [
+        {"name": "look", "promql": LOOKS["promql"], "register": "seen", "ignore_errors": True},
+        do("ask", when="seen.ok", register="asked", ignore_errors=True),
+        do("act", when="not asked.ok"),
+    ]
+    _, run = walked(book(steps), {"look": LATE})
+    assert run.state is RunState.FAILED
+    assert "so `asked.ok` is not known" in run.reason
+    assert config.playbook_from(run.definition, HERE).steps[run.cursor].name == "act"
+
+
+def test_a_condition_about_a_step_that_was_skipped_says_so_and_a_rescue_takes_it() -> None:
+    steps = [
+        do("look", register="seen"),
+        do("one", when="seen.exit == 1", register="one"),
+        {"name": "all", "block": [do("two", when="one.ok")], "rescue": [do("mend")]},
+    ]
+    done, run = walked(book(steps), {"look": {"exit": 0}})
+    assert (done, run.state) == (["look", "two", "mend"], RunState.DONE)
+    _, run = walked(book([*steps[:2], do("two", when="one.ok")]), {"look": {"exit": 0}})
+    assert (
+        "`one` was skipped, so `one.ok` is not known; to go on all the same, put the steps into a `block`" in run.reason
+    )
+
+
+def test_what_a_request_without_an_answer_does_not_give_is_not_known() -> None:
+    steps = [{"name": "look", "http": LOOKS["http"], "register": "seen", "ignore_errors": True}]
+    _, run = walked(book([*steps, do("act", when="seen.status == 503")]), {"look": REFUSED})
+    assert "`look` gave no answer (cannot be reached: refused), so `seen.status` is not known" in run.reason
+    note = {"name": "say", "note": "HTTP {{ seen.status | default('none') }}"}
+    assert walked(book([*steps, note]), {"look": REFUSED})[1].state is RunState.DONE
 
 
 def test_a_condition_of_a_block_is_one_of_each_of_its_steps() -> None:

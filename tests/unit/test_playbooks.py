@@ -20,10 +20,12 @@ from incidentd.playbooks import (
     Step,
     StepResult,
     Verify,
+    When,
 )
 from incidentd.playbooks.numbers import is_met, parse_condition
 from incidentd.playbooks.scopes import NotRunnable, inputs_for
 from incidentd.playbooks.walk import (
+    changes,
     context,
     current_step,
     longest,
@@ -155,6 +157,39 @@ def test_templates_see_the_inputs_and_what_was_registered_and_nothing_can_stand_
 )
 def test_only_reading_steps_and_those_called_idempotent_may_be_repeated(one: Step, expected: bool) -> None:
     assert may_repeat(one) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (step("a"), True),
+        (step("a", idempotent=True), True),
+        (step("a", "http", {"url": "http://a/"}), False),
+        (step("a", "http", {"url": "http://a/", "method": "PUT"}, idempotent=True), True),
+        (step("a", "promql", {"query": "up"}), False),
+        (step("a", "alertmanager", {}), False),
+        (step("a", "wait", "1m"), False),
+        (step("a", "approve", {}), False),
+        (step("a", "notify", {}), False),
+        (step("a", "drain", {}), True),
+        (step("a", "drain", {}, reads=True), False),
+    ],
+)
+def test_what_only_asks_waits_or_tells_changes_nothing(one: Step, expected: bool) -> None:
+    assert changes(one) is expected
+
+
+def test_there_is_nothing_to_roll_back_until_a_step_that_changes_something_has_begun() -> None:
+    left_out = replace(playbook().steps[1], when=(When(text="before.value > 9"),))
+    book = playbook(steps=(replace(RATE, register="before"), left_out, RATE, step("act")), rollback=(step("undo"),))
+    on = step_done(run(untouched=True), book, GOOD, NOON)
+    on = step_done(on, book, StepResult(ok=True, skipped=True, summary="skipped"), NOON)
+    assert on.untouched
+    ended = step_done(on, book, BAD, NOON)
+    assert (ended.state, ended.phase) == (RunState.FAILED, "steps")
+    assert ended.reason.endswith("; nothing was changed yet, so nothing is rolled back")
+    acted = step_done(step_done(on, book, GOOD, NOON), book, BAD, NOON)
+    assert (acted.state, acted.phase, acted.untouched) == (RunState.RUNNING, "rollback", False)
 
 
 def test_a_claim_on_a_step_lasts_for_all_its_tries() -> None:

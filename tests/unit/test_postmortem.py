@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 from incidentd.document import IncidentFacts
 from incidentd.incidents import Trigger
 from incidentd.playbooks import RunState
+from incidentd.postmortem import check as findings_in
 from incidentd.postmortem import draft, due_for
+from incidentd.records import Hypothesis, Records
 from incidentd.rules import SEVERITIES, Severity
+from incidentd.timeline import Entry
 from tests.unit import incident_facts as story
 from tests.unit.markdown_checks import HOSTILE, check, headings, tables
 
@@ -69,6 +72,7 @@ def test_the_template_is_there_whatever_is_known() -> None:
         "### Alerts",
         "### Automation",
         "### Messages sent",
+        "### Similar incidents",
         "### Glossary",
         "### External message",
     ]
@@ -133,8 +137,10 @@ def test_automation_counts_as_help_only_when_it_was_verified(states: list[RunSta
 def test_the_feedback_questions_are_answered_from_the_data() -> None:
     page = drafted()
 
-    assert reply(page, "Is the monitoring good?") == "in time: detected 2m after the impact began"
-    assert reply(page, "Should something be automated?") == "playbooks: drain-queue ran, and its verification failed"
+    assert reply(page, "Is the monitoring good?") == "yes: detected 2m after the impact began"
+    assert reply(page, "Should something be automated?") == (
+        "playbooks: drain-queue ran, and its verification failed; by hand: C1 rate limit off"
+    )
     assert reply(page, "Was the hold decision right?") == (
         "held for 40m; progress was seen 1 time; declared because: No progress for 30m"
     )
@@ -147,7 +153,7 @@ def test_the_feedback_questions_are_answered_from_the_data() -> None:
 def test_an_incident_that_people_saw_first_says_that_monitoring_missed_it() -> None:
     by_hand = story.live(trigger=Trigger.MANUAL, declared_at=story.at("13:50"), declared_by="ana")
 
-    assert reply(drafted(by_hand), "Is the monitoring good?").startswith("missing: people saw it before any alert")
+    assert reply(drafted(by_hand), "Is the monitoring good?") == ("missing: people saw it 8m before the first alert")
     assert head(drafted(by_hand))["detection"] == "employee"
     assert head(drafted(by_hand))["alert"] == ""
 
@@ -179,9 +185,10 @@ def test_todos_become_proposed_action_items_beside_those_that_are_filed() -> Non
 def test_the_timeline_begins_with_the_impact_and_is_oldest_first() -> None:
     rows = drafted().split("oldest first)\n\n")[1].split("\n\n## ")[0].split("\n\n")[1].split("\n")[2:]
 
-    assert rows[0] == "| 2026-11-24 13:58:00 | The impact began (estimated). |  |"
+    assert rows[0] == "| 2026-11-24 13:58:00 | The impact began (estimated). | recorded |"
     assert rows == sorted(rows, key=lambda row: row[:21])
-    assert len(rows) == 1 + len(story.STORY.entries)
+    told = [entry for entry in story.STORY.entries if entry.kind != "page.sent"]
+    assert len(rows) == 1 + len(told), "that a message was sent stands with the messages"
 
 
 @pytest.mark.parametrize(("name", "days"), [("sev1", 3), ("sev2", 7), ("sev3", None), ("sev4", None)])
@@ -196,3 +203,66 @@ def test_a_severity_that_names_no_time_has_no_date() -> None:
     odd = Severity(name="sev1", rank=1, means="", urgency="urgent", postmortem="full")
 
     assert due_for(odd, story.at("15:30")) is None
+
+
+def test_a_run_that_ended_it_with_nobodys_help_resolved_it() -> None:
+    verified = replace(story.RUN, state=RunState.VERIFIED)
+    alone = tuple(entry for entry in story.STORY.entries if entry.kind != "incident.resolved")
+    facts = replace(story.STORY, runs=(verified,), entries=alone, records=Records())
+
+    assert head(drafted(facts))["automation"] == "resolved_it"
+    assert "- What limited it: RUN-3 drain-queue helped: verified\n" in drafted(facts)
+    assert head(drafted(replace(facts, entries=story.STORY.entries)))["automation"] == "helped"
+    assert head(drafted(replace(facts, records=story.RECORDS)))["automation"] == "helped"
+
+
+def test_a_row_of_the_timeline_says_where_it_is_from() -> None:
+    page = drafted()
+
+    assert "| RUN-3 restart-worker: exit 0 after 1.2s | recorded, [open](http://prom.example/graph) |" in page
+    assert "TODO: put a limit on the mail queue | observed |" in page
+    assert {it.rule for it in findings_in(page)} & {
+        "timeline-source",
+        "person-as-cause",
+        "missing-section",
+        "head",
+    } == set()
+
+
+def test_what_people_wrote_down_is_suggested() -> None:
+    incident = replace(story.INCIDENT, cause="a queue without a limit", recurrence_of=7, reopened=1)
+    page = drafted(replace(story.STORY, incident=incident))
+
+    assert "| User impact (numbers) | 4,000 customers wait for mail. |" in page
+    assert "The document says: Mail is an hour late.\n" in page
+    assert "Suggestion: a queue without a limit; H1, supported: a worker holds the lock\n" in page
+    assert "INC-7 was the same before it. It came back 1 time after it was resolved." in page
+
+
+def test_a_hold_that_saw_no_progress_or_an_impact_that_ended_soon_makes_the_hold_doubtful() -> None:
+    still = tuple(entry for entry in story.STORY.entries if entry.kind != "hold.progress")
+    soon = replace(story.INCIDENT, mitigated_at=story.at("14:45"))
+
+    assert reply(drafted(replace(story.STORY, entries=still)), "Was the hold").endswith(
+        "perhaps too long: nothing got better while it was held"
+    )
+    assert reply(drafted(replace(story.STORY, incident=soon)), "Was the hold").endswith(
+        "perhaps too short: the impact ended 5m after it was declared"
+    )
+
+
+def test_an_alert_that_never_came_a_wrong_severity_and_a_guess_without_a_graph_are_said() -> None:
+    incident = replace(story.INCIDENT, trigger=Trigger.MANUAL, declared_severity="sev3")
+    guess = Hypothesis(number=3, by="ana", at=story.at("15:03"), text="the network")
+    told = Entry(
+        subject="INC-12", seq=99, at=story.at("15:00"), actor=story.ANA, kind="update.sent", text="x", data={},
+        prev_hash="", hash="",
+    )  # fmt: skip
+    records = Records(hypotheses=(guess,))
+    page = drafted(replace(story.STORY, incident=incident, alerts=(), records=records, entries=(told,)))
+
+    assert reply(page, "Is the monitoring good?") == (
+        "missing: people saw it, and no alert ever fired; wrong severity: declared as sev3, and sev2 at its peak"
+    )
+    assert reply(page, "Do we need more") == "yes: nothing to look at was named for H3 the network"
+    assert "1 update sent, 0 reminders that one was late" in reply(page, "Did response times")

@@ -18,8 +18,10 @@ from tests.web.small_house import NOW, SmallHouse
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[SmallHouse]:
     metrics = Metrics()
-    store = await open_store(sqlite_url(tmp_path / "test.db"), lambda: NOW, metrics)
-    yield SmallHouse(store=store, metrics=metrics)
+    made: list[SmallHouse] = []
+    store = await open_store(sqlite_url(tmp_path / "test.db"), lambda: made[0].at if made else NOW, metrics)
+    made.append(SmallHouse(store=store, metrics=metrics))
+    yield made[0]
     await store.close()
 
 

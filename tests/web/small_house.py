@@ -103,11 +103,12 @@ def insert_hold(tx: Tx, /, title: str = "QueueLagHigh", key: str = "queue", **mo
     return hold
 
 
-def insert_page(tx: Tx, /, subject: str, title: str = "[sev3] QueueLagHigh") -> Page:
+def insert_page(tx: Tx, /, subject: str, title: str = "[sev3] QueueLagHigh", *, joined: int = 0) -> Page:
     """Put an open page into the store."""
     page = Page(
         id=0, subject=subject, policy="default", urgency="urgent", respond_within=timedelta(minutes=30),
         state=PageState.OPEN, title=title, started_at=tx.now, chain=Chain(levels=()), paged=("ana",),
+        joined=joined,
     )  # fmt: skip
     return things.insert_page(tx, page)
 

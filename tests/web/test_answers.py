@@ -16,15 +16,18 @@ from sqlalchemy import select
 
 from incidentd import contacts
 from incidentd.engine import contact
+from incidentd.handover import Handover, Message
+from incidentd.incidents import Incident, Status, Trigger
 from incidentd.links import LinkAction
 from incidentd.metrics import Metrics
 from incidentd.oncall import Channel, ChannelKind, Person, Roster
-from incidentd.pages import PageState
+from incidentd.pages import PageState, Verdict
 from incidentd.playbooks import Mode, Run, RunState
 from incidentd.playbooks.questions import YES_OR_NO, Question
 from incidentd.redaction import Secret
+from incidentd.roles import Assignment, Offer, Role
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, open_store, subjects, things
+from incidentd.store import Tx, chain, open_store, role_handovers, roles, subjects, things
 from incidentd.store import contacts as kept
 from incidentd.store.tables import metadata
 from incidentd.timeline import Actor
@@ -80,12 +83,31 @@ def fill(tx: Tx) -> None:
     """Put something of every kind into the store that a link may be about."""
     hold = insert_hold(tx)
     insert_page(tx, hold.key)
+    over = insert_page(tx, hold.key)
+    things.save_page(tx, replace(over, state=PageState.RESOLVED, closed_at=tx.now))
     insert_alert(tx, "f1", alertname="A", env="prod")
     for risk in RISKS.values():
         proposed(tx, hold.key, risk)
     run = proposed(tx, hold.key, "asking")
     things.save_run(tx, replace(run, playbook="ask", state=RunState.RUNNING, question=UNASKED))
     kept.sent(tx, MAIL.name, contacts.mark_of(KEY, MAIL))
+    incident = subjects.insert_incident(
+        tx,
+        Incident(
+            id=0, title="Down", status=Status.DECLARED, severity="sev1", declared_severity="sev1", peak_severity="sev1",
+            urgency="urgent", trigger=Trigger.MANUAL, reason="Declared by ben.", impact_started_at=tx.now,
+            detected_at=tx.now, declared_at=tx.now, declared_by="ben",
+            roles=(Assignment(role=Role.INCIDENT_COMMANDER, person="ben", since=tx.now),),
+        ),
+    )  # fmt: skip
+    new = Offer(id=0, incident_id=incident.id, role=Role.OPERATIONS_LEAD, person="ana", asked_at=tx.now, by="ben")
+    assert roles.ask(tx, new).key == "OFFER-1"
+    handed = Handover(
+        id=0, incident_id=incident.id, roles=(Role.COMMUNICATIONS_LEAD,), sender="ben", receiver="ana",
+        message=Message(head="HANDOVER", state="SEV1", lines=()), offered_by="ben", offered_at=tx.now,
+        answer_by=tx.now + timedelta(minutes=10),
+    )  # fmt: skip
+    assert role_handovers.add(tx, handed).key == "HO-1"
 
 
 def proposed(tx: Tx, subject: str, risk: str) -> Run:
@@ -108,17 +130,24 @@ SUBJECTS = {
     LinkAction.ACK: "PAGE-1", LinkAction.HELPING: "PAGE-1",
     LinkAction.ESCALATE: "PAGE-1", LinkAction.DECLARE: "HOLD-1", LinkAction.EXTEND: "HOLD-1",
     LinkAction.APPROVE: "RUN-1", LinkAction.ANSWER: f"RUN-{len(RISKS) + 1}/steps/0",
+    LinkAction.ROLE: "OFFER-1", LinkAction.HANDOVER: "HO-1", LinkAction.FEEDBACK: "PAGE-2",
     LinkAction.CONFIRM: contact.subject_of(MAIL.name, contacts.mark_of(KEY, MAIL)),
 }  # fmt: skip
 FIELDS: dict[LinkAction, dict[str, str]] = {
     LinkAction.EXTEND: {"reason": "the fix is rolling out", "approver": "ben"}, LinkAction.ANSWER: {"answer": "3"},
+    LinkAction.ROLE: {"answer": "I take it"}, LinkAction.HANDOVER: {"answer": "I accept"},
+    LinkAction.FEEDBACK: {"answer": "not actionable"},
 }  # fmt: skip
 DONE = {
     LinkAction.ACK: "page.acked", LinkAction.HELPING: "page.helping",
     LinkAction.ESCALATE: "page.hurried", LinkAction.DECLARE: "hold.declared",
     LinkAction.EXTEND: "hold.extended", LinkAction.APPROVE: "run.started",
-    LinkAction.ANSWER: "run.answered", LinkAction.CONFIRM: "contact.confirmed",
+    LinkAction.ANSWER: "run.answered", LinkAction.CONFIRM: "contact.confirmed", LinkAction.ROLE: "role.changed",
+    LinkAction.HANDOVER: "handover.accepted", LinkAction.FEEDBACK: "page.feedback",
 }  # fmt: skip
+
+
+PLACES = ("HOLD-1", "INC-1", "SYSTEM")
 
 
 def link_of(action: LinkAction, **how: Any) -> str:
@@ -140,7 +169,7 @@ def everything(tx: Tx) -> str:
 
 async def happened(house: SmallHouse, action: LinkAction) -> int:
     """Count how often what an action does stands on the timelines."""
-    story = [*await house.store.read(chain.entries, "HOLD-1"), *await house.store.read(chain.entries, "SYSTEM")]
+    story = [entry for one in PLACES for entry in await house.store.read(chain.entries, one)]
     return sum(entry.kind == DONE[action] for entry in story)
 
 
@@ -167,13 +196,15 @@ async def test_a_press_without_the_form_of_its_page_changes_nothing(house: Small
 @pytest.mark.parametrize("action", LinkAction)
 async def test_a_press_acts_once_as_whom_the_link_was_sent_to(house: SmallHouse, ask: Ask, action: LinkAction) -> None:
     shown = await ask("GET", link_of(action))
-    assert shown.text.count("<button") == shown.text.count("<form") == 1
+    choices = {LinkAction.ROLE: 2, LinkAction.HANDOVER: 2, LinkAction.FEEDBACK: len(Verdict)}
+    buttons = choices.get(action, 1)
+    assert (shown.text.count("<button"), shown.text.count("<form")) == (buttons, 1)
     assert re.search(r'name="form" value="[\w-]{43}"', shown.text)
     first = await press(ask, link_of(action), **FIELDS.get(action, {}))
     again = await press(ask, link_of(action), **FIELDS.get(action, {}))
     assert (first.status, again.status) == (200, 200 if action is LinkAction.ACK else 410), first.text
     assert await happened(house, action) == 1
-    entries = [*await house.store.read(chain.entries, "HOLD-1"), *await house.store.read(chain.entries, "SYSTEM")]
+    entries = [entry for one in PLACES for entry in await house.store.read(chain.entries, one)]
     done = next(entry for entry in entries if entry.kind == DONE[action])
     assert (done.actor.name, done.actor.via) == ("ana", "link")
 
@@ -227,7 +258,7 @@ async def test_links_die_with_what_they_are_about(house: SmallHouse, ask: Ask) -
         link = link_of(action, nonce="another")
         looked, pressed = await ask("GET", link), await press(ask, link, **FIELDS.get(action, {}))
         assert (looked.status, pressed.status) == (200, 409)
-        assert "became INC-1" in looked.text
+        assert "became INC-2" in looked.text
 
 
 async def test_somebody_who_left_answers_nothing_any_more(house: SmallHouse, ask: Ask) -> None:

@@ -12,6 +12,7 @@ from incidentd.oncall import Layer, Person, Roster, Schedule, Target
 from incidentd.playbooks import Mode, Run, RunState
 from incidentd.settings import Settings
 from incidentd.store import things
+from tests.drafts import put_draft
 from tests.web.asking import Ask
 from tests.web.small_house import NOW, SmallHouse, insert_hold, insert_page
 
@@ -43,6 +44,40 @@ async def test_resolving_twice_is_a_conflict_that_says_what_is_allowed(ask: Ask)
     again = await ask("POST", "/api/v1/incidents/1/resolve")
     assert again.status == 409
     assert "allowed from here" in again.error
+
+
+async def test_an_incident_is_moved_over_the_api_and_whoever_comes_second_is_told(ask: Ask) -> None:
+    await declared(ask)
+    path = "/api/v1/incidents/INC-1/"
+    assert (await ask("POST", path + "identify", json={})).status == 400
+    found = (await ask("POST", path + "identify", json={"cause": "a bad release", "by": "ana"})).json
+    assert (found["status"], found["cause"]) == ("identified", "a bad release")
+    assert found["allowed"] == ["investigating", "merged", "mitigated", "resolved", "stood_down"]
+    move = {"note": "rolled back", "expected_version": found["version"], "by": "ana"}
+    assert (await ask("POST", path + "mitigate", json=move)).json["status"] == "mitigated"
+    late = await ask("POST", path + "stand-down", json={"code": "duplicate", "expected_version": found["version"]})
+    assert (late.status, "Meanwhile: " in late.error, "Mitigated by ana: rolled back" in late.error) == (
+        409,
+        True,
+        True,
+    )
+
+    raised = await ask("POST", path + "severity", json={"severity": "sev2", "reason": "one region"})
+    assert [(one["was"], one["to"]) for one in raised.json["severity_changes"]] == [("sev1", "sev2")]
+    times = {"impact_started_at": "2026-11-24T13:00:00+01:00"}
+    assert (await ask("POST", path + "times", json={"times": times})).json["corrections"][0]["entered_by"] == "local"
+    assert (await ask("POST", path + "times", json={"times": {"impact_started_at": "noon"}})).status == 400
+
+
+async def test_incidents_are_merged_and_taken_apart_over_the_api(ask: Ask) -> None:
+    await declared(ask)
+    await declared(ask)
+    assert (await ask("POST", "/api/v1/incidents/2/merge", json={})).status == 400
+    assert (await ask("POST", "/api/v1/incidents/2/merge", json={"with": "INC-1"})).json["id"] == "INC-1"
+    assert (await ask("GET", "/api/v1/incidents/2")).json["merged_into"] == "INC-1"
+    assert (await ask("POST", "/api/v1/incidents/2/unmerge")).json["status"] == "investigating"
+    made = await ask("POST", "/api/v1/incidents", json={**CHECKOUT, "drill": True})
+    assert (made.json["drill"], made.json["title"]) == (True, "DRILL: Checkout is down")
 
 
 async def test_a_page_is_acknowledged_once_and_by_one(ask: Ask) -> None:
@@ -126,14 +161,14 @@ async def test_the_document_is_markdown_or_json_as_asked(ask: Ask) -> None:
     assert plain.headers["Content-Type"] == "text/markdown; charset=utf-8"
     assert plain.text.startswith("# INC-1 Checkout is down")
     asked = await ask("GET", "/api/v1/incidents/1/document", headers={"Accept": "application/json"})
-    assert asked.json == {"incident": "INC-1", "markdown": plain.text}
+    assert asked.json == {"incident": "INC-1", "version": 2, "markdown": plain.text}
 
 
 async def test_the_postmortem_is_given_once_there_is_one(house: SmallHouse, ask: Ask) -> None:
     await declared(ask)
     assert "has no postmortem" in (await ask("GET", "/api/v1/incidents/1/postmortem")).error
     due = NOW + timedelta(days=3)
-    await house.store.write(things.save_postmortem, 1, owner="ana", due_at=due, markdown="# Why")
+    await house.store.write(put_draft, 1, owner="ana", due_at=due, markdown="# Why")
     assert (await ask("GET", "/api/v1/incidents/1/postmortem")).text == "# Why"
     asked = (await ask("GET", "/api/v1/incidents/1/postmortem", headers={"Accept": "application/json"})).json
     assert (asked["owner"], asked["due_at"]) == ("ana", "2026-11-27T14:07:00Z")
@@ -236,7 +271,7 @@ async def test_a_body_that_is_not_understood_is_refused_and_changes_nothing(ask:
 async def test_an_unknown_field_is_named_and_the_known_ones_are_listed(ask: Ask) -> None:
     answer = await ask("POST", "/api/v1/incidents", json={**CHECKOUT, "titel": "x"})
     assert "titel" in answer.error
-    assert "title, severity, reason, service, teams, page, by" in answer.error
+    assert "title, severity, reason, service, teams, page, drill, by" in answer.error
 
 
 async def test_a_request_that_is_too_large_or_packed_is_refused(ask: Ask) -> None:

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from incidentd.playbooks.refusals import Refusal
 from incidentd.settings import Settings
+from incidentd.store import Tx, refusals
 from tests.web.asking import Ask
 from tests.web.small_house import SmallHouse, insert_hold, insert_page
 
@@ -51,6 +53,31 @@ async def test_hostile_words_are_only_words_on_every_page(house: SmallHouse, ask
         assert "<img" not in shown
         assert "<b>" not in shown
         assert "49" not in re.sub(r"[0-9a-f]{64}", "", shown)
+
+
+async def test_a_summary_page_lists_what_it_calls_for_and_a_hold_names_the_one_that_it_joined(
+    house: SmallHouse, ask: Ask
+) -> None:
+    hold = await house.store.write(insert_hold, title=HOSTILE)
+    await house.store.write(insert_page, "SUM-1", title=HOSTILE)
+    await house.store.write(insert_page, hold.key, title=HOSTILE, joined=1)
+    await house.store.write(_refuse)
+    shown = (await ask("GET", "/pages/PAGE-1", headers=BROWSER)).text
+    for word in ("restart", "canary", 'href="../holds/HOLD-1"', "PAGE-2 is open", "incidentd ack PAGE-1"):
+        assert word in shown
+    assert "<img" not in shown
+    assert 'href="../pages/PAGE-1"' in (await ask("GET", "/pages/2", headers=BROWSER)).text
+    assert 'href="../pages/PAGE-1"' in (await ask("GET", "/holds/1", headers=BROWSER)).text
+    now = (await ask("GET", "/", headers=BROWSER)).text
+    assert 'href="pages/PAGE-1"' in now
+    assert "PAGE-2" not in now
+    assert (await ask("GET", "/pages/PAGE-3", headers=BROWSER)).status == 404
+
+
+def _refuse(tx: Tx) -> None:
+    about = {"playbook": "restart", "guard": "canary", "reason": HOSTILE, "target": HOSTILE, "subject": "HOLD-1"}
+    refusals.add(tx, Refusal(**about, policy="default", urgency="urgent", at=tx.now))
+    refusals.tell_with(tx, "default", "urgent", 1, tx.now)
 
 
 async def test_pages_work_under_whatever_prefix_a_proxy_puts_before_them(house: SmallHouse, ask: Ask) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from incidentd.playbooks import Run, RunState
-from incidentd.store import things
+from incidentd.playbooks import Mode, Run, RunState
+from incidentd.playbooks.standing import Standing
+from incidentd.store import switching, things
 from tests.engine.test_automation import playbook, settings
 from tests.web.asking import Ask
 from tests.web.small_house import NOW, SmallHouse, insert_hold
@@ -52,6 +53,26 @@ async def test_what_is_not_there_is_said(ask: Ask) -> None:
     assert "there is no playbook 'nothing'" in (await ask("GET", "/api/v1/playbooks/nothing")).error
     said = (await ask("POST", "/api/v1/playbooks/nothing/disable", json={"reason": "no"})).error
     assert said == "there is no playbook 'nothing'; there are restart-worker"
+
+
+async def test_each_version_is_shown_with_how_it_stands(house: SmallHouse, ask: Ask) -> None:
+    old = Standing(
+        playbook=BOOK.name, sha256="f" * 64, mode=Mode.APPROVE, at=NOW, why="demoted from auto to approve: x"
+    )
+    for stands in (old, replace(old, sha256=BOOK.sha256, mode=Mode.AUTO, verified=2, why="")):
+        await house.store.write(switching.save_standing, stands)
+    found = (await ask("GET", "/api/v1/playbooks/restart-worker")).json
+    assert (found["version"], found["stands"], found["verified"]) == (BOOK.sha256[:12], "auto", 2)
+    assert found["other_versions"] == [
+        {"version": "f" * 12, "stands": "approve", "verified": 0, "why": old.why, "at": "2026-11-24T14:07:00Z"}
+    ]
+    run = Run(
+        id=0, subject="HOLD-1", playbook=BOOK.name, sha256=old.sha256, definition=BOOK.source, mode=BOOK.mode,
+        state=RunState.VERIFY_FAILED, target="w-3", inputs={}, registers={}, source="default", started_at=NOW,
+    )  # fmt: skip
+    await house.store.write(things.insert_run, run)
+    shown = (await ask("GET", "/api/v1/runs/RUN-1")).json
+    assert (shown["version"], shown["version_stands"], shown["version_because"]) == ("f" * 12, "approve", old.why)
 
 
 async def test_a_run_is_stopped(house: SmallHouse, ask: Ask) -> None:

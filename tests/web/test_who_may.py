@@ -21,7 +21,7 @@ from tests.web.test_receiver import raw
 SCOPES = ("viewer", "responder", "commander", "operator", "admin", "ingest:default", "ingest:other")
 FILLED = {
     "{id}": "HOLD-1", "{source}": "default", "{token}": "x", "{schedule}": "payments", "{person}": "ana",
-    "{name}": "mend",
+    "{name}": "mend", "{number}": "1", "{record}": "T1", "{role}": "ic",
 }  # fmt: skip
 
 
@@ -72,7 +72,10 @@ async def test_every_route_refuses_whoever_proves_nothing(house: SmallHouse, ask
 async def test_what_needs_no_proof_is_only_what_says_so(house: SmallHouse, ask: Ask) -> None:
     await house.token("admin")
     public = {route.path for route in ROUTES if route.right is Right.PUBLIC}
-    assert public == {"/-/healthy", "/-/ready", "/metrics", "/a/{token}", "/calendar/{token}", "/static/style.css"}
+    assert public == {
+        "/-/healthy", "/-/ready", "/metrics", "/a/{token}", "/calendar/{token}", "/static/style.css",
+        "/api/v1/jira/webhook",  # signed, where a secret is configured, and closed where none is
+    }  # fmt: skip
     for path in ("/-/healthy", "/-/ready", "/metrics", "/static/style.css"):
         assert (await ask("GET", path)).status == 200
         assert (await ask("HEAD", path)).status == 200

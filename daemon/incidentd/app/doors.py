@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -15,15 +16,18 @@ from incidentd.alertmanager import Alertmanager
 from incidentd.config import kinds
 from incidentd.engine import Doors
 from incidentd.errors import PermanentError
+from incidentd.exports import POSTMORTEMS, Directory
 from incidentd.heartbeat import Heartbeat
 from incidentd.metrics import Metrics
 from incidentd.notify import Notifier
-from incidentd.playbooks.errands import SilenceOrder
+from incidentd.playbooks.errands import Issue, SilenceOrder, TicketOrder
 from incidentd.prometheus import Prometheus, number
 from incidentd.redaction import Redactor
 from incidentd.runner import KINDS, Kind, Runner, adapted
 from incidentd.settings import Settings
-from incidentd.tickets import Tickets
+
+if TYPE_CHECKING:
+    from incidentd.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,16 @@ def _kinds() -> dict[str, Kind]:
     return {**KINDS, **{name: adapted(kind, kinds.refused) for name, kind in found.kinds.items()}}
 
 
+def _directory(settings: Settings) -> Directory | None:
+    where = settings.document.export
+    return None if where is None else Directory(where)
+
+
+def _shelf(settings: Settings) -> Directory | None:
+    where = settings.postmortems.publish
+    return None if where is None else Directory(where, POSTMORTEMS)
+
+
 class OpenDoors:
     """What the engine has of the outside, kept in step with the operator's files. Make it inside the running loop."""
 
@@ -48,6 +62,9 @@ class OpenDoors:
     ) -> None:  # fmt: skip
         self._redact = redact
         self._now = now
+        self._metrics = metrics
+        self._external_url = settings.external_url
+        self._backlog = self._tickets(settings)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=200, limit_per_host=20), trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -61,9 +78,13 @@ class OpenDoors:
         self._asked = self._alertmanagers(settings)
         self.doors = Doors(
             notifier=self._notifier,
-            runner=Runner(self._session, self._query, redact, os.environ, silence=self._silence, kinds=_kinds()),
-            tickets=self._tickets(settings), link_key=key, alertmanagers=self._asked,
-            prometheus=self._prometheus(settings),
+            runner=Runner(
+                self._session, self._query, redact, os.environ, silence=self._silence, ticket=self._ticket,
+                kinds=_kinds(),
+            ),
+            tickets=self._backlog, link_key=key, alertmanagers=self._asked,
+            prometheus=self._prometheus(settings), exports=_directory(settings),
+            shelf=_shelf(settings),
         )  # fmt: skip
         self.pulse = self._pulse(settings)
 
@@ -71,11 +92,16 @@ class OpenDoors:
         """Go by other files from here; what is under way with the old ones ends by itself."""
         self._notifier.replace(settings.all_channels())
         self.pulse = self._pulse(settings)
+        self._external_url = settings.external_url
         self.doors.prometheus = self._prometheus(settings)
         self.doors.alertmanagers = self._asked = self._alertmanagers(settings)
+        if settings.document != before.document:
+            self.doors.exports = _directory(settings)
+        if settings.postmortems.publish != before.postmortems.publish:
+            self.doors.shelf = _shelf(settings)
         if settings.jira != before.jira:
             await self._close_tickets()
-            self.doors.tickets = self._tickets(settings)
+            self.doors.tickets = self._backlog = self._tickets(settings)
 
     async def close(self) -> None:
         """Close them all, in the opposite order."""
@@ -98,6 +124,23 @@ class OpenDoors:
             raise PermanentError(f"the source {source} has no `alertmanager` in the configuration: add its `urls`")
         return await door.silence(wanted)
 
+    async def _ticket(self, wanted: TicketOrder, within: timedelta) -> Issue:
+        """Raises PermanentError when there is no Jira to ask, and what its door raises."""
+        if self._backlog is None:
+            raise PermanentError("the configuration has no `jira`, so there is nowhere to file a ticket: add it")
+        where = {"HOLD": "holds", "INC": "incidents"}.get(wanted.subject.partition("-")[0])
+        link = f"From incidentd: {self._external_url}/{where}/{wanted.subject}" if where else ""
+        result = "failed"
+        try:
+            filed = await self._backlog.order(wanted, context=link, within=within.total_seconds())
+            result = "ok"
+        except PermanentError:
+            result = "given_up"
+            raise
+        finally:
+            self._metrics.jira_requests_total.labels(operation="create", result=result).inc()
+        return Issue(key=filed.key, url=filed.url)
+
     def _prometheus(self, settings: Settings) -> dict[str, Prometheus]:
         of = settings.sources.values()
         return {
@@ -118,4 +161,8 @@ class OpenDoors:
         return None if url is None else Heartbeat(url, self._session)
 
     def _tickets(self, settings: Settings) -> Tickets | None:
-        return None if settings.jira is None else Tickets(settings.jira, redact=self._redact)
+        if settings.jira is None:
+            return None
+        from incidentd.tickets import Tickets  # noqa: PLC0415 - it takes memory and start time that most need not spend
+
+        return Tickets(settings.jira, redact=self._redact)

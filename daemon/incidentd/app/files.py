@@ -51,5 +51,5 @@ def summary(settings: Settings) -> str:
     return (
         f"{len(settings.rules)} rules, {len(settings.playbooks)} playbooks, {len(roster.people)} people, "
         f"{len(roster.schedules)} schedules, {len(settings.escalations)} escalation policies, "
-        f"{len(settings.sources)} sources"
+        f"sources {', '.join(settings.sources)}"
     )

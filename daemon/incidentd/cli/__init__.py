@@ -9,19 +9,32 @@ import click
 
 from incidentd import __version__
 from incidentd.cli import (
+    communication,
+    context,
     daemon,
+    document,
     explain,
+    feedback,
+    handover,
+    items,
+    library,
+    lifecycle,
     looking,
     people,
     playbook,
     reaching,
+    records,
     replay,
+    report,
+    reviewing,
+    roles,
     rota,
     schema,
     sending,
     store,
     test,
     tokens,
+    updates,
 )  # fmt: skip
 
 
@@ -37,8 +50,19 @@ def main() -> None:
 
 for _command in (
     daemon.run, daemon.check, test.test, replay.replay, explain.explain, playbook.playbook, schema.schema, store.store,
-    sending.send, tokens.token, looking.incidents, looking.holds, looking.pages, looking.runs, rota.oncall,
-    people.ack, people.take, people.helping, people.declare, people.note, people.progress, people.resolve,
+    sending.send, tokens.token, context.context, document.document,
+    looking.incidents, looking.holds, looking.pages, looking.runs, rota.oncall,
+    people.ack, people.take, people.helping, feedback.page, people.declare, people.note, people.progress,
     people.extend, people.stand_down, people.approve, reaching.escalate,
+    *lifecycle.COMMANDS,
+    *roles.COMMANDS,
+    *handover.COMMANDS,
+    records.board, records.change, records.criterion, records.decision, records.hypothesis, records.listed,
+    records.task, records.write,
+    updates.update, updates.updates, updates.approve_update, updates.cadence,
+    reviewing.postmortem, report.report, items.item,
+    communication.channel,
 ):  # fmt: skip
     main.add_command(_command)
+for _command in library.COMMANDS:
+    reviewing.postmortem.add_command(_command)

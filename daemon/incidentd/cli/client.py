@@ -24,6 +24,9 @@ DEFAULT_URL = "http://127.0.0.1:9720"
 _TIMEOUT = 30.0
 _LARGEST = 64 * 1024 * 1024
 
+version_seen = click.option(
+    "--version", "expected_version", type=click.IntRange(min=1), help="Only if it is as you saw it, at this version."
+)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -44,7 +47,16 @@ class Daemon:
 
     def post(self, path: str, **fields: Any) -> Any:
         """Change something, under the name of the token or, without one, of whoever types this."""
-        given = {name: value for name, value in fields.items() if value not in ("", None, (), [])}
+        return self._acting(path, {name: value for name, value in fields.items() if value not in ("", None, (), [])})
+
+    def put_down(self, path: str, *, text: str, expected_version: int | None) -> Any:
+        """Write a text, which may be empty: that empties what stands there."""
+        given: dict[str, Any] = {"text": text}
+        if expected_version is not None:
+            given["expected_version"] = expected_version
+        return self._acting(path, given)
+
+    def _acting(self, path: str, given: dict[str, Any]) -> Any:
         if who := self.by or ("" if self.token else me()):
             given["by"] = who
         return json.loads(self.raw("POST", path, json.dumps(given).encode()))

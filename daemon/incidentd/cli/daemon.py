@@ -102,13 +102,9 @@ def check(*, file: Path, web_config_file: Path | None, alertmanager: str | None,
     except ConfigError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
-        click.echo(f"{file}: {mistakes(len(error.problems))}", err=True)
+        click.echo(f"{file}: {mistakes(len(error.problems))}; mend and check again, as some show only then", err=True)
         sys.exit(2)
-    _refuse_addresses(file, settings)
-    for warning in settings.warnings:
-        click.echo(
-            f"{warning.at}: warning: {warning.message}" + (f" ({warning.hint})" if warning.hint else ""), err=True
-        )
+    prove_the_rest(file, settings)
     click.echo(f"{file}: good: {app.summary(settings)}")
     for person in settings.roster.people.values():
         kinds = ", ".join(channel.kind for channel in person.channels)
@@ -117,6 +113,15 @@ def check(*, file: Path, web_config_file: Path | None, alertmanager: str | None,
         from incidentd.cli.traps import warn_of_traps  # noqa: PLC0415 - as above
 
         warn_of_traps(settings, alertmanager, receiver)
+
+
+def prove_the_rest(file: Path, settings: Settings) -> None:
+    """Say what is doubtful in files that can be read; exit 2 where a channel's address is none."""
+    _refuse_addresses(file, settings)
+    for warning in settings.warnings:
+        click.echo(
+            f"{warning.at}: warning: {warning.message}" + (f" ({warning.hint})" if warning.hint else ""), err=True
+        )
 
 
 def _refuse_addresses(file: Path, settings: Settings) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
+from incidentd.cli import showing
 from incidentd.cli.client import Daemon, asks, segment
 from incidentd.text import plain
 
+Cell = Callable[[Mapping[str, Any]], str]
 _WIDEST = 100
 _FRACTION = re.compile(r"(\d\d:\d\d:\d\d)\.\d+Z")
 
@@ -31,14 +33,15 @@ def _cell(value: Any) -> str:
     return _FRACTION.sub(r"\1Z", plain("-" if value in ("", None) else str(value), _WIDEST))
 
 
-def listed(daemon: Daemon, path: str, head: dict[str, str], nothing: str, **query: Any) -> None:
-    """Print a list of the API, its fields under these heads."""
+def listed(daemon: Daemon, path: str, head: Mapping[str, str | Cell], nothing: str, **query: Any) -> None:
+    """Print a list of the API; under each head a field of it, or what is made of its fields."""
     found = daemon.get(f"/api/v1/{path}", **query)
     if daemon.as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     (items,) = (value for name, value in found.items() if name != "next")
-    table(list(head), ([item.get(field) for field in head.values()] for item in items), nothing)
+    cells = [[item.get(one) if isinstance(one, str) else one(item) for one in head.values()] for item in items]
+    table(list(head), cells, nothing)
     if found["next"]:
         click.echo("... there are more: raise --limit (1000 at most), or narrow it with --q")
 
@@ -59,7 +62,7 @@ def incidents(daemon: Daemon, incident: str | None, everything: bool, q: str, li
     if incident is not None:
         path = f"/api/v1/incidents/{segment(incident)}"
         click.echo(
-            daemon.raw("GET", path) if daemon.as_json else _safe(daemon.raw("GET", path + "/document", accept="*/*"))
+            daemon.raw("GET", path) if daemon.as_json else safe(daemon.raw("GET", path + "/document", accept="*/*"))
         )
         return
     head = {
@@ -107,7 +110,7 @@ def pages(daemon: Daemon, page: str | None, everything: bool, q: str, limit: int
         return
     head = {
         "ID": "id", "STATE": "state", "ABOUT": "subject", "URGENCY": "urgency", "SINCE": "started_at",
-        "ACKED BY": "acked_by", "TITLE": "title",
+        "JOINED": "joined", "ACKED BY": "acked_by", "TITLE": "title",
     }  # fmt: skip
     listed(daemon, "pages", head, "Every page was answered.", state="" if everything else "open", q=q, limit=limit)
 
@@ -119,13 +122,15 @@ def pages(daemon: Daemon, page: str | None, everything: bool, q: str, limit: int
 @_limit
 @asks()
 def runs(daemon: Daemon, run: str | None, everything: bool, q: str, limit: int) -> None:
-    """List playbook runs that are at work or wait for approval, or show one."""
+    """List playbook runs that are at work or wait for people, or show one with its steps."""
     if run is not None:
-        one(daemon, f"/api/v1/runs/{segment(run)}")
+        path = f"/api/v1/runs/{segment(run)}"
+        click.echo(daemon.raw("GET", path) if daemon.as_json else "\n".join(showing.run(daemon.get(path))))
         return
-    head = {
-        "ID": "id", "STATE": "state", "PLAYBOOK": "playbook", "TARGET": "target", "ABOUT": "subject",
-        "SINCE": "started_at",
+    head: dict[str, str | Cell] = {
+        "ID": "id", "STATE": "state_text", "PLAYBOOK": "playbook", "TARGET": "target", "ABOUT": "subject",
+        "SINCE": "started_at", "VERSION": "version",
+        "WAITS FOR": showing.waits_for,
     }  # fmt: skip
     listed(daemon, "runs", head, "No playbook is at work.", state="" if everything else "active", q=q, limit=limit)
 
@@ -139,5 +144,6 @@ def one(daemon: Daemon, path: str) -> None:
         click.echo(f"{name + ':':18} {plain(value if isinstance(value, str) else json.dumps(value), 1000)}".rstrip())
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Make a page of Markdown harmless for a terminal, line by line."""
     return "\n".join(plain(line, 10_000) for line in text.splitlines())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from incidentd.cli import looking
+from incidentd.cli import looking, showing
 from incidentd.cli.client import Daemon, asks, printed, segment
 from incidentd.cli.sending import pairs
 from incidentd.text import plain
@@ -48,9 +48,9 @@ def disable(daemon: Daemon, *, name: str | None, everything: bool, reason: str) 
     It holds on every replica and after every restart, until somebody enables it. Pages, holds and tickets go on.
     """
     done = daemon.post(_switch(name, everything, "disable"), reason=reason)
-    stops = ", ".join(done["stops"]) or "no run"
+    stops = f"it stops {', '.join(done['stops'])}" if done["stops"] else "no run was under way"
     what = "every playbook" if everything else plain(str(name))
-    printed(daemon, done, f"{what} is switched off; it stops {stops}")
+    printed(daemon, done, f"{what} is switched off, until somebody enables it; {stops}")
 
 
 @click.command()
@@ -61,7 +61,8 @@ def disable(daemon: Daemon, *, name: str | None, everything: bool, reason: str) 
 def enable(daemon: Daemon, *, name: str | None, everything: bool, reason: str) -> None:
     """Let a playbook run again that was switched off. What was stopped is not begun again."""
     done = daemon.post(_switch(name, everything, "enable"), reason=reason)
-    printed(daemon, done, f"{'every playbook' if everything else plain(str(name))} is switched on again")
+    still = f"; it still does not run: {plain(done['still_off'], 1000)}" if done["still_off"] else ""
+    printed(daemon, done, f"{'every playbook' if everything else plain(str(name))} is switched on again{still}")
 
 
 @click.command()
@@ -78,10 +79,7 @@ def stop(daemon: Daemon, run: str, *, reason: str) -> None:
 @asks()
 def listed(daemon: Daemon) -> None:
     """List the playbooks: the mode in the file, the mode in force, and why they differ."""
-    head = {
-        "NAME": "id", "FILE": "mode", "IN FORCE": "effective", "VERIFIED": "verified", "OFF BECAUSE": "switched_off",
-        "MODE BECAUSE": "why",
-    }  # fmt: skip
+    head = {"NAME": "id", "FILE": "mode", "IN FORCE": "effective", "VERIFIED": "verified", "BECAUSE": "because"}
     looking.listed(daemon, "playbooks", head, "There is no playbook.")
 
 
@@ -90,8 +88,14 @@ def listed(daemon: Daemon) -> None:
 @asks()
 def show(daemon: Daemon, what: str) -> None:
     """Say how a playbook stands; or show one of its runs, with its steps."""
-    kind = "runs" if what.upper().startswith("RUN-") else "playbooks"
-    looking.one(daemon, f"/api/v1/{kind}/{segment(what)}")
+    is_run = what.upper().startswith("RUN-")
+    path = f"/api/v1/{'runs' if is_run else 'playbooks'}/{segment(what)}"
+    if daemon.as_json:
+        click.echo(daemon.raw("GET", path))
+        return
+    found = daemon.get(path)
+    for line in showing.run(found) if is_run else showing.playbook(found):
+        click.echo(line.rstrip())
 
 
 runs = click.Command(

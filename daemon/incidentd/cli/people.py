@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from incidentd.cli.client import Daemon, asks, printed, segment
+from incidentd.cli.client import Daemon, asks, printed, segment, version_seen
+from incidentd.cli.lifecycle import stand_down_incident
+from incidentd.incidents import StandDown
 from incidentd.text import plain
 
 
@@ -20,7 +22,11 @@ def _is_hold(subject: str) -> bool:
 def ack(daemon: Daemon, page: str) -> None:
     """Acknowledge a page: you have it, and nobody else is paged for it."""
     done = daemon.post(f"/api/v1/pages/{segment(page)}/ack")
-    printed(daemon, done, f"{_who_has(done)}: {plain(done['title'])}; it is about {done['subject']}")
+    printed(daemon, done, f"{_who_has(done)}: {plain(done['title'])}; it is about {done['subject']}{_more(done)}")
+
+
+def _more(page: dict[str, Any]) -> str:
+    return f"; `incidentd pages {page['id']}` lists the holds" if page["subject"].startswith("SUM-") else ""
 
 
 def _who_has(page: dict[str, Any]) -> str:
@@ -55,13 +61,15 @@ def helping(daemon: Daemon, page: str, text: str) -> None:
 @click.option("--service", default="", help="What is affected.")
 @click.option("--team", "teams", multiple=True, help="A team to bring in; repeat it.")
 @click.option("--page", default="", help="The escalation policy to page; `default` if not said.")
+@click.option("--drill", is_flag=True, help="An exercise: only people who take part in drills are paged.")
 @asks(acts=True)
 def declare(
     daemon: Daemon, *, hold: str | None, title: str, severity: str, reason: str, service: str, teams: tuple[str, ...],
-    page: str,
+    page: str, drill: bool,
 ) -> None:  # fmt: skip
     """Declare an incident: a hold now, or a new one with --title and --severity."""
-    new = {"title": title, "severity": severity, "service": service, "teams": list(teams), "page": page}
+    new: dict[str, Any] = {"title": title, "severity": severity, "service": service, "teams": list(teams), "page": page}
+    new |= {"drill": True} if drill else {}
     if hold is not None:
         if any(new.values()):
             raise click.UsageError("a hold has its title, severity and teams already; give only --reason with it")
@@ -112,23 +120,22 @@ def extend(daemon: Daemon, hold: str, *, length: str, reason: str, approver: str
     printed(daemon, done, f"{done['id']} declares at {done['deadline_at']}, at the latest at {done['cap_at']}")
 
 
-@click.command()
-@click.argument("incident", metavar="INC-12")
-@click.option("--note", "said", default="", help="What was done.")
-@asks(acts=True)
-def resolve(daemon: Daemon, incident: str, said: str) -> None:
-    """Resolve an incident: the cause is gone."""
-    done = daemon.post(f"/api/v1/incidents/{segment(incident)}/resolve", note=said)
-    printed(daemon, done, f"{done['id']} is {done['status']}: {plain(done['title'])}")
-
-
 @click.command("stand-down")
-@click.argument("hold", metavar="HOLD-7")
-@click.option("--reason", required=True, help="Why this is no incident.")
+@click.argument("subject", metavar="HOLD-7|INC-12")
+@click.option("--reason", default="", help="Why this is no incident, in words; a hold needs it.")
+@click.option("--code", type=click.Choice([code.value for code in StandDown]), help="Why an incident was none.")
+@version_seen
 @asks(acts=True)
-def stand_down(daemon: Daemon, hold: str, reason: str) -> None:
-    """End a hold without an incident."""
-    done = daemon.post(f"/api/v1/holds/{segment(hold)}/stand-down", reason=reason)
+def stand_down(
+    daemon: Daemon, subject: str, *, reason: str, code: str | None, expected_version: int | None
+) -> None:  # fmt: skip
+    """End a hold without an incident; or call an incident off, which gives the all-clear."""
+    if not _is_hold(subject):
+        stand_down_incident(daemon, subject, code=code or "", text=reason, expected_version=expected_version)
+        return
+    if not reason or code or expected_version:
+        raise click.UsageError("a hold is stood down with --reason, and without --code and --version")
+    done = daemon.post(f"/api/v1/holds/{segment(subject)}/stand-down", reason=reason)
     printed(daemon, done, f"{done['id']} is stood down: {plain(done['title'])}")
 
 

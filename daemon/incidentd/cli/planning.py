@@ -40,8 +40,9 @@ def plan(
     """Say what a playbook would do for an alert with these labels: every command, target and guard.
 
     Nothing is run, nobody is asked, and no daemon has to be there. The guards say what they would for an alert that
-    begins now; for one that was captured, what they would have when it came. Exit code 1 when the playbook takes no
-    such alert, because an input is missing or is not what it has to be.
+    begins now; for one that was captured, what they would have when it came. An alert that the playbook's `match` does
+    not take is planned all the same, and the plan says so. Exit code 1 when the playbook takes no such alert, because
+    an input is missing or is not what it has to be.
     """
     from incidentd.cli import files as operators  # noqa: PLC0415 - reading files takes a while to load
     from incidentd.playbooks.scopes import NotRunnable  # noqa: PLC0415 - as above
@@ -56,7 +57,7 @@ def plan(
     plans: list[Plan | str] = []
     for asked in typed(labels, annotations) if file is None else alerts_of(file):
         try:
-            plans.append(planned.plan(one, settings.automation, asked))
+            plans.append(planned.plan(one, settings, asked))
         except NotRunnable as no:
             plans.append(str(no))
     _print(name, plans, as_json=as_json)

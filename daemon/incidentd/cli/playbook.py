@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from incidentd.cli import beginning, operating, planning
-from incidentd.cli.daemon import CONFIG
+from incidentd.cli.daemon import CONFIG, prove_the_rest
 from incidentd.text import count
 
 _FILES = click.Path(path_type=Path, dir_okay=False)
@@ -31,6 +31,7 @@ def check(*, files: tuple[Path, ...], config_file: Path | None) -> None:
 
     config_file, others = operators.sorted_out(files, config_file)
     settings = operators.load(config_file, others)
+    prove_the_rest(config_file or files[0], settings)
     tried = {case.playbook for case in settings.cases}
     for one in settings.playbooks.values():
         if one.name not in tried:

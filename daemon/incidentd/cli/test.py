@@ -32,7 +32,13 @@ def _pattern(_: click.Context, __: click.Parameter, value: str | None) -> re.Pat
 @click.command()
 @click.argument("files", nargs=-1, type=_FILES, metavar="[FILE]...")
 @click.option("--config.file", "config_file", type=CONFIG, help="The configuration whose rules are tried.")
-@click.option("--run", "only", callback=_pattern, metavar="REGEX", help="Only those in whose name this is found.")
+@click.option(
+    "--run",
+    "only",
+    callback=_pattern,
+    metavar="REGEX",
+    help="Only those in whose name this is found; that of a case is PLAYBOOK: NAME.",
+)
 @click.option("--junit", type=_FILES, metavar="FILE", help="Write the results into this file, as JUnit XML.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the course of each, not only of those that fail.")
 def test(
@@ -51,9 +57,10 @@ def test(
         raise click.UsageError("name a configuration, or files with stories and --config.file")
     config_file, others = operators.sorted_out(files, config_file)
     settings = operators.load(config_file, others)
-    stories = [it for it in operators.stories_of(settings, others) if only is None or only.search(it.name)]
+    stories = [it for it in operators.stories_of(settings, others) if _is_meant(it, only)]
     if not stories:
-        click.echo("there is no such story" if settings.stories or settings.cases else "there are no stories", err=True)
+        none = "no story or case has this in its name; without --run all are told, with their names"
+        click.echo(none if settings.stories or settings.cases else "there are no stories and no cases", err=True)
         sys.exit(2)
     told = asyncio.run(_told(stories, settings))
     _print(told, verbose=verbose)
@@ -62,13 +69,23 @@ def test(
     sys.exit(1 if any(it.failures for it in told) else 0)
 
 
+def _is_meant(it: Story | Case, only: re.Pattern[str] | None) -> bool:
+    from incidentd.rehearsal import reports  # noqa: PLC0415 - as above
+
+    return only is None or bool(only.search(it.name) or only.search(reports.whole_name(it)))
+
+
 async def _told(stories: Iterable[Story | Case], settings: Settings) -> list[Told]:
     from incidentd.playbooks.cases import Case  # noqa: PLC0415 - as above
     from incidentd.rehearsal.cases import try_case  # noqa: PLC0415 - as above
     from incidentd.rehearsal.telling import tell  # noqa: PLC0415 - as above
 
     return [
-        await (try_case(it, settings.playbooks[it.playbook]) if isinstance(it, Case) else tell(it, settings))
+        await (
+            try_case(it, settings.playbooks[it.playbook], settings.rules)
+            if isinstance(it, Case)
+            else tell(it, settings)
+        )
         for it in stories
     ]
 

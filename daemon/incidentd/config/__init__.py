@@ -13,6 +13,7 @@ from typing import Any
 
 from incidentd.config import cases, kinds, maintenance, people, playbook, rulebook, schedules, shape, stories, words
 from incidentd.config.core import core_settings
+from incidentd.config.doubts import doubt_playbooks
 from incidentd.config.listener import web_settings
 from incidentd.config.names import DEFAULT_POLICY, gather
 from incidentd.config.parts import Part
@@ -22,12 +23,13 @@ from incidentd.config.secrets import Secrets
 from incidentd.config.shape import KINDS, SCHEMAS_DIR
 from incidentd.config.sources import doubt_certificates
 from incidentd.config.tree import Tree, read_tree, tree_of
-from incidentd.errors import Location
+from incidentd.errors import ConfigError, Location
 from incidentd.playbooks import Playbook
 from incidentd.rules import LabelMap
 from incidentd.settings import Settings, WebSettings, schedules_paged
+from incidentd.text import plain
 
-__all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "has_config", "load", "playbook_from"]
+__all__ = ["KINDS", "SCHEMAS_DIR", "defaults", "frozen", "has_config", "load", "playbook_from"]
 
 _BUILT_IN = Location("(built in)", 1)
 
@@ -63,18 +65,26 @@ def defaults(env: Mapping[str, str]) -> Settings:
 def playbook_from(document: Mapping[str, Any], at: Location) -> Playbook:
     """Read a playbook back from its checked document; raise ConfigError, at that place, if it is none any more.
 
-    A kind of step whose package was taken away meanwhile is taken as it is: the step will say that nobody can do it.
+    A step of an installed kind whose package is gone, or takes less than it did, is taken as it is: it says so itself
+    (`Step.lost`). What it registers may be another thing by now too, so names are not checked again.
     """
     report = Report()
     own = {key: value for key, value in document.items() if key != playbook.CALLED}
     parts = [Part(one, at, at) for one in (own, *document.get(playbook.CALLED, {}).values())]
     for part in parts:
         errors = shape.errors_of("playbook", part.value)
-        words.tell((it for it in errors if not kinds.is_of_a_lost_kind(it.path, it.keyword)), part, report)
+        words.tell((it for it in errors if not kinds.is_of_a_lost_step(it.path, it.keyword, it.value)), part, report)
     report.raise_if_wrong([at.file])
-    found = playbook.playbook(parts[0], report, {part.value["name"]: part for part in parts[1:]})
-    report.raise_if_wrong([at.file])
-    return found
+    return playbook.playbook(parts[0], Report(), {part.value["name"]: part for part in parts[1:]})
+
+
+def frozen(document: Mapping[str, Any], at: Location, *, sha256: str) -> Playbook:
+    """Read the playbook that a run keeps, whatever became of its language: what cannot be read has no step."""
+    try:
+        return playbook_from(document, at)
+    except ConfigError as error:
+        why = f"this version of incidentd cannot read it any more: {plain(error.problems[0].message, 300)}"
+        return playbook.stand_in(document, at, sha256=sha256, why=why)
 
 
 def _settings(
@@ -91,6 +101,7 @@ def _settings(
     policies.setdefault(DEFAULT_POLICY, people.default_policy(roster, core["urgencies"]))
     schedules.prove(tree, roster, schedules_paged(policies), report, now)
     playbooks = playbook.playbooks(tree, names)
+    doubt_playbooks(tree, roster, report)
     around = Surroundings(
         labels=core.get("labels", LabelMap()), severities=core["severities"], sources=core["sources"]
     )  # fmt: skip

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from incidentd.config.kinds import installed
 from incidentd.config.names import Names
 from incidentd.config.parts import Part
-from incidentd.config.report import instead, shown
+from incidentd.config.report import Report, instead, shown
 from incidentd.config.tree import Tree
 from incidentd.playbooks import Playbook
 from incidentd.playbooks.cases import VERIFY, Case, Expected, Gives
 
-_BY_STEP = ("command", "http", "promql", "alertmanager", "approve", "arguments", "note")
+_GIVE: Mapping[str, tuple[str, ...]] = {
+    "command": ("exit", "stdout", "stderr"), "http": ("status", "body"), "promql": ("value",),
+    "alertmanager": ("id",), "ticket": ("registers",), "approve": ("answer", "by"),
+    "note": (), "notify": (), "wait": (),
+}  # fmt: skip
+_ALL_GIVE = ("timed_out", "fails")
+_BY_STEP = ("command", "http", "promql", "alertmanager", "ticket", "approve", "arguments", "note")
 
 
 def cases(tree: Tree, names: Names, playbooks: Mapping[str, Playbook]) -> tuple[Case, ...]:
@@ -30,6 +37,7 @@ def _cases(document: Part, names: Names, playbooks: Mapping[str, Playbook]) -> I
     for part in document.entries("cases"):
         if playbook is not None:
             _check_names(part, playbook, names)
+            _check_given(part, playbook, names.report)
             yield _case(part, playbook, names)
 
 
@@ -73,10 +81,34 @@ def _check_names(part: Part, playbook: Playbook, names: Names) -> None:
     spoken += [(one.value, one.at, known) for key in ("ran", "skipped") for one in expect.entries(key)]
     spoken += [(name, one.key_at, known) for key in _BY_STEP for name, one in expect.items(key)]
     for name, at, those in spoken:
-        if name not in those:
+        if name in those:
+            continue
+        if any(common(one) == name for one in row):
             names.report.wrong(
-                at, f"`{shown(playbook.name)}` has no step `{shown(name)}`", instead(name, list(dict.fromkeys(those)))
-            )
+                at, f"`{shown(name)}` is done once for each item, so there are several of this name",
+                f"write `{shown(name)} (1)`, `{shown(name)} (2)` and so on",
+            )  # fmt: skip
+        else:
+            hint = instead(name, list(dict.fromkeys(those)))
+            names.report.wrong(at, f"`{shown(playbook.name)}` has no step `{shown(name)}`", hint)
+
+
+def _check_given(part: Part, playbook: Playbook, report: Report) -> None:
+    """Check that a case says of each step what a step of its kind can give: nothing else would be looked at."""
+    row = [*playbook.steps, *playbook.rollback]
+    kinds = {common(step.name): step.kind for step in row} | {step.name: step.kind for step in row}
+    if playbook.verify:
+        kinds[VERIFY] = playbook.verify.step.kind
+    for name, one in part.items("given"):
+        kind = kinds.get(name, "")
+        can = ("registers",) if kind in installed().kinds else _GIVE.get(kind)
+        tries = [one[number] for number in range(len(one.value))] if isinstance(one.value, list) else [one]
+        for key, at in ((key, gives.at_key(key)) for gives in tries for key in gives.value if can is not None):
+            if not can:
+                report.wrong(at, f"a step of kind `{kind}` gives nothing that a case could say", "leave it out")
+            elif key not in (*can, *_ALL_GIVE):
+                hint = instead(key, [*can, *_ALL_GIVE])
+                report.wrong(at, f"`{shown(name)}` is of kind `{kind}`, which does not give `{key}`", hint)
 
 
 def common(name: str) -> str:

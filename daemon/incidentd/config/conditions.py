@@ -46,7 +46,10 @@ class _Reader:
             case "spread":
                 part = self._part["spread"]
                 by = self._by(part, tuple(name for name in self._correlate_by if name not in _SEVERAL))
-                return Spread(of=part.value["of"], by=by, is_=self._is(">= 2"), unknown=self._unknown)
+                return Spread(
+                    of=part.value["of"], by=by, is_=self._is(">= 2"), unknown=self._unknown,
+                    within=parse_duration(part.value["within"]) if "within" in part else None,
+                )  # fmt: skip
             case "related":
                 part = self._part["related"]
                 within = parse_duration(part.value["within"])

@@ -6,18 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from incidentd.actionitems import JiraSettings
-from incidentd.config import texts, values
+from incidentd.config import reporting, texts, values
+from incidentd.config.communicating import communication
 from incidentd.config.names import Names, severity_names
 from incidentd.config.parts import Part
+from incidentd.config.postmortems import postmortems
+from incidentd.config.roles import roles
 from incidentd.config.secrets import Secrets
 from incidentd.config.sources import sources
+from incidentd.config.telling import updates
 from incidentd.config.tree import Tree
 from incidentd.durations import parse_duration
 from incidentd.oncall import Channel, ChannelKind, Rate
 from incidentd.playbooks import Mode
 from incidentd.redaction import Secret
 from incidentd.rules import SEVERITIES, URGENCIES, Decide, LabelMap, Severity, Urgency
-from incidentd.settings import Automation, HeartbeatSettings, Retention
+from incidentd.settings import Automation, DocumentSettings, GraphSettings, HeartbeatSettings, Retention
 
 
 def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any]:
@@ -37,12 +41,19 @@ def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any
     if "fallback_channel" in config:
         names.refer("channel", config["fallback_channel"])
         found["fallback_channel"] = config.value["fallback_channel"]
-    if "templates" in config:
-        found["templates"] = texts.templates(config["templates"], names.tree.folder, names.report)
-    if "jira" in config:
-        found["jira"] = _jira(config["jira"], names.tree, secrets)
-    if "heartbeat" in config:
-        found["heartbeat"] = _heartbeat(config["heartbeat"], names, secrets)
+    sections: dict[str, Callable[[Part], object]] = {
+        "document": lambda part: _document(part, secrets),
+        "graphs": lambda part: GraphSettings(attach=part.get("attach", GraphSettings().attach)),
+        "postmortems": lambda part: postmortems(part, names, secrets.folder),
+        "templates": lambda part: texts.templates(part, names.tree.folder, names.report),
+        "jira": lambda part: _jira(part, names.tree, secrets),
+        "heartbeat": lambda part: _heartbeat(part, names, secrets),
+        "updates": lambda part: updates(part, names),
+        "roles": lambda part: roles(part, names),
+        "report": lambda part: reporting.report(part, names),
+        "communication": lambda part: communication(part, names),
+    }
+    found |= {key: read(config[key]) for key, read in sections.items() if key in config}
     return {
         **found,
         "sources": sources(config, secrets),
@@ -54,6 +65,10 @@ def core_settings(config: Part, names: Names, secrets: Secrets) -> dict[str, Any
 
 def _labels(written: dict[str, list[str]]) -> LabelMap:
     return LabelMap(names={**LabelMap().names, **{meaning: tuple(labels) for meaning, labels in written.items()}})
+
+
+def _document(part: Part, secrets: Secrets) -> DocumentSettings:
+    return DocumentSettings(export=secrets.folder.joinpath(part.value["export"]) if "export" in part else None)
 
 
 def _channels(config: Part, secrets: Secrets) -> dict[str, Channel]:
@@ -100,6 +115,7 @@ def _severity(name: str, rank: int, part: Part, base: Severity) -> Severity:
         decide=Decide(part.get("decide", base.decide)),
         postmortem=part.get("postmortem", base.postmortem),
         postmortem_within=parse_duration(part.value["due"]) if "due" in part else base.postmortem_within,
+        postmortem_business_days=None if "due" in part else base.postmortem_business_days,
     )
 
 
@@ -115,12 +131,17 @@ def _urgencies(config: Part) -> dict[str, Urgency]:
 
 
 def _jira(part: Part, tree: Tree, secrets: Secrets) -> JiraSettings:
+    hooked = "webhook_secret_file" in part or "webhook_secret_env" in part
     return JiraSettings(
         url=values.web_address(part.value["url"]),
         token=secrets.one(part, "token"),
         user=part.get("user", ""),
         project=part.value["project"],
         issue_type=part.get("issue_type", "Task"),
+        issue_types=part.get("issue_types", {}),
+        priorities=part.get("priorities", {}),
+        service_field=part.get("service_field", ""),
+        webhook_secret=secrets.one(part, "webhook_secret") if hooked else None,
         fields=part.get("fields", {}),
         epic=part.get("epic", ""),
         projects={name: team.value["jira"]["project"] for name, team in tree.of("teams", "teams") if "jira" in team},

@@ -7,14 +7,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+from jsonschema.exceptions import SchemaError, ValidationError
 
 from incidentd.config.whole import VALIDATOR
 from incidentd.matchers import Regex
@@ -22,6 +22,8 @@ from incidentd.playbooks.kinds import GROUP, Door, StepKind
 from incidentd.text import plain
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_STEPS = frozenset({"steps", "rollback", "block", "rescue", "always"})
+"""Keys of a playbook under which steps stand."""
 _TEMPLATED = frozenset({"pattern", "enum", "const", "format", "minLength", "maxLength"})
 
 
@@ -34,6 +36,8 @@ class Installed:
     """Why a kind cannot be used, by the name of its entry point."""
     left_out: tuple[str, ...] = ()
     """Sentences about kinds with a name that incidentd gives to something else; nothing needs them."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Which package brings a kind."""
 
 
 @cache
@@ -41,6 +45,7 @@ def installed() -> Installed:
     """Find what is installed. A package that cannot be loaded is named in `broken`, and breaks nothing else."""
     kinds: dict[str, StepKind] = {}
     broken: dict[str, str] = {}
+    packages: dict[str, str] = {}
     found = sorted(set(entry_points(group=GROUP)), key=lambda point: point.name)
     often = Counter(point.name for point in found)
     taken = [point for point in found if point.name in _reserved()]
@@ -51,10 +56,11 @@ def installed() -> Installed:
             reason = next(faults(kind, point.name), "")
             if not reason:
                 kinds[point.name] = kind
+                packages[point.name] = _package(point)
                 continue
         broken[point.name] = f"{_package(point)}: {plain(reason or str(kind), 300)}"
     left_out = (f"`{plain(it.name, 40)}` of {_package(it)}: a step has this key already" for it in taken)
-    return Installed(kinds, broken, tuple(left_out))
+    return Installed(kinds, broken, tuple(left_out), packages)
 
 
 @cache
@@ -130,18 +136,25 @@ def extended(schema: dict[str, Any]) -> dict[str, Any]:
 
 def is_filled_in_later(path: tuple[str | int, ...], keyword: str, value: object) -> bool:
     """Say whether a text of an installed kind breaks a rule only because it is not filled in yet."""
-    if keyword not in _TEMPLATED or not isinstance(value, str) or "{{" not in value:
-        return False
-    return not installed().kinds.keys().isdisjoint(path)
+    return _lacks_a_value(keyword, value) and not installed().kinds.keys().isdisjoint(path)
 
 
-def is_of_a_lost_kind(path: tuple[str | int, ...], keyword: str) -> bool:
-    """Say whether what breaks the schema in a frozen playbook is a step of a kind that is not installed any more."""
+def _lacks_a_value(keyword: str, value: object) -> bool:
+    return keyword in _TEMPLATED and isinstance(value, str) and "{{" in value
+
+
+def is_of_a_lost_step(path: tuple[str | int, ...], keyword: str, value: object) -> bool:
+    """Say whether what breaks the schema in a frozen playbook is only a step of an installed kind.
+
+    Its kind is not installed any more, or its package takes less than it did: `lost` says which.
+    """
     match path:
-        case (*_, "steps" | "rollback" | "block" | "rescue" | "always", int()):
-            return keyword in ("additionalProperties", "oneOf")
+        case (*_, str(of), int()) if of in _STEPS:
+            is_of_no_kind = isinstance(value, Mapping) and any(key not in _reserved() for key in value)
+            return is_of_no_kind and keyword in ("additionalProperties", "oneOf")
         case _:
-            return False
+            inside = zip(path, path[1:], path[2:], strict=False)
+            return any(of in _STEPS and isinstance(at, int) and key in installed().kinds for of, at, key in inside)
 
 
 def lost_kind(step: Mapping[str, Any]) -> str:
@@ -149,10 +162,24 @@ def lost_kind(step: Mapping[str, Any]) -> str:
     return next(key for key in step if key not in _reserved())
 
 
+def lost(name: str, args: Any) -> str:
+    """Say why a step of this kind, as it stands in a frozen playbook, cannot be done any more; '' when it can."""
+    found = installed()
+    if name in found.broken:
+        return f"`{name}` cannot be used here; {found.broken[name]}"
+    if name not in found.kinds:
+        return f"no package that is installed brings the kind of step `{plain(name, 40)}`"
+    errors = VALIDATOR(dict(found.kinds[name].schema)).iter_errors(args)
+    error = next((it for it in errors if not _lacks_a_value(str(it.validator), it.instance)), None)
+    return f"{found.packages[name]} does not take it as it is written: {_said(name, error)}" if error else ""
+
+
 def refused(kind: StepKind, args: Any) -> str:
     """Say what is wrong with the filled in arguments of a step; '' when nothing is."""
     error = next(iter(VALIDATOR(dict(kind.schema)).iter_errors(args)), None)
-    if error is None:
-        return ""
+    return _said(kind.name, error) if error else ""
+
+
+def _said(name: str, error: ValidationError) -> str:
     where = "".join(f" of {one!r}" for one in reversed(error.absolute_path))
-    return plain(f"the value{where} is not what `{kind.name}` takes: {error.message}", 300)
+    return plain(f"the value{where} is not what `{name}` takes: {error.message}", 300)

@@ -58,7 +58,7 @@ class Names:
         if part.value not in known and _HOME[noun] not in self.tree.broken:
             there = (
                 instead(str(part.value), known)
-                or f"there is none at all; it would be in a document of `kind: {_HOME[noun]}`"
+                or f"there is none at all; it would be{_under(noun)} in a document of `kind: {_HOME[noun]}`"
             )
             self.report.wrong(part.at, f"there is no {noun} `{shown(part.value)}`", there)
 
@@ -68,6 +68,11 @@ class Names:
             parts = list(whole.entries(key)) if isinstance(whole.value[key], list) else [whole[key]]
             for part in parts:
                 self.refer(noun, part, *extra)
+
+
+def _under(noun: str) -> str:
+    key = next((key for one, _, key in _NAMED if one == noun), "")
+    return f" under `{key}:`" if key else ""
 
 
 def gather(tree: Tree, report: Report) -> Names:

@@ -113,6 +113,7 @@ def _person(handle: str, part: Part, names: Names, secrets: Secrets) -> Person:
         site=part.get("site", ""),
         channels=channels,
         fallback_channel=f"{handle}/{fallback}" if fallback in part.get("channels", {}) else fallback,
+        drills=part.get("drills", False),
     )
 
 

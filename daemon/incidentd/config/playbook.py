@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from incidentd.config.kinds import installed
 from incidentd.config.matching import matchers
 from incidentd.config.names import Names
 from incidentd.config.parts import Part
@@ -19,7 +18,8 @@ from incidentd.config.steps import Checking, check_calls, every_step
 from incidentd.config.tree import Tree
 from incidentd.config.values import limit
 from incidentd.durations import parse_duration
-from incidentd.playbooks import Input, Limits, Mode, OnFailure, Playbook, Promote, Step, Verify
+from incidentd.errors import Location
+from incidentd.playbooks import Input, Limits, Mode, OnFailure, Playbook, Promote, Verify
 from incidentd.playbooks.scopes import NotRunnable, checked
 from incidentd.playbooks.standing import is_weaker
 
@@ -38,28 +38,59 @@ def playbooks(tree: Tree, names: Names) -> dict[str, Playbook]:
         one = playbook(document, names.report, library, names)
         found[one.name] = one
         _check_queries(document, names.report)
-        _check_silences(document, tree, names.report)
+    used = {name for it in found.values() if it.mode is not Mode.OFF for name in (it.name, *it.source.get(CALLED, ()))}
+    for document in (library[name] for name in sorted(used)):
+        # what is off may wait for what it needs
+        _check_sources(document, tree, names.report)
+        _check_tickets(document, tree, names.report)
     return found
 
 
-def _check_silences(document: Part, tree: Tree, report: Report) -> None:
-    """Warn of a silence that no configured Alertmanager would take."""
+_ASKED = {
+    "alertmanager": ("an Alertmanager", "alertmanager: {urls: [...]}", "alertmanager"),
+    "promql": ("a Prometheus", "prometheus: {url: ...}", "prometheus"),
+}  # fmt: skip
+"""By kind of step, what of a source it asks, how that is written, and its key."""
+
+
+def _check_sources(document: Part, tree: Tree, report: Report) -> None:
+    """Warn of steps that ask what no source of the configuration has."""
+    if not tree.documents["config"]:
+        return
     sources = [source for config in tree.documents["config"] for source in config.entries("sources")]
-    if not tree.documents["config"] or any("alertmanager" in source for source in sources):
+    for kind, (what, written, key) in _ASKED.items():
+        if any(key in source for source in sources):
+            continue
+        for step in (one for one in _looks_too(document) if kind in one):
+            report.doubt(
+                step[kind].key_at, f"no source of this configuration has {what}, so this step fails",
+                f"write `{written}` at the source",
+            )  # fmt: skip
+
+
+def _check_tickets(document: Part, tree: Tree, report: Report) -> None:
+    """Refuse a ticket that would go nowhere."""
+    configs = tree.documents["config"]
+    if not configs or any("jira" in config for config in configs):
         return
     for step in every_step(document):
-        if "alertmanager" in step:
-            report.doubt(
-                step["alertmanager"].key_at, "no source of this configuration has an Alertmanager, so this step fails",
-                "write `alertmanager: {urls: [...]}` at the source",
+        if "ticket" in step:
+            report.wrong(
+                step["ticket"].key_at, "this configuration has no Jira, so this step has nowhere to file its ticket",
+                "write `jira:` in the configuration, or `mode: off` here until there is one",
             )  # fmt: skip
 
 
 def _check_queries(document: Part, report: Report) -> None:
     """Check the PromQL of files only: a run that began keeps its playbook, whatever a newer parser thinks of it."""
-    for step in [*every_step(document), *([document["verify"]] if "verify" in document else [])]:
+    for step in _looks_too(document):
         if "promql" in step:
             check_promql(step["promql"]["query"], report)
+
+
+def _looks_too(document: Part) -> list[Part]:
+    """Give every step, and the look of the verification."""
+    return [*every_step(document), *([document["verify"]] if "verify" in document else [])]
 
 
 def playbook(part: Part, report: Report, library: Mapping[str, Part], names: Names | None = None) -> Playbook:
@@ -103,13 +134,18 @@ def playbook(part: Part, report: Report, library: Mapping[str, Part], names: Nam
         at=part.at,
         sha256=hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest(),
         source=source,
-        refused=_broken([*steps.steps, *rollback.steps]),
+        refused=next((one.lost for one in (*steps.steps, *rollback.steps) if one.lost), ""),
     )
 
 
-def _broken(steps: Sequence[Step]) -> str:
-    broken = installed().broken
-    return next((f"`{one.kind}` cannot be used here; {broken[one.kind]}" for one in steps if one.kind in broken), "")
+def stand_in(document: Mapping[str, Any], at: Location, *, sha256: str, why: str) -> Playbook:
+    """Stand for a frozen playbook that cannot be read any more: it has no step that could be done."""
+    name = str(document.get("name", ""))
+    return Playbook(
+        name=name, title=str(document.get("title", name)), mode=Mode.APPROVE, match=(), inputs={}, target="",
+        risk="high", limits=Limits(), steps=(), verify=None, rollback=(), on_failure=OnFailure.DECLARE,
+        manual_minutes=0, at=at, sha256=sha256, source=document, refused=why,
+    )  # fmt: skip
 
 
 def _row(part: Part, key: str, library: Mapping[str, Part], report: Report) -> Row:

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from incidentd.config.kinds import installed, lost_kind
+from incidentd.config.kinds import installed, lost, lost_kind
 from incidentd.config.parts import Part
 from incidentd.durations import parse_duration
 from incidentd.playbooks import Each, Input, InputKind, Scope, Step, When
 from incidentd.playbooks.flow import Block
 
-KINDS = ("command", "http", "promql", "alertmanager", "approve", "note", "notify", "wait", "block", "playbook")
+KINDS = (
+    "command", "http", "promql", "alertmanager", "ticket", "approve", "note", "notify", "wait", "block", "playbook"
+)  # fmt: skip
 LONGEST = 500
 """Steps that a row may have; what is longer was not meant so."""
 _TRIES_UNTIL = 3
@@ -80,7 +82,8 @@ class Row:
         self.lay(part, "rescue", place)
         always = len(self.steps)
         self.lay(part, "always", place)
-        self.blocks.append(Block(start, rescue, always, len(self.steps)))
+        name = f"{place.before}{part.value['name']}{place.after}"
+        self.blocks.append(Block(start, rescue, always, len(self.steps), name))
 
     def _call(self, part: Part, place: _Place) -> None:
         name, given = part.value["playbook"]["name"], part.value["playbook"].get("inputs", {})
@@ -117,6 +120,7 @@ def step_of(part: Part, name: str, kind: str) -> Step:
         ignore_errors=part.get("ignore_errors", False),
         until=until,
         reads=kind in installed().kinds and installed().kinds[kind].reads,
+        lost="" if kind in KINDS else lost(kind, args),
     )
 
 

@@ -11,7 +11,9 @@ from incidentd.config.parts import Part
 from incidentd.config.report import Report, instead, shown
 from incidentd.config.row import KINDS, kind_of
 from incidentd.durations import parse_duration
+from incidentd.errors import Location
 from incidentd.matchers import parse_matcher
+from incidentd.oncall import LOG_CHANNEL
 from incidentd.playbooks import Input
 from incidentd.playbooks.questions import YES_OR_NO, ask, refused
 from incidentd.playbooks.when import parse_test
@@ -20,13 +22,13 @@ from incidentd.templates import Template, compile_template
 # what each kind of step registers, as playbooks.StepResult has it
 _REGISTERED = {
     "command": ("exit", "ok", "stdout", "stderr"), "http": ("body", "ok", "status"), "promql": ("ok", "value"),
-    "alertmanager": ("id", "ok"), "approve": ("answer", "by", "ok"),
+    "alertmanager": ("id", "ok"), "ticket": ("key", "ok", "url"), "approve": ("answer", "by", "ok"),
 }  # fmt: skip
 _RESERVED = ("inputs", "labels", "annotations", "item")
 _OF_ONE = ("register", "until", "retries", "delay", "timeout", "idempotent", "ignore_errors")
 """What belongs to a step that does something itself."""
 _OF_DOING = ("register", "until", "retries", "timeout", "idempotent")
-_NO_TEMPLATES = ("is", "expect", "method", "pattern", "silence", "for", "who", "choices", "default")
+_NO_TEMPLATES = ("is", "expect", "method", "pattern", "silence", "for", "who", "choices", "default", "project")
 _LONGEST_WAIT = timedelta(hours=1)
 _LONGEST_QUESTION = timedelta(days=1)
 _LONGEST_SILENCE = timedelta(days=1)
@@ -42,7 +44,7 @@ class Checking:
         self._inputs = inputs
         self._known_names = names
         self._registers: dict[str, str] = {}
-        self._names: set[str] = set()
+        self._names: dict[str, Location] = {}
         self._in_each = False
 
     def steps(self, whole: Part, key: str) -> None:
@@ -53,8 +55,11 @@ class Checking:
     def _step(self, part: Part) -> None:
         name = part.value["name"]
         if name in self._names:
-            self.report.wrong(part["name"].at, f"there are two steps `{shown(name)}`", "rename one")
-        self._names.add(name)
+            first = self._names[name]
+            self.report.wrong(
+                part["name"].at, f"there are two steps `{shown(name)}`", f"the other one is at {first}; rename one"
+            )
+        self._names.setdefault(name, part["name"].at)
         outside = self._in_each
         self._repeated(part)
         for condition in _listed(part, "when"):
@@ -190,14 +195,15 @@ class Checking:
 
     def _channel(self, part: Part) -> None:
         if self._known_names is not None:
-            self._known_names.refer("channel", part)
+            self._known_names.refer("channel", part, LOG_CHANNEL)
 
     def _register(self, part: Part, kind: str) -> None:
         name = part.value["register"]
         if name in _RESERVED or name in self._registers:
             taken = "is a name that every playbook has" if name in _RESERVED else "is registered by an earlier step"
             self.report.wrong(part["register"].at, f"`{name}` {taken}", "choose another name")
-        self._registers.setdefault(name, kind)
+        if name not in _RESERVED:
+            self._registers.setdefault(name, kind)
 
     def _address(self, part: Part) -> None:
         if not part.value.startswith(("http://", "https://")):
@@ -242,7 +248,9 @@ class Checking:
         elif first == "item":
             hint = "`item` is known to a step with `for_each`, and inside a block with it"
         else:
-            hint = instead(first, ["inputs", *(["labels"] if labels else []), *self._registers])
+            near = instead(first, ["inputs", *(["labels"] if labels else []), *self._registers])
+            without = first in self._names and first not in self._registers
+            hint = f"the step `{shown(first)}` has no `register: {shown(first)}`" if without else near
         self.report.wrong(part.at, f"`{shown(name)}` is not known here", hint)
 
 

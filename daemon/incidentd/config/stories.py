@@ -109,7 +109,7 @@ class _Reader:
             case Happens.NOTE | Happens.PROGRESS:
                 self._names.refer("person", part["by"])
                 given = {name: part.value[name] for name in ("by", "text", "customer") if name in part}
-            case Happens.EXTENDED | Happens.SWITCHED_OFF | Happens.SWITCHED_ON:
+            case Happens.EXTENDED | Happens.RUN_BY | Happens.SWITCHED_OFF | Happens.SWITCHED_ON:
                 given = self._by(part)
             case Happens.PLAYBOOK:
                 given = {"text": part.value}
@@ -121,7 +121,7 @@ class _Reader:
         return Event(kind=kind, at=at, where=part.key_at, **given)
 
     def _by(self, part: Part) -> dict[str, Any]:
-        """Read what somebody does for a reason: gives more time, or switches a playbook."""
+        """Read what somebody does for a reason: gives more time, runs a playbook, or switches one."""
         self._names.refer("person", part["by"])
         given: dict[str, Any] = {"by": part.value["by"], "text": part.get("because", "")}
         if "approved_by" in part:
@@ -130,6 +130,8 @@ class _Reader:
         if "playbook" in part:
             self._names.refer("playbook", part["playbook"])
             given["playbook"] = part.value["playbook"]
+        if "labels" in part:
+            given["alerts"] = (part.value["labels"],)
         return given
 
     def _fires(self, part: Part, *, again: bool) -> tuple[Labels, ...]:

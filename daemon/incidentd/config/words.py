@@ -124,7 +124,9 @@ class _Words:
 
     def _missing(self) -> None:
         key = self._error.reason
-        self._say(f"`{key}` is missing", f"add `{key}:`", key=True)
+        one_of = self._error.schema.get("properties", {}).get(key, {}).get("enum", ())
+        choice = f", one of {', '.join(map(str, one_of))}" if len(one_of) > 1 else ""
+        self._say(f"`{key}` is missing", f"add `{key}:`{choice}", key=True)
 
     def _wrong_type(self) -> None:
         bound, value = self._error.bound, self._error.value
@@ -136,7 +138,9 @@ class _Words:
         else:
             entries = "write `- ` before each entry, or [in, brackets]" if wanted == "a list" else ""
             given = shown(value) if isinstance(value, float) else _KINDS_OF_VALUE[type(value)]
-            self._say(f"{self._name} must be {wanted}, not {given}", entries)
+            self._say(
+                f"{self._name} must be {wanted}, not {given}", self._error.schema.get("typeErrorMessage", entries)
+            )
 
     def _not_one_of(self) -> None:
         value, allowed = shown(self._error.value), [str(one) for one in self._error.bound]

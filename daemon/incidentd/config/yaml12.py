@@ -223,7 +223,8 @@ class _Composer:
             key = self._node(event, depth)
             value = self._node(next(self._events), depth)
             if not isinstance(key, Scalar) or not key.text:
-                self._report.wrong(key.at, "a key must be one word or text", "write `key: value`")
+                hint = "write `key: value`; a value that begins with `{{` needs quotes round it"
+                self._report.wrong(key.at, "a key must be one word or text", hint)
             elif key.text == "<<" and key.plain:
                 self._report.wrong(key.at, "the merge key `<<` is not allowed", "write the values out")
             elif key.text in mapping.entries:

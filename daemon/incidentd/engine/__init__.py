@@ -11,7 +11,7 @@
 
 Each step is a method that says whether it found work; the loop around them has no logic of its own. What a step does
 to the database is a plain function in this package: decide.py, course (holds and incidents), paging.py,
-automation.py (playbooks; permission.py, byhand.py, earning.py, stopping.py), learning.py, and
+automation.py (playbooks; permission.py, byhand.py, earning.py, stopping.py), backlog (action items), learning.py, and
 commands.py (what people ask for).
 """
 

@@ -4,50 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
-from incidentd.actionitems import ActionItem, ItemState
-from incidentd.engine import automation, learning, silencing, waits
+from incidentd.engine import automation, publishing, silencing, waits
 from incidentd.engine.asking import Alertmanager, Asking, all_silences
+from incidentd.engine.backlog import Carrying, Tickets
+from incidentd.engine.course.common import teams_of
 from incidentd.engine.delivery import Delivery, Notifier
+from incidentd.engine.exporting import Exporting, Exports
 from incidentd.engine.facts import Prometheus
+from incidentd.engine.graphing import Graphing
+from incidentd.engine.publishing import Publishing
 from incidentd.engine.sampling import Sampling
 from incidentd.engine.silencing import Silencing
-from incidentd.errors import PermanentError, TemporaryError
+from incidentd.errors import TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.playbooks import Step, StepResult, walk
 from incidentd.playbooks.errands import Errand, errand_of
 from incidentd.settings import Settings
-from incidentd.store import Store, jobs, things
+from incidentd.store import Store, jobs
 from incidentd.store.jobs import Job
-
-_TICKETS_GIVE_UP_AFTER = timedelta(days=7)
-
-
-class Filed(Protocol):
-    """Where an action item is in the backlog."""
-
-    @property
-    def key(self) -> str:
-        """The issue's key: `OPS-7`."""
-
-    @property
-    def url(self) -> str:
-        """Its page."""
-
-
-class Tickets(Protocol):
-    """The door to Jira."""
-
-    async def file(self, item: ActionItem, *, context: str, assignee: str, tried_before: bool) -> Filed:
-        """Make sure an item is there, once. Raises TemporaryError and PermanentError."""
-
-    async def comment(self, jira_key: str, text: str, *, idem: str) -> None:
-        """Make sure a comment is there, once. Raises TemporaryError and PermanentError."""
-
-    async def close(self) -> None:
-        """Let go of it."""
 
 
 class Runner(Protocol):
@@ -69,6 +46,10 @@ class Doors:
     """By source; those that can be asked."""
     prometheus: Mapping[str, Prometheus] = field(default_factory=dict)
     """By source; those that rules and holds may ask."""
+    exports: Exports | None = None
+    """The directory of documents, where one is configured."""
+    shelf: Exports | None = None
+    """The directory of published postmortems, where one is configured."""
 
 
 class Actors:
@@ -92,6 +73,12 @@ class Actors:
         )  # fmt: skip
         self._silencing = Silencing(store, alertmanagers=lambda: doors.alertmanagers, now=now, put_back=self.put_back)
         self._sampling = Sampling(store, settings=settings, prometheus=lambda: doors.prometheus)
+        self._exporting = Exporting(store, settings=settings, exports=lambda: doors.exports, metrics=metrics, now=now)
+        self._carrying = Carrying(
+            store, settings=settings, tickets=lambda: doors.tickets, metrics=metrics, now=now, put_back=self.put_back
+        )
+        self._publishing = Publishing(store, directory=lambda: doors.shelf, metrics=metrics, now=now)
+        self._graphing = Graphing(store, settings=settings, prometheus=lambda: doors.prometheus, metrics=metrics)
 
     async def act(self, job: Job) -> None:
         """Do one claimed job."""
@@ -99,11 +86,15 @@ class Actors:
             case jobs.NOTIFY:
                 await self._delivery.act(job)
             case jobs.JIRA:
-                await self._jira(job)
+                await self._carrying.act(job)
             case jobs.RECONCILE:
                 await self._asking.act(job)
             case jobs.SAMPLE:
                 await self._sampling.act(job)
+            case jobs.GRAPH:
+                await self._graphing.act(job)
+            case jobs.EXPORT:
+                await (self._publishing if job.kind == publishing.KIND else self._exporting).act(job)
             case _ if job.kind == silencing.KIND:
                 await self._silencing.act(job)
             case _:
@@ -115,62 +106,15 @@ class Actors:
         sure = error is not None and not error.maybe_done
         await self._store.write(jobs.retry, job, at=at, why=why[:500], known_undone=sure)
 
-    # -- Jira --------------------------------------------------------------------------------------------------------
-
-    async def _jira(self, job: Job) -> None:
-        item = await self._store.read(things.get_item, int(job.payload["item"]))
-        tickets = self._doors.tickets
-        if tickets is None:
-            # Jira was taken out of the configuration: the item stays here, open
-            await self._store.write(jobs.complete, job)
-            return
-        operation = "create" if job.kind == "file" else "comment"
-        try:
-            await (self._file(job, item, tickets) if job.kind == "file" else self._comment(job, item, tickets))
-        except TemporaryError as error:
-            self._metrics.jira_requests_total.labels(operation=operation, result="failed").inc()
-            if self._now() - job.created_at > _TICKETS_GIVE_UP_AFTER:
-                await self._store.write(learning.stuck, job, item.id, f"Jira did not take it for a week: {error}")
-            else:
-                await self.put_back(job, str(error), error=error)
-        except PermanentError as error:
-            self._metrics.jira_requests_total.labels(operation=operation, result="given_up").inc()
-            await self._store.write(learning.stuck, job, item.id, str(error))
-        else:
-            self._metrics.jira_requests_total.labels(operation=operation, result="ok").inc()
-
-    async def _file(self, job: Job, item: ActionItem, tickets: Tickets) -> None:
-        there = await self._store.read(things.external_id, item.uuid)
-        if there is not None:
-            await self._store.write(learning.filed, job, item.id, key=there[0], url=there[1])
-            return
-        settings = self._settings()
-        owner = settings.roster.people.get(item.owner)
-        where = f"{settings.external_url}/incidents/{item.subject}" if item.subject else settings.external_url
-        filed = await tickets.file(
-            item, context=f"From incidentd: {where}", assignee=owner.jira if owner else "", tried_before=job.attempt > 1
-        )
-        await self._store.write(learning.filed, job, item.id, key=filed.key, url=filed.url)
-
-    async def _comment(self, job: Job, item: ActionItem, tickets: Tickets) -> None:
-        if item.state is ItemState.STUCK:
-            await self._store.write(jobs.bury, job, "its action item is not in Jira")
-            return
-        if not item.jira_key:
-            raise TemporaryError("the action item is not in Jira yet", retry_after=timedelta(seconds=2))
-        await tickets.comment(item.jira_key, job.payload["text"], idem=job.payload["idem"])
-        await self._store.write(jobs.complete, job)
-
     # -- playbooks ---------------------------------------------------------------------------------------------------
 
     async def _step(self, job: Job) -> None:
         due = await self._store.write(automation.step_due, self._settings(), job)
         if due is None:
             return
-        result = due.given
+        result, by_team = due.given, due.step.kind == "ticket"
         if result is None:
             known = walk.context(due.run, due.step)
-            result = await self._doors.runner.run_step(
-                due.step, known, source=due.run.source, errand=errand_of(due.run)
-            )
+            errand = errand_of(due.run, await self._store.read(teams_of, due.run.subject) if by_team else ())
+            result = await self._doors.runner.run_step(due.step, known, source=due.run.source, errand=errand)
         await self._store.write(automation.step_done, self._settings(), job, due, result)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from incidentd.durations import format_duration
-from incidentd.engine import automation, commands, contact, questions
+from incidentd.engine import automation, commands, contact, handover, judging, questions, roles
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict
 from incidentd.holds import OPEN, Hold, declares_at
@@ -128,7 +128,8 @@ def _look_ack(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
 def _ack(tx: Tx, settings: Settings, it: Press) -> tuple[str, str]:
     number = speakable(it.claim.subject, "PAGE")
     done = commands.ack_page(tx, settings, number, by=it.claim.person, actor=it.actor, nonce=it.claim.nonce)
-    return "You have it", f"{done.key} is acknowledged. Work on {done.subject}; write down what you find."
+    work = "what it calls for" if done.is_summary else done.subject
+    return "You have it", f"{done.key} is acknowledged. Work on {work}; write down what you find."
 
 
 def _look_helping(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
@@ -175,6 +176,25 @@ def _page_over(page: Page, person: str) -> tuple[str, str] | None:
             return "It is over", f"{page.key} ended at {instant(page.closed_at)}; nothing is left to take."
         case PageState.OPEN:
             return None
+
+
+def _look_feedback(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
+    page, about = _look_at_page(tx, claim)
+    try:
+        judging.refuse_too_early(page)
+    except Conflict as error:
+        return Shown(title=plain(page.title), over=("Not now", str(error)))
+    said = f"{plain(page.verdict_by, 100)} said: {page.verdict.value.replace('_', ' ')}." if page.verdict else ""
+    return Shown(
+        title=f"How was it? {plain(page.title)}", about=about, choices=judging.CHOICES,
+        note=said or "It tells which alerts call people for nothing.",
+    )  # fmt: skip
+
+
+def _feedback(tx: Tx, _settings: Settings, it: Press) -> tuple[str, str]:
+    number, verdict = speakable(it.claim.subject, "PAGE"), judging.verdict_named(it.answer)
+    done = judging.judge_page(tx, number, verdict, by=it.claim.person, actor=it.actor)
+    return "Thank you", f"It is on the timeline of {done.subject} what you say of {done.key}."
 
 
 # -- holds -----------------------------------------------------------------------------------------------------------
@@ -293,6 +313,47 @@ def _answer_run(tx: Tx, settings: Settings, it: Press) -> tuple[str, str]:
     return "Thank you", f"{done.key} goes on with your answer; {done.subject} tells how it goes."
 
 
+# -- handovers -------------------------------------------------------------------------------------------------------
+
+
+def _look_handover(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
+    it = handover.page_of(tx, speakable(claim.subject, "HO"), claim.person)
+    return Shown(
+        title=it.title, about=it.about, choices=handover.CHOICES, note=it.note, over=it.over
+    )  # fmt: skip
+
+
+def _hand_over(tx: Tx, settings: Settings, it: Press) -> tuple[str, str]:
+    return handover.pressed(tx, settings, speakable(it.claim.subject, "HO"), it.answer, it.actor)
+
+
+# -- roles ------------------------------------------------------------------------------------------------------------
+
+
+def _look_role(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
+    known = roles.offered(tx, speakable(claim.subject, "OFFER"))
+    about = (
+        ("Incident", f"{known.incident.key} {known.incident.severity}: {plain(known.incident.title, 200)}"),
+        ("Role", known.offer.role.title), ("Asked", instant(known.offer.asked_at)), ("You are", claim.person),
+    )  # fmt: skip
+    return Shown(
+        title=roles.message(known, "")[0], about=about, button="Answer", choices=roles.choices(known.offer),
+        over=roles.is_over(known), note="Until you answer, whoever has the role now stays accountable.",
+    )  # fmt: skip
+
+
+def _answer_role(tx: Tx, settings: Settings, it: Press) -> tuple[str, str]:
+    known = roles.offered(tx, speakable(it.claim.subject, "OFFER"))
+    yes, no = roles.choices(known.offer)
+    if it.answer not in (yes, no):
+        raise Conflict(f"answer with one of {yes}, {no}")
+    if it.answer == no:
+        roles.decline_offer(tx, settings, known.offer, actor=it.actor)
+        return "Thank you", f"It is on the timeline of {known.incident.key} that you said no."
+    done = roles.accept_offer(tx, settings, known.offer, actor=it.actor)
+    return "Thank you", f"{roles.holder(tx, done, known.offer.role)} is {known.offer.role.title} of {done.key} now."
+
+
 # -- contact tests ---------------------------------------------------------------------------------------------------
 
 
@@ -320,5 +381,8 @@ _ANSWERS: Mapping[str, _Answer] = {
     LinkAction.EXTEND: _Answer(_look_extend, _extend),
     LinkAction.APPROVE: _Answer(_look_approve, _approve),
     LinkAction.ANSWER: _Answer(_look_answer, _answer_run),
+    LinkAction.HANDOVER: _Answer(_look_handover, _hand_over),
+    LinkAction.ROLE: _Answer(_look_role, _answer_role),
+    LinkAction.FEEDBACK: _Answer(_look_feedback, _feedback),
     LinkAction.CONFIRM: _Answer(_look_confirm, _confirm),
 }

@@ -1,24 +1,19 @@
-"""Playbook runs as units of work: begin one inside its guards, go on step by step, and take what its end means."""
+"""Playbook runs as units of work: begin one inside its guards, and go on step by step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from incidentd import guards, holds
+from incidentd import guards
 from incidentd.durations import format_duration
-from incidentd.engine import course, paging, questions, silencing
+from incidentd.engine import halting, outcome, paging, questions, silencing, suggesting
 from incidentd.engine.course.busy import definition_of
-from incidentd.engine.earning import earn
-from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_again, ask_guards, refuse
-from incidentd.errors import BadRequest, Conflict, NotFound
-from incidentd.holds import Hold
-from incidentd.incidents import ACTIVE, Incident
-from incidentd.metrics import Metrics
+from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_guards, refuse
+from incidentd.errors import BadRequest, Conflict
 from incidentd.playbooks import (
     FINISHED,
     Mode,
-    OnFailure,
     Playbook,
     Run,
     RunState,
@@ -30,7 +25,7 @@ from incidentd.playbooks import (
     walk,
 )
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, switching, things
+from incidentd.store import Tx, chain, inbox, jobs, locks, switching, things
 from incidentd.store.inbox import Changed
 from incidentd.store.jobs import Job
 from incidentd.text import plain
@@ -73,8 +68,7 @@ def begin(tx: Tx, settings: Settings, *, subject: str, name: str, alert: Changed
             chain.append(tx, subject, by, [Draft("run.refused", f"Playbook {name} fits, and its mode is off.")])
             return None
         case Mode.SUGGEST:
-            text = f"Playbook {name} fits ({plain(playbook.title, 100)}); it only suggests itself, so run it by hand."
-            chain.append(tx, subject, by, [Draft("run.proposed", text, {"playbook": name})])
+            chain.append(tx, subject, by, [suggesting.suggestion(playbook, alert, subject)])
             return None
         case Mode.APPROVE | Mode.AUTO as mode:
             return _begin(tx, settings, subject=subject, playbook=playbook, alert=alert, mode=mode)
@@ -97,10 +91,11 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
             id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
             state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
             registers={}, source=alert.source, started_at=tx.now, fingerprint=alert.fingerprint, domain=domain,
+            untouched=True, vetted_at=tx.now,
         )  # fmt: skip
         run = things.insert_run(tx, new)
     except (scopes.NotRunnable, Conflict, Refused) as no:
-        refuse(tx, subject, playbook, no)
+        refuse(tx, settings, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
         text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval."
@@ -149,6 +144,8 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: st
     if run.state is not RunState.PROPOSED:
         raise Conflict(f"{run.key} is {run.state}; only a proposed run waits for approval")
     playbook = definition_of(run)
+    if playbook.refused:
+        raise Conflict(f"{run.key} may not run now: {playbook.refused}")
     rows = inbox.alerts_of(tx, run.source, [run.fingerprint])
     fires = bool(rows) and rows[0].status == "firing"
     try:
@@ -165,7 +162,7 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: st
         ask_guards(tx, settings, playbook, about)
     except Refused as no:
         raise Conflict(f"{run.key} may not run now: {no}") from None
-    run = replace(run, state=RunState.RUNNING, started_at=tx.now)
+    run = replace(run, state=RunState.RUNNING, started_at=tx.now, untouched=True, vetted_at=tx.now)
     things.save_run(tx, run)
     start(tx, run, actor, f"{run.key}: approved by {actor.name}; playbook {run.playbook} begins.")
     return run
@@ -177,7 +174,8 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: st
 def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     """Say which step of a run is to be done, and note that it begins; None when there is none to do.
 
-    A step that a crash fell into and that may not be repeated ends the run here, and a person is asked.
+    A step that a crash fell into and that may not be repeated ends the run here, and a person is asked. So does one
+    that nobody can do any more, and a guard that says no by now ends it too.
     Whoever was stopped for so long that another replica took over does nothing.
     """
     run = _going_on(tx, job)
@@ -186,16 +184,15 @@ def step_due(tx: Tx, settings: Settings, job: Job) -> Due | None:
     playbook = definition_of(run)
     if run.state is RunState.VERIFYING and playbook.verify is not None:
         return Due(run=run, playbook=playbook, step=playbook.verify.step, began=tx.now)
+    run = halting.looked_at(tx, settings, run, playbook)
     step = walk.current_step(run, playbook)
-    if step is None:
+    if run.state in FINISHED:
+        halting.ended(tx, settings, job, run, playbook)
+    elif step is None:
         jobs.complete(tx, job)
-        return None
-    before = things.step_state(tx, run, run.cursor)
-    if before is None and _is_stale(tx, settings, job, run, playbook):
-        return None
-    if before is StepState.STARTED and _is_interrupted(tx, settings, job, run, step):
-        return None
-    return _set_about(tx, settings, job, Due(run=run, playbook=playbook, step=step, began=tx.now))
+    else:
+        return _set_about(tx, settings, job, Due(run=run, playbook=playbook, step=step, began=tx.now))
+    return None
 
 
 def _set_about(tx: Tx, settings: Settings, job: Job, due: Due) -> Due | None:
@@ -208,7 +205,8 @@ def _set_about(tx: Tx, settings: Settings, job: Job, due: Due) -> Due | None:
         run, given = _waited(tx, settings, job, replace(due, began=began))
         if given is None:
             return None
-    if not started:
+    # one that is left out does not begin: a crash would fall into the middle of nothing
+    if not started and not (given and given.skipped):
         things.step_started(tx, run, run.cursor, step.name)
     silencing.begins(tx, run, step, given)
     return replace(due, run=run, began=began, given=given)
@@ -221,20 +219,6 @@ def _going_on(tx: Tx, job: Job) -> Run | None:
     run = things.get_run(tx, int(job.payload["run"]))
     # whoever switched its playbook off had it stopped, which is about to be carried out (stopping.py)
     return None if standing.off(switching.switches(tx), run.playbook) else run
-
-
-def _is_stale(tx: Tx, settings: Settings, job: Job, run: Run, playbook: Playbook) -> bool:
-    """End a run whose first step was put off until a guard that let it begin says no."""
-    if run.cursor or run.phase != "steps" or not run.fingerprint:
-        return False
-    verdict = ask_again(tx, settings, playbook, run)
-    if verdict.allowed or not jobs.complete(tx, job):
-        return not verdict.allowed
-    ended = replace(run, state=RunState.REFUSED, finished_at=tx.now, reason=f"before its first step, {verdict.reason}")
-    things.save_run(tx, ended)
-    tx.count(lambda m: m.playbook_guard_denials_total.labels(playbook=run.playbook, guard=verdict.guard).inc())
-    finished(tx, settings, ended, playbook)
-    return True
 
 
 def _waited(tx: Tx, settings: Settings, job: Job, due: Due) -> tuple[Run, StepResult | None]:
@@ -252,22 +236,6 @@ def _waited(tx: Tx, settings: Settings, job: Job, due: Due) -> tuple[Run, StepRe
     return run, given
 
 
-def _is_interrupted(tx: Tx, settings: Settings, job: Job, run: Run, step: Step) -> bool:
-    """End a run that a crash cut short inside a step that may not be repeated."""
-    if walk.may_repeat(step):
-        return False
-    if not jobs.complete(tx, job):
-        return True
-    result = StepResult(ok=False, summary="interrupted: incidentd stopped in the middle of it")
-    things.step_ended(
-        tx, run, run.cursor, name=step.name, state=StepState.INTERRUPTED, result=result, began=run.started_at
-    )
-    ended = walk.step_interrupted(run, step, tx.now)
-    things.save_run(tx, ended)
-    finished(tx, settings, ended, definition_of(run))
-    return True
-
-
 def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult) -> bool:
     """Take in what a step gave and go on; False when the lease was lost, and then nothing is written."""
     if not jobs.complete(tx, job):
@@ -276,7 +244,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
         run, again_at = walk.verify_looked(due.run, due.playbook, result, tx.now)
         _write(tx, due, VERIFY, result)
     else:
-        run, again_at = walk.step_done(due.run, due.playbook, result, tx.now), None
+        run, again_at = walk.step_done(due.run, due.playbook, result, tx.now, began=due.began), None
         _write(tx, due, due.run.cursor, result)
         _send(tx, due, result)
     if (
@@ -290,7 +258,7 @@ def step_done(tx: Tx, settings: Settings, job: Job, due: Due, result: StepResult
         chain.append(tx, run.subject, actor_of(due.playbook), [Draft("run.step", text, data)])
     things.save_run(tx, run)
     if run.state in FINISHED:
-        finished(tx, settings, run, due.playbook)
+        outcome.finished(tx, settings, run, due.playbook)
     else:
         _next(tx, run, again_at or tx.now)
     return True
@@ -310,88 +278,3 @@ def _send(tx: Tx, due: Due, result: StepResult) -> None:
             title=plain(result.value["title"], 200), body=result.value.get("body", ""),
             key=f"{due.run.key}/{due.run.phase}/{due.run.cursor}",
         )  # fmt: skip
-
-
-# -- the end of a run ------------------------------------------------------------------------------------------------
-
-
-_ENDS = {
-    RunState.VERIFIED: "run.verified", RunState.INTERRUPTED: "run.interrupted", RunState.DONE: "run.done",
-    RunState.STOPPED: "run.stopped", RunState.REFUSED: "run.refused",
-}  # fmt: skip
-_PROVE_NOTHING = frozenset({RunState.DONE, RunState.STOPPED, RunState.REFUSED})
-"""Ends that say nothing of whether the playbook helps."""
-
-
-def finished(tx: Tx, settings: Settings, run: Run, playbook: Playbook, *, actor: Actor | None = None) -> None:
-    """Take what the end of a run means for its hold or incident; `actor` is who ended it, if not its playbook."""
-    _count_end(tx, run, playbook)
-    silencing.over(tx, run, playbook)
-    text = f"{run.key}: {run.state.replace('_', ' ')}: {run.reason}."
-    said = Draft(_ENDS.get(run.state, "run.failed"), text, {"run": run.key, "state": run.state.value})
-    chain.append(tx, run.subject, actor or actor_of(playbook), [said])
-    earn(tx, settings, run)
-    if run.subject.startswith("HOLD-"):
-        _hold_hears(tx, settings, run, playbook)
-    elif run.state is not RunState.VERIFIED:
-        _incident_hears(tx, settings, run, playbook)
-
-
-def _count_end(tx: Tx, run: Run, playbook: Playbook) -> None:
-    took = ((run.finished_at or tx.now) - run.started_at).total_seconds()
-
-    def figures(m: Metrics) -> None:
-        m.playbook_runs_total.labels(playbook=run.playbook, mode=run.mode.value, result=run.state.value).inc()
-        m.playbook_run_duration_seconds.labels(playbook=run.playbook).observe(took)
-        if run.state is RunState.VERIFIED:
-            m.playbook_remediations_total.labels(playbook=run.playbook).inc()
-            m.toil_saved_seconds_total.labels(playbook=run.playbook).inc(playbook.manual_minutes * 60)
-
-    tx.count(figures)
-
-
-def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
-    hold = subjects.get_hold(tx, int(run.subject.removeprefix("HOLD-")))
-    if hold.state not in holds.OPEN:
-        _heir_hears(tx, settings, run, hold)
-        return
-    verified = run.state is RunState.VERIFIED
-    declares = playbook.on_failure is OnFailure.DECLARE and run.state not in _PROVE_NOTHING
-    turn = holds.playbook_finished(
-        hold, playbook=run.playbook, verified=verified, why=run.reason, now=tx.now,
-        blamed=declares or run.state is RunState.INTERRUPTED,
-    )  # fmt: skip
-    course.carry_out(tx, settings, hold, turn, actor_of(playbook))
-    hold = turn.hold
-    if hold.state in holds.OPEN and run.state is RunState.INTERRUPTED:
-        _have_looked_at(tx, settings, run, hold)
-    elif not verified and hold.state in holds.OPEN:
-        paging.page_for_hold(tx, settings, hold)
-
-
-def _heir_hears(tx: Tx, settings: Settings, run: Run, hold: Hold) -> None:
-    """Tell the incident that the hold became how the hold's run ended."""
-    incident = subjects.incident_of_hold(tx, hold.id)
-    if incident is not None and incident.status in ACTIVE:
-        text = f"{run.key}, begun while it was {hold.key}: {run.state.replace('_', ' ')}: {run.reason}."
-        chain.append(tx, incident.key, Actor(name=run.playbook, via="playbook"), [Draft("run.ended", text)])
-    if run.state is RunState.INTERRUPTED:
-        _have_looked_at(tx, settings, run, incident or hold)
-
-
-def _incident_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
-    """Ask a person to look when a run of an incident was cut short, or its playbook says so."""
-    try:
-        incident = subjects.get_incident(tx, int(run.subject.removeprefix("INC-")))
-    except NotFound:
-        return
-    hurts = incident.status in ACTIVE and run.state not in _PROVE_NOTHING
-    if run.state is RunState.INTERRUPTED or (hurts and playbook.on_failure is not OnFailure.NOTE):
-        _have_looked_at(tx, settings, run, incident)
-
-
-def _have_looked_at(tx: Tx, settings: Settings, run: Run, about: Hold | Incident) -> None:
-    """Page for a run. What was done by half stays so when the alert is over, and where a rule wants nobody paged."""
-    title = f"Look at {run.key} ({run.state.replace('_', ' ')}): {about.title}"
-    policy = about.page_policy or ("default" if run.state is RunState.INTERRUPTED else "")
-    paging.start(tx, settings, subject=about.key, policy=policy, urgency=about.urgency, title=title)

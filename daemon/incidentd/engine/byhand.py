@@ -43,7 +43,7 @@ def run(
     new = Run(
         id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
         state=RunState.RUNNING, mode=Mode.APPROVE, target=target, inputs=inputs, registers={}, source=source,
-        started_at=tx.now, domain=domain,
+        started_at=tx.now, domain=domain, untouched=True, vetted_at=tx.now,
     )  # fmt: skip
     made = things.insert_run(tx, new)
     text = f"{made.key}: {actor.name} runs playbook {playbook.name} on {plain(target, 60)}, without an alert."

@@ -6,9 +6,11 @@ from datetime import date, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from incidentd import holds, pages
-from incidentd.actionitems import ActionItem, ItemState, ItemType
+from incidentd.actionitems import ActionItem, ItemState, ItemType, default_due
 from incidentd.durations import format_duration
-from incidentd.engine import automation, course, learning, owning, paging
+from incidentd.engine import automation, course, joined, owning, paging, roles
+from incidentd.engine.backlog import filing
+from incidentd.engine.worded import LONGEST_TEXT, LONGEST_TITLE, checked, number_of
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import Incident, Status, Trigger
@@ -18,9 +20,6 @@ from incidentd.settings import Settings
 from incidentd.store import Tx, chain, subjects, things
 from incidentd.text import plain
 from incidentd.timeline import Actor, Draft
-
-LONGEST_TEXT = 10_000
-LONGEST_TITLE = 200
 
 
 def ack_page(tx: Tx, settings: Settings, page_id: int, *, by: str, actor: Actor, nonce: str = "") -> Page:
@@ -66,7 +65,7 @@ def help_with_page(
         raise Conflict(f"{page.key} is over; there is nothing to help with")
     if nonce:
         things.use_link(tx, nonce)
-    said = f": {plain(_checked(text, 'the text', LONGEST_TEXT))}" if text else ""
+    said = f": {plain(checked(text, 'the text', LONGEST_TEXT))}" if text else ""
     has_it = f"{page.held_by} has it" if page.held_by else "it still waits for an answer"
     words = f"{by} is helping with {page.key}{said} ({has_it})."
     chain.append(tx, page.subject, actor, [Draft("page.helping", words, {"page": page.key, "by": by})])
@@ -82,15 +81,18 @@ def _has_it(tx: Tx, settings: Settings, page: Page, owned: Page, *, actor: Actor
     text = f"{page.key} {how} {by}{over}{late}."
     chain.append(tx, page.subject, actor, [Draft("page.acked", text, {"page": page.key, "by": by})])
     if page.subject.startswith("INC-"):
-        incident = subjects.get_incident(tx, _number(page.subject))
+        incident = subjects.get_incident(tx, number_of(page.subject))
         course.engaged(tx, incident, by=by, actor=actor)
+        roles.acknowledged(tx, settings, owned, by=by, actor=actor)
+    elif page.is_summary:
+        joined.have_followed(tx, owned, actor)
     else:
         _hold_acked(tx, settings, page, by, actor)
     return owned
 
 
 def _hold_acked(tx: Tx, settings: Settings, page: Page, by: str, actor: Actor) -> None:
-    hold = subjects.get_hold(tx, _number(page.subject))
+    hold = subjects.get_hold(tx, number_of(page.subject))
     course.carry_out(tx, settings, hold, holds.acknowledged(hold, by=by, now=tx.now), actor)
 
 
@@ -113,16 +115,16 @@ def add_note(
     `customer` says that a customer noticed it: a hold is declared then, unless its rule leaves that out.
     Raises NotFound, and BadRequest for an empty note or one that is too long.
     """
-    text = _checked(text, "the note", LONGEST_TEXT)
+    text = checked(text, "the note", LONGEST_TEXT)
     if subject.startswith("HOLD-"):
-        hold = subjects.get_hold(tx, _number(subject))
+        hold = subjects.get_hold(tx, number_of(subject))
         take = holds.customer_reported if customer else holds.note_progress
         turn = take(hold, by=actor.name, text=text, now=tx.now)
         course.carry_out(tx, settings, hold, turn, actor, asked=customer)  # a person's word needs no other
         return
     if not subject.startswith("INC-"):
         raise NotFound(f"there is no {plain(subject, 40)}; a note goes to a hold (HOLD-7) or an incident (INC-12)")
-    incident = subjects.get_incident(tx, _number(subject))
+    incident = subjects.get_incident(tx, number_of(subject))
     chain.append(tx, incident.key, actor, [Draft("note", f"{actor.name}: {text}")])
 
 
@@ -137,8 +139,9 @@ def declare_incident(
     service: str = "",
     teams: tuple[str, ...] = (),
     page: str = "default",
+    drill: bool = False,
 ) -> Incident:
-    """Declare an incident by hand. Raises BadRequest for an unknown severity, team or escalation policy."""
+    """Declare an incident by hand, or a drill. Raises BadRequest for an unknown severity, team or escalation policy."""
     known = settings.severities.get(severity)
     if known is None:
         raise BadRequest(f"there is no severity {plain(severity, 40)!r}; there are {', '.join(settings.severities)}")
@@ -147,12 +150,14 @@ def declare_incident(
             raise BadRequest(f"there is no team {plain(team, 40)!r}")
     if page not in settings.escalations and page != "default":
         raise BadRequest(f"there is no escalation policy {plain(page, 40)!r}")
-    why = f": {_checked(reason, 'the reason', LONGEST_TEXT)}" if reason else "."
+    title = f"{'DRILL: ' if drill else ''}{plain(checked(title, 'the title', LONGEST_TITLE))}"
+    why = f": {checked(reason, 'the reason', LONGEST_TEXT)}" if reason else "."
     new = Incident(
-        id=0, title=plain(_checked(title, "the title", LONGEST_TITLE)), status=Status.DECLARED, severity=severity,
+        id=0, title=title, status=Status.DECLARED, severity=severity,
         declared_severity=severity, peak_severity=severity, urgency=known.urgency, trigger=Trigger.MANUAL,
         reason=f"Declared by {actor.name}{plain(why)}", service=service, teams=teams, page_policy=page,
         impact_started_at=tx.now, detected_at=tx.now, declared_at=tx.now, declared_by=actor.name,
+        drill=drill,
     )  # fmt: skip
     return course.declare(tx, settings, new, actor=actor)
 
@@ -169,7 +174,7 @@ def declare_hold(tx: Tx, settings: Settings, hold_id: int, *, actor: Actor, reas
 
 def stand_down_hold(tx: Tx, settings: Settings, hold_id: int, *, actor: Actor, reason: str) -> Hold:
     """End a hold without an incident; the reason stays. Raises NotFound, BadRequest without one, Conflict when over."""
-    reason = _checked(reason, "the reason", LONGEST_TEXT)
+    reason = checked(reason, "the reason", LONGEST_TEXT)
     hold = _open_hold(tx, hold_id)
     turn = holds.stand_down(hold, by=actor.name, reason=reason, now=tx.now)
     course.carry_out(tx, settings, hold, turn, actor)
@@ -184,8 +189,8 @@ def extend_hold(
     Raises NotFound, BadRequest for what is missing or too long, and Conflict when it is over or was extended before.
     """
     hold = _open_hold(tx, hold_id)
-    reason = _checked(reason, "the reason", LONGEST_TEXT)
-    approver = _checked(approver, "the approver", LONGEST_TITLE)
+    reason = checked(reason, "the reason", LONGEST_TEXT)
+    approver = checked(approver, "the approver", LONGEST_TITLE)
     people = settings.roster.people
     if people and approver not in people:
         raise BadRequest(f"there is nobody called {plain(approver, 40)!r} who could approve it")
@@ -208,16 +213,6 @@ def _open_hold(tx: Tx, hold_id: int) -> Hold:
         more = f"; it became {became.key}" if became else ""
         raise Conflict(f"{hold.key} is {hold.state} ({hold.outcome}){more}")
     return hold
-
-
-def resolve_incident(tx: Tx, settings: Settings, incident_id: int, *, actor: Actor, note: str = "") -> Incident:
-    """Resolve an incident, from `declared` too. Raises NotFound, and Conflict when its state does not allow it."""
-    if note:
-        note = _checked(note, "the note", LONGEST_TEXT)
-    incident = subjects.get_incident(tx, incident_id)
-    if incident.status is Status.DECLARED:
-        incident = course.engaged(tx, incident, by=actor.name, actor=actor)
-    return course.resolve(tx, settings, incident, actor=actor, note=note)
 
 
 def add_action_item(
@@ -243,33 +238,19 @@ def add_action_item(
         tx,
         ActionItem(
             id=0, uuid=str(uuid5(NAMESPACE_URL, f"{incident.key}/{made}/{tx.now.isoformat()}")), subject=incident.key,
-            title=plain(_checked(title, "the title", LONGEST_TITLE)), description=description[:LONGEST_TEXT], type=type,
-            priority=priority, owner=owner, team=team or next(iter(incident.teams), ""), due=due, state=ItemState.OPEN,
-            severity=incident.severity, created_at=tx.now,
+            title=plain(checked(title, "the title", LONGEST_TITLE)), description=description[:LONGEST_TEXT], type=type,
+            priority=priority, owner=owner, team=team or next(iter(incident.teams), ""),
+            due=due or default_due(priority, incident.severity, tx.now.date()), state=ItemState.OPEN,
+            severity=incident.severity, service=incident.service, drill=incident.drill, created_at=tx.now,
+            by=actor.name, decided_by=actor.name, decided_at=tx.now,
         ),
     )  # fmt: skip
     text = f"{item.key}: {plain(item.title)} ({item.type}, {item.priority})"
     chain.append(tx, incident.key, actor, [Draft("item.opened", text, {"item": item.key})])
-    learning.file(tx, settings, item)
+    filing.file(tx, settings, item)
     return item
 
 
 def approve_run(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "") -> Run:
     """Let a proposed playbook run begin, or answer one that asks. Raises NotFound, and Conflict when it may not."""
     return automation.approve(tx, settings, run_id, actor=actor, answer=answer)
-
-
-def _checked(text: str, what: str, limit: int) -> str:
-    text = text.strip()
-    if not text:
-        raise BadRequest(f"{what} is empty")
-    if len(text) > limit:
-        raise BadRequest(f"{what} has {len(text)} characters; the most is {limit}")
-    return text
-
-
-def _number(subject: str) -> int:
-    number = subject.partition("-")[2]
-    if not number.isascii() or not number.isdigit() or len(number) > 15:
-        raise NotFound(f"there is no {plain(subject, 40)}")
-    return int(number)

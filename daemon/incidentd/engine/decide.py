@@ -8,9 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from incidentd.actionitems import ActionItem, ItemState, ItemType
+from incidentd.actionitems import ActionItem, ItemSource, ItemState, ItemType
 from incidentd.alerts import FIRED_ANEW, AlertStatus, Change
-from incidentd.engine import automation, course, learning, maintenance, paging, watchdog
+from incidentd.engine import (
+    automation,
+    communication,
+    course,
+    graphing,
+    leftalone,
+    maintenance,
+    refusals,
+    watchdog,
+)
+from incidentd.engine.backlog import filing
 from incidentd.holds import Hold, HoldState, Joining, watches_for
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.playbooks import RunState
@@ -163,12 +173,13 @@ def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed])
         return ""
     if decision.decide is Decide.TICKET:
         return _ticket(tx, settings, bundle, fresh)
-    home: Incident | Hold | None = subjects.open_incident(tx, bundle.source, decision.correlation_key)
+    home: Incident | Hold | None = course.home_of(tx, settings, bundle.source, decision.correlation_key)
     home = home or subjects.open_hold(tx, bundle.source, decision.correlation_key)
     home = home or course.same_thing(tx, settings, bundle.source, decision, fresh[0].labels)
     if home is not None:
         like = course.joining(settings, decision, fresh)
         _members_changed(tx, settings, home.key, fresh, joined=len(fresh), like=like)
+        leftalone.say(tx, settings, subject=home.key, name=decision.playbook, alerts=fresh, joined=True)
         return home.key
     if decision.decide is Decide.HOLD:
         return _hold(tx, settings, bundle, fresh)
@@ -177,6 +188,7 @@ def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed])
     subjects.join(tx, incident.key, [(it.source, it.fingerprint, True) for it in fresh], new=True)
     _list_alerts(tx, incident.key, fresh)
     automation.begin(tx, settings, subject=incident.key, name=decision.playbook, alert=fresh[0])
+    leftalone.say(tx, settings, subject=incident.key, name=decision.playbook, alerts=fresh[1:], joined=False)
     return incident.key
 
 
@@ -187,12 +199,14 @@ def _hold(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]) 
         like=course.joining(settings, bundle.decision, fresh),
         watches=watches_for(bundle.decision.hold, fresh[0].labels, fresh[0].annotations),
     )  # fmt: skip
+    communication.begin(tx, settings, hold)
+    graphing.look(tx, settings, hold)
     _list_alerts(tx, hold.key, fresh)
-    run = automation.begin(tx, settings, subject=hold.key, name=bundle.decision.playbook, alert=fresh[0])
+    name = bundle.decision.playbook
+    run = automation.begin(tx, settings, subject=hold.key, name=name, alert=fresh[0])
+    leftalone.say(tx, settings, subject=hold.key, name=name, alerts=fresh[1:], joined=False)
     if run is None or run.state is not RunState.RUNNING or hold.urgency == "business_critical":
-        paging.start(
-            tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=hold.title
-        )  # fmt: skip
+        refusals.page(tx, settings, hold)
     elif hold.page_policy:
         text = f"Nobody is paged yet: {run.key} tries first, and {hold.page_policy} is paged if it does not help."
         chain.append(tx, hold.key, Actor(name=hold.rule, via="rule"), [Draft("page.waits", text)])
@@ -247,7 +261,7 @@ def _ticket(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]
     lines = "\n".join(labels_line(it.labels) for it in fresh[:20])
     if open_one is not None:
         text = f"It fires again:\n{lines}"
-        learning.comment_on(
+        filing.comment_on(
             tx, settings, open_one, text, idem=f"{open_one.uuid}/{fresh[0].fingerprint}/{fresh[0].version}"
         )
         return open_one.key
@@ -258,13 +272,14 @@ def _ticket(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed]
             id=0, uuid=str(uuid5(NAMESPACE_URL, f"{bundle.source}/{decision.correlation_key}/{began}")), subject="",
             title=decision.title, description=f"{decision.reason}\n\n{lines}", type=ItemType.REPAIR, priority="P2",
             team=decision.teams[0] if decision.teams else "", state=ItemState.OPEN, severity=decision.severity,
-            correlation_key=decision.correlation_key, created_at=tx.now,
+            correlation_key=decision.correlation_key, created_at=tx.now, source=ItemSource.RULE,
+            service=decision.service,
         ),
         source=bundle.source,
     )  # fmt: skip
     text = f"{item.key}: a ticket for the backlog. {plain(decision.reason)}"
     chain.append(tx, SYSTEM, Actor(name=decision.rule, via="rule"), [Draft("item.opened", text, {"item": item.key})])
-    learning.file(tx, settings, item)
+    filing.file(tx, settings, item)
     return item.key
 
 
@@ -274,5 +289,5 @@ def _ticket_resolved(tx: Tx, settings: Settings, bundle: Bundle) -> str:
         return ""
     last = bundle.alerts[-1]
     idem = f"{open_one.uuid}/{last.fingerprint}/{last.version}"
-    learning.comment_on(tx, settings, open_one, f"It stopped: {labels_line(last.labels)}", idem=idem)
+    filing.comment_on(tx, settings, open_one, f"It stopped: {labels_line(last.labels)}", idem=idem)
     return open_one.key

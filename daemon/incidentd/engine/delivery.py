@@ -9,8 +9,22 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from incidentd import holds, messages
-from incidentd.engine import contact, handoff, offers, outbox, questions, waits
+from incidentd.engine import (
+    attaching,
+    communication,
+    contact,
+    handoff,
+    handover,
+    offers,
+    outbox,
+    questions,
+    records,
+    reporting,
+    roles,
+    waits,
+)
 from incidentd.engine.fallback import since
+from incidentd.engine.joined import place_of
 from incidentd.errors import NotFound, PermanentError, TemporaryError
 from incidentd.handoff import Silence, report
 from incidentd.messages import STYLES, Style, Telling
@@ -60,21 +74,47 @@ class Delivery:
         if message is None:
             await self._store.write(outbox.not_needed, job, others)
             return
+        message = await self._with_pictures(job, message)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             await self._notifier().send(message)
         except TemporaryError as error:
+            await self._let_go(job, message, known_undone=not error.maybe_done)
             await self._failed(job, others, message, error, took=loop.time() - began)
         except PermanentError as error:
+            await self._let_go(job, message)
             self._tried(message, "given_up", loop.time() - began)
             await self._refused(job, others, message, str(error))
         else:
             self._tried(message, "ok", loop.time() - began)
-            self._metrics.notification_last_success_timestamp_seconds.labels(channel=message.channel).set(
-                self._now().timestamp()
-            )
-            await self._store.write(outbox.sent, job, others, channel=message.channel, repeat=message.repeat)
+            self._delivered((job, *others), message)
+            if job.kind == jobs.POST:
+                await self._store.write(communication.sent, job, channel=message.channel, repeat=message.repeat)
+            else:
+                await self._store.write(
+                    outbox.sent, job, others, channel=message.channel, repeat=message.repeat, title=message.title
+                )
+
+    async def _with_pictures(self, job: Job, message: Notification) -> Notification:
+        """Give a message with the graphs that go with it; most have none, and that costs no commit."""
+        if message.key != job.ukey or not attaching.may_show(self._settings(), job):
+            return message
+        due = await self._store.read(attaching.due, self._settings(), job)
+        if due is None:
+            return message
+        return replace(message, pictures=await self._store.write(attaching.claim, job, due))
+
+    async def _let_go(self, job: Job, message: Notification, *, known_undone: bool = True) -> None:
+        if message.pictures and known_undone:
+            await self._store.write(attaching.let_go, job)
+
+    def _delivered(self, told: Sequence[Job], message: Notification) -> None:
+        now = self._now()
+        self._metrics.notification_last_success_timestamp_seconds.labels(channel=message.channel).set(now.timestamp())
+        for it in told:
+            late = max((now - since(it)).total_seconds(), 0)
+            self._metrics.notification_lag_seconds.labels(purpose=message.purpose).observe(late)
 
     async def _failed(
         self, job: Job, others: Sequence[Job], message: Notification, error: TemporaryError, *, took: float
@@ -102,6 +142,9 @@ class Delivery:
         self, given_up: Sequence[Job], message: Notification, why: str, *, aloud: bool = False
     ) -> None:  # fmt: skip
         for job in given_up:
+            if job.kind == jobs.POST:
+                await self._store.write(communication.given_up, job, channel=message.channel, why=plain(why))
+                continue
             await self._store.write(
                 outbox.given_up, self._settings(), job, channel=message.channel, why=plain(why), aloud=aloud
             )
@@ -119,8 +162,25 @@ class Delivery:
                 return await self._question(job)
             case contact.KIND:
                 return self._test(job)
+            case _:
+                return await self._word(job)
+
+    async def _word(self, job: Job) -> Notification | None:
+        """Write the words of a message that asks for no answer."""
+        match job.kind:
             case handoff.KIND:
                 return await self._report(job)
+            case records.TASK:
+                return await self._task(job)
+            case roles.OFFERED:
+                return await self._offer(job)
+            case handover.KIND:
+                return await self._handover(job)
+            case jobs.POST:
+                return await self._post(job)
+            case reporting.KIND:
+                words = await self._store.read(reporting.message, self._settings(), job.payload["span"])
+                return self._notification(job, words)
             case _:
                 return self._notification(job, (job.payload["title"], job.payload["body"]))
 
@@ -161,8 +221,7 @@ class Delivery:
 
     def _links(self, settings: Settings, job: Job, known: outbox.PageMessage) -> list[tuple[str, str]]:
         base = settings.external_url
-        place = "incidents" if known.page.subject.startswith("INC-") else "holds"
-        found = [(messages.DETAILS, f"{base}/{place}/{known.page.subject}"), *known.links]
+        found = [(messages.DETAILS, f"{base}/{place_of(known.page.subject)}"), *known.links]
         # whoever learns beside the one who is called has nothing to answer
         if job.payload.get("copy") or not _may_hold_links(settings, job):
             return found
@@ -195,6 +254,40 @@ class Delivery:
         may = _may_hold_links(self._settings(), job)
         link = f"\nOr here: {offers.of_question(run.key, key, self._reader(job))}" if may else ""
         return self._notification(job, (words[0], words[1] + link))
+
+    async def _task(self, job: Job) -> Notification | None:
+        """Write the words to whoever was given a task."""
+        known = await self._store.read(records.known, job)
+        if known is None:
+            return None
+        return self._notification(job, records.message(known, job.payload["why"], self._settings().external_url))
+
+    async def _handover(self, job: Job) -> Notification | None:
+        """Write the words to whoever is to take roles over."""
+        known = await self._store.read(handover.known, job)
+        if known is None:
+            return None
+        may = _may_hold_links(self._settings(), job)
+        link = offers.of_handover(known.key, self._reader(job)) if may else ""
+        return self._notification(job, handover.message(known, link))
+
+    async def _offer(self, job: Job) -> Notification | None:
+        """Write the words that ask somebody about a role, with the link to answer."""
+        known = await self._store.read(roles.offer_message, job)
+        if known is None:
+            return None
+        title, body = roles.message(known, self._settings().external_url)
+        may = _may_hold_links(self._settings(), job)
+        link = f"\nOr here: {offers.of_role(known.offer.key, self._reader(job))}" if may else ""
+        return self._notification(job, (title, body + link))
+
+    async def _post(self, job: Job) -> Notification | None:
+        """Write the words to a channel that follows a hold or incident."""
+        settings = self._settings()
+        known = await self._store.read(communication.known, settings, job)
+        if known is None:
+            return None
+        return self._notification(job, communication.message(known, settings, job, self._now()))
 
     def _test(self, job: Job) -> Notification | None:
         """Write the words of a contact test."""

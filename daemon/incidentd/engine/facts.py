@@ -15,6 +15,7 @@ from typing import Protocol
 
 from incidentd.durations import format_duration
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.graphs import Line
 from incidentd.metrics import Metrics
 from incidentd.prometheus import Answer
 from incidentd.rules import Facts, LabelMap, Measured, Neighbours
@@ -43,6 +44,12 @@ class Prometheus(Protocol):
 
     async def query(self, promql: str, *, timeout: timedelta = DEADLINE) -> Answer:  # noqa: ASYNC109
         """Ask for a number. Raises TemporaryError and PermanentError."""
+
+    async def course(self, promql: str, *, start: datetime, end: datetime, step: timedelta) -> tuple[Line, ...]:
+        """Ask for what is to be drawn. Raises TemporaryError and PermanentError."""
+
+    async def alerting_rules(self, names: Collection[str]) -> dict[str, str]:
+        """Ask for the queries of alerting rules by their names. Raises TemporaryError and PermanentError."""
 
 
 class FactFinder:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incidentd.engine import paging
+from incidentd.engine.joined import place_of
 from incidentd.oncall import ChannelKind
 from incidentd.pages import Occasion
 from incidentd.settings import Settings
@@ -75,11 +76,10 @@ def say_aloud(tx: Tx, settings: Settings, job: Job, text: str) -> None:
     if channel is None:
         return
     page = f"PAGE-{job.payload['page']}"
-    place = "incidents" if job.subject.startswith("INC-") else "holds"
     paging.tell(
         tx, subject=job.subject, channel=channel, purpose="trouble", key=f"{job.ukey}/undeliverable",
         title=f"{page} is undeliverable: {jobs.lane_of(job)} took nothing for a day ({job.subject})",
-        body=f"{text}\nAsk whether somebody has it.\n\n{settings.external_url}/{place}/{job.subject}",
+        body=f"{text}\nAsk whether somebody has it.\n\n{settings.external_url}/{place_of(job.subject)}",
     )  # fmt: skip
 
 

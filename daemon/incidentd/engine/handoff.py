@@ -23,6 +23,10 @@ from incidentd.timeline import INCIDENTD, SYSTEM, Draft
 
 KIND = "handoff"
 """The kind of the deadlines, and of the messages."""
+PROMPT = "handover_prompt"
+"""The kind of the deadlines before a shift change, at which whoever leaves is asked to hand over roles (`shiftend`)."""
+_PROMPTS = (timedelta(minutes=60), timedelta(minutes=15))
+"""How long before: an hour to find somebody, and once more when there is just time to brief them (SRE book, 14)."""
 _AHEAD = timedelta(days=28)
 """Overrides that begin later than this are not worth a line yet."""
 _LONGEST_SHIFT = timedelta(days=31)
@@ -53,7 +57,7 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     change = change_at(schedule, max(edge, last_edge(schedule, edge, tx.now)))
     if change.leaving != change.coming:
         _send(tx, roster, change)
-    _schedule(tx, schedule, tx.now)
+    _schedule(tx, schedule, tx.now, late=True)
 
 
 def _roster(tx: Tx, settings: Settings, at: datetime) -> Roster:
@@ -89,8 +93,9 @@ def change_at(schedule: Schedule, at: datetime) -> Change:
     )
 
 
-def _schedule(tx: Tx, schedule: Schedule, now: datetime) -> None:
+def _schedule(tx: Tx, schedule: Schedule, now: datetime, *, late: bool = False) -> None:
     edge = on_call(schedule, now).until
+    _schedule_prompts(tx, schedule, edge, now, late=late)
     if edge >= FOREVER:
         jobs.cancel(tx, _key(schedule.name))
         return
@@ -98,6 +103,24 @@ def _schedule(tx: Tx, schedule: Schedule, now: datetime) -> None:
         tx, queue=jobs.TIMER, kind=KIND, subject=SYSTEM, ukey=_key(schedule.name), due_at=edge,
         payload={"schedule": schedule.name, "edge": edge.isoformat()},
     )  # fmt: skip
+
+
+def _schedule_prompts(tx: Tx, schedule: Schedule, edge: datetime, now: datetime, *, late: bool) -> None:
+    """Ask before a shift change; one of which we learn after the hour before it began is asked about at once.
+
+    A start within that hour asks nobody again: what was due before it is a row still, or was asked.
+    """
+    due = [(ahead, edge - ahead) for ahead in _PROMPTS]
+    for ahead, at in due:
+        key = f"{PROMPT}:{schedule.name}:{ahead // timedelta(minutes=1)}"
+        missed = late and at <= now and all(other <= at or other > now for _, other in due)
+        if edge >= FOREVER:
+            jobs.cancel(tx, key)
+        elif at > now or missed:
+            jobs.schedule(
+                tx, queue=jobs.TIMER, kind=PROMPT, subject=SYSTEM, ukey=key, due_at=max(at, now),
+                payload={"schedule": schedule.name, "edge": edge.isoformat()},
+            )  # fmt: skip
 
 
 def _send(tx: Tx, roster: Roster, change: Change) -> None:

@@ -1,76 +1,83 @@
-"""Learning as units of work: the postmortem's draft, and action items on their way to the backlog."""
+"""Learning as units of work: the postmortem's draft, and what keeps an incident from its end."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from incidentd import postmortem
-from incidentd.actionitems import ActionItem, ItemState
-from incidentd.errors import NotFound
+from incidentd import incidents, records
+from incidentd.actionitems import UNFILED
+from incidentd.engine import postmortems
+from incidentd.engine.worded import LONGEST_TEXT, checked
+from incidentd.errors import BadRequest, Conflict
+from incidentd.incidents import ACTIVE, Incident, Known, Status
+from incidentd.postmortem import OUT, Because, Postmortem
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, facts, jobs, subjects, things
-from incidentd.store.jobs import Job
-from incidentd.text import instant, plain
-from incidentd.timeline import INCIDENTD, SYSTEM, Actor, Draft
-
-JIRA = Actor(name="incidentd", via="jira")
+from incidentd.store import Tx, chain, subjects, things
+from incidentd.store import postmortems as stored
+from incidentd.store.records import records_of
+from incidentd.text import plain
+from incidentd.timeline import INCIDENTD, Actor, Draft
 
 
 def draft(tx: Tx, settings: Settings, subject: str) -> None:
-    """Draft the postmortem of a resolved incident from what is known of it."""
+    """Draft what is to be learned from an incident that is over: a postmortem, or a quick review."""
     incident = subjects.get_incident(tx, int(subject.removeprefix("INC-")))
+    it = postmortems.drafted(tx, settings, incident)
+    if incident.status is Status.RESOLVED and it.required:
+        known = replace(known_of(tx, settings, incident), postmortem_required=True)
+        subjects.save_incident(tx, incidents.move(incident, Status.POSTMORTEM, tx.now, known=known))
+        why = plain("; ".join(it.required), 500)
+        said = f"A postmortem is required, since {why}; {incident.key} is closed when it is published."
+        data = {"because": list(it.required)}
+        chain.append(tx, incident.key, INCIDENTD, [Draft("incident.postmortem", said, data)])
+
+
+def request(
+    tx: Tx, settings: Settings, incident_id: int, *, actor: Actor, reason: str, because: str = ""
+) -> Postmortem | None:  # fmt: skip
+    """Ask for a postmortem, which anybody may; None while the incident goes on, and then it is drafted at its end.
+
+    `because` is one of the policy's own reasons, where it is that. Raises NotFound, BadRequest without a reason, and
+    Conflict for what is part of another incident.
+    """
+    incident = subjects.get_incident(tx, incident_id)
+    reason = checked(reason, "the reason", LONGEST_TEXT)
+    if because and because not in set(Because):
+        raise BadRequest(f"there is no reason {plain(because, 40)!r}; there are {', '.join(Because)}")
+    if incident.status is Status.MERGED and incident.merge is not None:
+        raise Conflict(f"{incident.key} is part of INC-{incident.merge.into}; ask for the postmortem of that")
+    word = f" ({because.replace('_', ' ')})" if because else ""
+    said = f"{plain(actor.name, 60)} asks for a postmortem{word}: {plain(reason)}"
+    data = {"because": f"{plain(actor.name, 60)} asked for it{word}: {plain(reason, 200)}"}
+    chain.append(tx, incident.key, actor, [Draft(postmortems.ASKED, said, data)])
+    if incident.status in ACTIVE:
+        return None
+    draft(tx, settings, incident.key)
+    return stored.get(tx, incident_id)
+
+
+def known_of(tx: Tx, settings: Settings, incident: Incident) -> Known:
+    """Gather what the guards of an incident's moves ask for."""
     severity = settings.severities.get(incident.severity)
-    resolved_at = incident.resolved_at or tx.now
-    due_at = postmortem.due_for(severity, resolved_at) if severity else None
-    known = facts.incident_facts(tx, settings, incident.id)
-    text = postmortem.draft(known, owner=incident.commander, due=due_at)
-    if things.save_postmortem(tx, incident.id, owner=incident.commander, due_at=due_at, markdown=text):
-        by = f", due {instant(due_at)}" if due_at else ""
-        said = f"Postmortem drafted for {incident.commander or 'nobody yet'}{by}."
-        chain.append(tx, subject, INCIDENTD, [Draft("postmortem.drafted", said)])
+    items = [item for item in things.items_of(tx, incident.key) if item.state in UNFILED]
+    put_down = records_of(tx, incident.id)
+    return Known(
+        rank=severity.rank if severity else 1,
+        hypothesis_supported=not records.blocks_identified(put_down),
+        open_criteria=records.blocks_resolved(put_down),
+        in_place=records.blocks_closed(put_down),
+        postmortem_required=_is_required(tx, settings, incident),
+        published=things.postmortem_state(tx, incident.id) in OUT,
+        unfiled=tuple(item.key for item in items) if settings.jira is not None and not incident.drill else (),
+    )
 
 
-def file(tx: Tx, settings: Settings, item: ActionItem) -> None:
-    """Send an action item on its way to Jira; without Jira it stays here, open."""
-    tx.count(lambda m: m.action_items_created_total.labels(type=item.type.value, priority=item.priority).inc())
-    if settings.jira is not None:
-        jobs.schedule(
-            tx, queue=jobs.JIRA, kind="file", subject=item.subject or SYSTEM, ukey=f"file:{item.uuid}", due_at=tx.now,
-            payload={"item": item.id},
-        )  # fmt: skip
-
-
-def comment_on(tx: Tx, settings: Settings, item: ActionItem, text: str, *, idem: str) -> None:
-    """Say something on an action item: on its timeline, and in Jira when it is there."""
-    chain.append(tx, item.subject or SYSTEM, INCIDENTD, [Draft("item.comment", f"{item.key}: {plain(text)}")])
-    if settings.jira is not None:
-        jobs.schedule(
-            tx, queue=jobs.JIRA, kind="comment", subject=item.subject or SYSTEM, ukey=f"comment:{idem}", due_at=tx.now,
-            payload={"item": item.id, "text": text, "idem": idem},
-        )  # fmt: skip
-
-
-def filed(tx: Tx, job: Job, item_id: int, *, key: str, url: str) -> bool:
-    """Take in the key that Jira gave an action item; False when the lease was lost."""
-    if not jobs.complete(tx, job):
-        return False
-    item = things.get_item(tx, item_id)
-    things.remember_external(tx, item.uuid, system="jira", external_id=key, url=url, subject=item.subject or SYSTEM)
-    things.save_item(tx, replace(item, state=ItemState.FILED, jira_key=key, jira_url=url, trouble=""))
-    text = f"{item.key} is {key} in Jira: {plain(item.title, 120)}"
-    chain.append(tx, item.subject or SYSTEM, JIRA, [Draft("item.filed", text, {"item": item.key, "jira": key})])
-    return True
-
-
-def stuck(tx: Tx, job: Job, item_id: int, why: str) -> bool:
-    """Keep an action item that Jira refused, with what has to be changed; False when the lease was lost."""
-    if not jobs.bury(tx, job, why):
-        return False
-    try:
-        item = things.get_item(tx, item_id)
-    except NotFound:
+def _is_required(tx: Tx, settings: Settings, incident: Incident) -> bool:
+    """Say whether there has to be a postmortem: by its severity, or by what was found when it was over."""
+    peak = settings.severities.get(incident.peak_severity)
+    if peak is not None and peak.postmortem == "full" and not incident.drill:
         return True
-    things.save_item(tx, replace(item, state=ItemState.STUCK if not item.jira_key else item.state, trouble=why))
-    text = f"{item.key} is not in Jira and is kept here: {plain(why)}"
-    chain.append(tx, item.subject or SYSTEM, JIRA, [Draft("item.stuck", text, {"item": item.key})])
-    return True
+    if incident.status in ACTIVE:
+        return False
+    it = stored.find(tx, incident.id)
+    return bool(it.required if it is not None else postmortems.reasons(tx, settings, incident))

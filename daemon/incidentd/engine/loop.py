@@ -10,7 +10,20 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from incidentd.durations import about
-from incidentd.engine import course, decide, handoff, reconcile, rota, stopping, timers
+from incidentd.engine import (
+    backlog,
+    communication,
+    course,
+    decide,
+    exporting,
+    handoff,
+    publishing,
+    reconcile,
+    reporting,
+    rota,
+    stopping,
+    timers,
+)
 from incidentd.engine.act import Actors, Doors
 from incidentd.engine.facts import FactFinder
 from incidentd.errors import IncidentdError, StoreUnavailable
@@ -31,17 +44,22 @@ POLL = 1.0
 LOOKS = {stopping.WAITER: 0.5}
 """Seconds, of what is looked at more often: a switch that is turned off stops what runs within one."""
 AFTER_TROUBLE = 1.0
-OLDEST = timedelta(seconds=10)
+OLDEST = timedelta(seconds=8)
 """How long a body may wait to be unpacked before no more are taken. Alertmanager's patience with a receiver is ten
-seconds or more, and what it is told to send again is not lost; what nobody decides about in time might as well be."""
+seconds or more, and what it is told to send again is not lost; what nobody decides about in time might as well be.
+What is taken just below it waits as long as the oldest and its own batch: ten seconds at most."""
 DECIDE = 200
 TIMERS = 64
-CONCURRENCY = {jobs.NOTIFY: 64, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64, jobs.SAMPLE: 16}
+CONCURRENCY = {
+    jobs.NOTIFY: 64, jobs.JIRA: 2, jobs.PLAYBOOK: 8, jobs.RECONCILE: 64, jobs.SAMPLE: 16, jobs.GRAPH: 2,
+    jobs.EXPORT: 1,
+}  # fmt: skip
 PER_CHANNEL = 2
 """Messages that are under way to one channel: one is sent, and the next is ready."""
 LEASE = {
     jobs.NOTIFY: timedelta(seconds=30), jobs.JIRA: timedelta(seconds=60), jobs.PLAYBOOK: timedelta(seconds=60),
-    jobs.RECONCILE: timedelta(seconds=30), jobs.SAMPLE: timedelta(seconds=30),
+    jobs.RECONCILE: timedelta(seconds=30), jobs.SAMPLE: timedelta(seconds=30), jobs.GRAPH: timedelta(seconds=60),
+    jobs.EXPORT: timedelta(seconds=60),
 }  # fmt: skip
 
 
@@ -88,6 +106,12 @@ class Engine:
         await self._store.write(reconcile.begin, settings, started=self._begun_with is None)
         await self._store.write(rota.begin, settings)
         await self._store.write(handoff.begin, settings)
+        await self._store.write(reporting.begin, settings)
+        await self._store.write(backlog.begin, settings)
+        elsewhere = await self._store.read(communication.to_resume, settings)
+        await asyncio.gather(*(self._store.write(communication.resume, settings, it) for it in elsewhere))
+        await exporting.begin(self._store, settings)
+        await publishing.begin(self._store, settings)
         self._begun_with = settings
         self._begun.set()
         return True

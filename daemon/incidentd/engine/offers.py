@@ -9,7 +9,7 @@ from datetime import datetime
 from incidentd import links
 from incidentd.holds import Hold
 from incidentd.links import LinkAction
-from incidentd.pages import Page, needs_ack
+from incidentd.pages import Page, PageState, needs_ack
 from incidentd.playbooks import Run, RunState, questions
 from incidentd.store import Tx, subjects, things
 from incidentd.text import plain
@@ -33,7 +33,11 @@ class Reader:
 
 def of_page(page: Page, runs: Sequence[Run], reader: Reader) -> Links:
     """Make the links of a message about a page; none for a channel that is nobody's own."""
-    if not reader.person or not needs_ack(page):
+    if not reader.person:
+        return []
+    if page.state is PageState.RESOLVED:
+        return [("Say how it was", _link(reader, LinkAction.FEEDBACK, page.key, began=page.closed_at))]
+    if not needs_ack(page):
         return []
     return [
         ("I have it", _link(reader, LinkAction.ACK, page.key, began=page.started_at)),
@@ -46,7 +50,8 @@ def of_page(page: Page, runs: Sequence[Run], reader: Reader) -> Links:
 def _of_run(run: Run, reader: Reader) -> tuple[str, str]:
     if run.question is not None:
         return f"Answer {run.key} ({plain(run.question.text, 60)})", of_question(run.key, run.question.key, reader)
-    return f"Let {run.key} run ({plain(run.playbook, 20)})", _link(reader, LinkAction.APPROVE, run.key)
+    what = f"{plain(run.playbook, 20)} on {plain(run.target, 40)}"
+    return f"Let {run.key} run ({what})", _link(reader, LinkAction.APPROVE, run.key)
 
 
 def of_ask(hold: Hold, reader: Reader) -> Links:
@@ -62,6 +67,16 @@ def of_ask(hold: Hold, reader: Reader) -> Links:
 def of_question(run: str, question: str, reader: Reader) -> str:
     """Make the link of a message with the question of a run."""
     return _link(reader, LinkAction.ANSWER, f"{run}/{question}")
+
+
+def of_handover(handover: str, reader: Reader) -> str:
+    """Make the link of a message that offers roles to its reader."""
+    return _link(reader, LinkAction.HANDOVER, handover)
+
+
+def of_role(subject: str, reader: Reader) -> str:
+    """Make the link of a message that asks about a role."""
+    return _link(reader, LinkAction.ROLE, subject)
 
 
 def of_test(subject: str, reader: Reader) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incidentd import escalation, holds
-from incidentd.engine import fallback, offers, paging
+from incidentd.document import Alike, span_of, within
+from incidentd.engine import fallback, offers, paging, refusals
+from incidentd.engine.backlog import promised_before
 from incidentd.engine.fallback import NEEDS_AN_ANSWER, since
 from incidentd.errors import TemporaryError
 from incidentd.holds import Hold, HoldState
@@ -17,7 +19,9 @@ from incidentd.pages import Facts, Occasion, Page, PageState
 from incidentd.playbooks import FINISHED, Run
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things, together
+from incidentd.store.around import last_like
 from incidentd.store.jobs import Job
+from incidentd.text import plain
 from incidentd.timeline import INCIDENTD, Draft
 
 HELD_BACK = timedelta(seconds=30)
@@ -29,6 +33,9 @@ _LOOKED_THROUGH = 1000
 _ASIDE = timedelta(seconds=2)
 _LEASE = timedelta(minutes=1)
 """Of what is taken along: several times the deadline of a send."""
+_TITLE = 200
+_REASON = 250
+"""Characters of the reason beside what was promised before: a message shows five hundred."""
 _LINKED = (("Runbook", "runbook_url"), ("Dashboard", "dashboard_url"), ("Dashboard", "dashboard"))
 
 
@@ -62,18 +69,28 @@ def page_message(tx: Tx, settings: Settings, job: Job) -> PageMessage | None:
         return None
     if fallback.is_one(job) and together.has_told(tx, job, jobs.lane_of(job), since(job)):
         return None  # the escalation came to this channel by itself meanwhile
+    step = escalation.sent_as(page, int(job.payload.get("step", job.payload.get("of_step", 0))))
+    target = step.target if occasion in NEEDS_AN_ANSWER else None
+    if page.is_summary:
+        page, facts = refusals.told(tx, settings, page)
+        return PageMessage(page=page, occasion=occasion, facts=facts, target=target, links=())
     about = _subject(tx, page.subject)
     known = settings.severities.get(about.severity)
     facts = Facts(
         severity=about.severity, means=known.means if known else "", since=about.impact_started_at,
-        because=about.reason, tried=_tried(tx, page.subject), declares_at=_declares_at(about),
+        because=_because(tx, about), tried=_tried(tx, page.subject), declares_at=_declares_at(about),
+        before=_before(tx, about),
     )  # fmt: skip
-    step = escalation.sent_as(page, int(job.payload.get("step", job.payload.get("of_step", 0))))
-    target = step.target if occasion in NEEDS_AN_ANSWER else None
     return PageMessage(
-        page=page, occasion=occasion, facts=facts, target=target, links=_links(tx, about),
+        page=page, occasion=occasion, facts=facts, target=target, links=links_of(tx, about),
         runs=tuple(offers.proposed(tx, page.subject)),
     )  # fmt: skip
+
+
+def _because(tx: Tx, about: Hold | Incident) -> str:
+    """Give the decision's reason, and say aloud what was promised the last time and is not done."""
+    promised = promised_before(tx, about)
+    return f"{plain(about.reason, _REASON)} {promised}" if promised else about.reason
 
 
 def _declares_at(about: Hold | Incident) -> datetime | None:
@@ -105,13 +122,28 @@ def _tried(tx: Tx, subject: str) -> tuple[str, ...]:
     )
 
 
-def _links(tx: Tx, about: Hold | Incident) -> tuple[tuple[str, str], ...]:
+def _before(tx: Tx, about: Hold | Incident) -> str:
+    """Say when the same thing was the last time, and what fixed it."""
+    last = last_like(tx, about)
+    if last is None:
+        return ""
+    fixed = Alike(incident=last, why=()).fixed_by
+    return f"{last.key} of {last.declared_at:%Y-%m-%d}{f': {fixed}' if fixed else ''}"
+
+
+def links_of(tx: Tx, about: Hold | Incident) -> tuple[tuple[str, str], ...]:
+    """Give the addresses that the first alert of a hold or incident brings, with the time in them where they take one.
+
+    Whoever shows one looks at it first.
+    """
     members = subjects.members(tx, about.key)[:1]
     if not members:
         return ()
     rows = inbox.alerts_of(tx, members[0].source, [members[0].fingerprint])
     found = [(name, row.annotations[key]) for row in rows for name, key in _LINKED if row.annotations.get(key)]
-    return (*found, *(("Alert", row.generator_url) for row in rows if row.generator_url))
+    found += [("Alert", row.generator_url) for row in rows if row.generator_url]
+    span = span_of(about, tx.now)
+    return tuple((name, within(url, span)) for name, url in found)
 
 
 # -- what goes together ----------------------------------------------------------------------------------------------
@@ -210,14 +242,19 @@ def not_needed(tx: Tx, job: Job, others: Sequence[Job]) -> None:
         jobs.complete(tx, it)
 
 
-def sent(tx: Tx, job: Job, others: Sequence[Job] = (), *, channel: str, repeat: bool) -> bool:
-    """Note that a message was taken, with those that went along; False when the lease was lost."""
-    kept = [_sent(tx, it, channel=channel, repeat=repeat) for it in (job, *others)]
+def sent(
+    tx: Tx, job: Job, others: Sequence[Job] = (), *, channel: str, repeat: bool, title: str = ""
+) -> bool:  # fmt: skip
+    """Note that a message was taken, with those that went along; False when the lease was lost.
+
+    `title` says what it was, for whoever reads the timeline; a message about a page is named by its page.
+    """
+    kept = [_sent(tx, it, channel=channel, repeat=repeat, title=title) for it in (job, *others)]
     tx.count(lambda m: m.notifications_merged_total.labels(channel=channel).inc(len(others)))
     return kept[0]
 
 
-def _sent(tx: Tx, job: Job, *, channel: str, repeat: bool) -> bool:
+def _sent(tx: Tx, job: Job, *, channel: str, repeat: bool, title: str) -> bool:
     if not jobs.complete(tx, job):
         return False
     fallback.not_needed(tx, job)
@@ -225,6 +262,8 @@ def _sent(tx: Tx, job: Job, *, channel: str, repeat: bool) -> bool:
     text = f"Sent to {channel}{again}{fallback.in_words(job)}."
     if "page" in job.payload:
         text = f"PAGE-{job.payload['page']}: {text[0].lower()}{text[1:]}"
+    elif title:
+        text = f"{text.removesuffix('.')}: {plain(title, _TITLE)}"
     chain.append(tx, job.subject, INCIDENTD, [Draft("page.sent", text, {"key": job.ukey, "channel": channel})])
     if fallback.is_one(job):
         tx.count(lambda m: m.notification_fallbacks_total.labels(channel=job.payload["instead_of"]).inc())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
 
 from incidentd import escalation, pages
 from incidentd.durations import about
-from incidentd.engine import paging
+from incidentd.engine import chains, joined, paging
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import Hold, HoldState
 from incidentd.pages import Page, PageState
@@ -19,8 +20,17 @@ from incidentd.timeline import INCIDENTD, Draft
 
 LAPSE, WORSE = "lapse", "worse"
 """Kinds of deadlines: an answer expires, and somebody who has it hears that it is worse."""
-SIGNS = ("note", "hold.progress", "hold.extended", "incident.mitigated", "run.ended")
-"""Entries of a timeline that say that somebody, or something, gets on with it; an answer alone does not."""
+SIGNS = (
+    "note", "hold.progress", "hold.extended", "incident.mitigated", "incident.identified", "incident.refuted",
+    "run.ended", "hypothesis.opened", "hypothesis.supported", "hypothesis.refuted",
+    "decision.proposed", "decision.objected", "task.given", "task.acked", "task.done", "task.reassigned", "change.made",
+    "change.undone", "criterion.added", "criterion.met", "section.written", "handover.offered", "handover.accepted",
+    "people.called", "people.joined",
+)  # fmt: skip
+"""Entries of a timeline that say that somebody, or something, gets on with it; an answer alone does not.
+
+None of them is written because a deadline passed: those go on while everybody sleeps.
+"""
 GRACE = timedelta(seconds=60)
 """What joins within a minute is one message."""
 
@@ -28,6 +38,7 @@ GRACE = timedelta(seconds=60)
 def acknowledged(tx: Tx, page: Page, *, before: Page) -> None:
     """Stop what a page that somebody has now would still have done, and count its first answer."""
     things.save_page(tx, page)
+    joined.look_after(tx, before)
     first = before.acked_at is None
     if first and page.breached and not before.breached:
         paging.count_breach(tx, page)  # the answer came after the response time and before the deadline was handled
@@ -37,11 +48,9 @@ def acknowledged(tx: Tx, page: Page, *, before: Page) -> None:
         return
     took = ((page.acked_at or tx.now) - page.counts_from).total_seconds()
     timeliness = "late" if page.breached else "on_time"
-    urgency, team = page.urgency, page.policy
-    tx.count(lambda m: m.page_response_seconds.labels(urgency=urgency, team=team).observe(max(took, 0)))
-    tx.count(
-        lambda m: m.page_acknowledgements_total.labels(urgency=urgency, team=team, timeliness=timeliness).inc()
-    )  # fmt: skip
+    how = {"urgency": page.urgency, "team": page.policy}
+    paging.measure(tx, page, lambda m: m.page_response_seconds.labels(**how).observe(max(took, 0)))
+    paging.measure(tx, page, lambda m: m.page_acknowledgements_total.labels(**how, timeliness=timeliness).inc())
 
 
 def refuse_if_not_asked(tx: Tx, page: Page, settings: Settings, by: str) -> None:
@@ -49,6 +58,7 @@ def refuse_if_not_asked(tx: Tx, page: Page, settings: Settings, by: str) -> None
     refuse_nobody(settings, page, by)
     if page.state is not PageState.OPEN:
         return
+    page = joined.caller_of(tx, page)
     rooms = escalation.rings_a_room(page.chain)
     along = escalation.reading_along(page, rota.current(tx, settings.roster), tx.now)
     if by in along:
@@ -106,7 +116,7 @@ def _look_for_signs(tx: Tx, settings: Settings, page: Page) -> None:
     goes_on = paging.goes_on(tx, page.subject)
     if goes_on is None:
         return
-    heard = max(page.owned_at or page.started_at, chain.last_of(tx, page.subject, SIGNS) or page.started_at)
+    heard = max(page.owned_at or page.started_at, joined.heard(tx, page, SIGNS) or page.started_at)
     due_at = heard + page.renotify if goes_on else tx.now + page.renotify
     if due_at > tx.now:
         jobs.schedule(
@@ -120,8 +130,12 @@ def _look_for_signs(tx: Tx, settings: Settings, page: Page) -> None:
     text = f"{page.key}: nothing was heard for {about(page.renotify)} since {plain(who, 100)} answered; "
     text += f"paging {who} again." if known else "paging again."
     chain.append(tx, page.subject, INCIDENTD, [Draft("page.lapsed", text, {"page": page.key, "by": who})])
-    tx.count(lambda m: m.page_renotifications_total.labels(urgency=page.urgency, team=page.policy).inc())
+    paging.measure(
+        tx, page, lambda m: m.page_renotifications_total.labels(urgency=page.urgency, team=page.policy).inc()
+    )  # fmt: skip
     paging.advance(tx, settings, again)
+    if page.is_summary:
+        joined.have_followed(tx, again, INCIDENTD)
 
 
 def worse(tx: Tx, settings: Settings, before: Hold, hold: Hold) -> None:
@@ -131,11 +145,13 @@ def worse(tx: Tx, settings: Settings, before: Hold, hold: Hold) -> None:
     title = f"Raised to {hold.severity}: {hold.title}"
     if hold.urgency != before.urgency:
         if page is not None and page.policy == hold.page_policy and hold.urgency != "ticket":
-            _raise(tx, settings, page, urgency=hold.urgency, title=title)
+            raise_page(tx, settings, page, urgency=hold.urgency, title=title)
         else:
             paging.start(
                 tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=title
             )  # fmt: skip
+    elif page is not None and page.state is PageState.OPEN:
+        paging.alone(tx, settings, replace(page, title=title), "it is worse than what joined")
     elif page is not None and page.state is PageState.ACKED and jobs.live(tx, f"{WORSE}:{page.id}") is None:
         jobs.schedule(
             tx, queue=jobs.TIMER, kind=WORSE, subject=hold.key, ukey=f"{WORSE}:{page.id}", due_at=tx.now + GRACE,
@@ -149,10 +165,12 @@ def is_worse(before: Hold, hold: Hold) -> bool:
     return hold.urgency != before.urgency or hold.severity != before.severity or more_teams
 
 
-def _raise(tx: Tx, settings: Settings, page: Page, *, urgency: str, title: str) -> None:
+def raise_page(tx: Tx, settings: Settings, page: Page, *, urgency: str, title: str) -> None:
+    """Have the same page call again by the chain of another urgency, with a response time that begins anew."""
     paging.stop(tx, page)
-    within, renotify = paging.clocks_of(settings, urgency)
-    following = paging.chain_of(settings, page.policy, urgency)
+    joined.look_after(tx, page)
+    within, renotify = chains.clocks_of(settings, urgency)
+    following = chains.chain_of(settings, page.policy, urgency)
     raised = pages.raise_to(
         page, urgency=urgency, respond_within=within, renotify=renotify, chain=following, title=title, now=tx.now
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,38 +10,42 @@ from typing import Any
 
 from incidentd import escalation
 from incidentd.durations import about
+from incidentd.engine import joined
+from incidentd.engine.chains import chain_of, clocks_of
 from incidentd.errors import NotFound
-from incidentd.holds import Hold, HoldState
+from incidentd.holds import HoldState
 from incidentd.incidents import ACTIVE, Status
 from incidentd.metrics import Metrics
-from incidentd.oncall import LOG_CHANNEL, Roster, Target
-from incidentd.pages import Chain, Ending, Level, Occasion, Page, PageState, purpose_of
-from incidentd.rules import Urgency
+from incidentd.oncall import LOG_CHANNEL, Roster
+from incidentd.pages import NO_ERRAND, SUMMARY, Ending, Errand, Occasion, Page, PageState, purpose_of
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, rota, subjects, things
 from incidentd.store.jobs import Job
-from incidentd.text import clock
+from incidentd.text import clock, plain
 from incidentd.timeline import INCIDENTD, Draft
 
 UNDELIVERABLE_AFTER = timedelta(hours=24)
 """A page is tried for this long; then it is said aloud that it could not be delivered."""
 _PAUSE = timedelta(seconds=15)
-_EVERYBODY = Chain(levels=(Level(after=timedelta(0), page=Target(team="*")),))
 _WORK_DAY = range(8, 18)
 _SLEEP_FROM, _SLEEP_UNTIL = 22, 8
 
 
-def start(tx: Tx, settings: Settings, *, subject: str, policy: str, urgency: str, title: str) -> Page | None:
+def start(
+    tx: Tx, settings: Settings, *, subject: str, policy: str, urgency: str, title: str, drill: bool = False,
+    errand: Errand = NO_ERRAND,
+) -> Page | None:  # fmt: skip
     """Page the people of an escalation policy about a hold or incident; None when nobody is to be paged.
 
-    One page is enough for a subject and a target: one that waits for an answer is the one.
+    One page is enough for a subject, a target and an errand: one that waits for an answer is the one.
     """
     if not policy or urgency == "ticket":
         return None
-    same = [page for page in things.pages_of(tx, subject) if (page.policy, page.urgency) == (policy, urgency)]
-    waiting = next((page for page in same if page.state is PageState.OPEN), None)
+    same = (policy, urgency, errand)
+    waits = [page for page in things.pages_of(tx, subject) if page.state is PageState.OPEN]
+    waiting = next((page for page in waits if (page.policy, page.urgency, page.errand) == same), None)
     if waiting is not None:
-        return waiting
+        return alone(tx, settings, waiting, f"what is to be looked at now is: {plain(title, 200)}")
     chain_now = chain_of(settings, policy, urgency)
     within, renotify = clocks_of(settings, urgency)
     begins = escalation.begins_at(chain_now, tx.now)
@@ -50,20 +54,32 @@ def start(tx: Tx, settings: Settings, *, subject: str, policy: str, urgency: str
         Page(
             id=0, subject=subject, policy=policy, urgency=urgency, state=PageState.OPEN, title=title, started_at=tx.now,
             respond_within=within, renotify=renotify, chain=chain_now, origin=begins if begins > tx.now else None,
+            drill=drill, errand=errand,
         ),
     )  # fmt: skip
     return begin(tx, settings, page)
 
 
-def begin(tx: Tx, settings: Settings, page: Page) -> Page:
+def alone(tx: Tx, settings: Settings, page: Page, why: str) -> Page:
+    """Have a page call by itself from here that joined a summary page; any other goes on as it does.
+
+    Its chain stands where it would if it had called all the time, so nobody is called later than by a page of its own.
+    """
+    if not page.joined:
+        return page
+    joined.leaves(tx, page, why)
+    return begin(tx, settings, replace(page, joined=0), waits="from its own time on")
+
+
+def begin(tx: Tx, settings: Settings, page: Page, *, waits: str = "after the quiet hours") -> Page:
     """Say that a page starts, set the clock for its answer, and take its first steps."""
-    waits = "" if page.origin is None or page.origin <= tx.now else f" after the quiet hours, at {clock(page.origin)}"
+    waits = "" if page.origin is None or page.origin <= tx.now else f" {waits}, at {clock(page.origin)}"
     answer_by = clock(escalation.breach_at(page))
     text = f"{page.key}: paging {page.policy}{waits}, {page.urgency}; to be answered by {answer_by}."
     draft = Draft("page.started", text, {"page": page.key, "urgency": page.urgency})
     chain.append(tx, page.subject, INCIDENTD, [draft])
     period = _period(tx.now)
-    tx.count(lambda m: m.pages_total.labels(urgency=page.urgency, team=page.policy, period=period).inc())
+    measure(tx, page, lambda m: m.pages_total.labels(urgency=page.urgency, team=page.policy, period=period).inc())
     jobs.schedule(
         tx, queue=jobs.TIMER, kind="breach", subject=page.subject, ukey=f"breach:{page.id}",
         due_at=escalation.breach_at(page), payload={"page": page.id},
@@ -71,18 +87,10 @@ def begin(tx: Tx, settings: Settings, page: Page) -> Page:
     return advance(tx, settings, page)
 
 
-def clocks_of(settings: Settings, urgency: str) -> tuple[timedelta, timedelta]:
-    """Say how soon a page of an urgency is to be answered, and how long an answer holds that nothing follows."""
-    known = settings.urgencies.get(urgency) or Urgency(name=urgency, respond_within=timedelta(minutes=30))
-    return known.respond_within, known.answer_holds_for
-
-
-def chain_of(settings: Settings, policy: str, urgency: str) -> Chain:
-    """Find the chain to follow. A policy that a reload took away pages everybody rather than nobody."""
-    found = settings.escalations.get(policy) or settings.escalations.get("default")
-    if found is None:
-        return _EVERYBODY
-    return found.chains.get(urgency) or next(iter(found.chains.values()), _EVERYBODY)
+def measure(tx: Tx, page: Page, figures: Callable[[Metrics], None]) -> None:
+    """Count something about a page; a drill is in no metric, and what joined a summary is in the summary's."""
+    if not (page.drill or page.joined):
+        tx.count(figures)
 
 
 class Reason(StrEnum):
@@ -102,6 +110,7 @@ def advance(tx: Tx, settings: Settings, page: Page, *, reason: Reason = Reason.N
 
     With another reason than that nobody answered, the next step that reaches anybody is taken too, without waiting.
     """
+    page = alone(tx, settings, page, "somebody asked for more people")
     at = tx.now
     roster = rota.current(tx, settings.roster)
     if reason is not Reason.NO_ANSWER:
@@ -133,7 +142,11 @@ def _take(tx: Tx, roster: Roster, page: Page, step: escalation.Step, reason: Rea
         chain.append(tx, page.subject, INCIDENTD, [Draft("page.nobody", text, {"page": page.key, "level": step.level})])
         return after, Reason.NOBODY
     occasion = escalation.occasion_of(page, step)
-    recipients = escalation.recipients(page, step, roster, tx.now)
+    recipients = _callable(page, roster, escalation.recipients(page, step, roster, tx.now))
+    if not recipients:
+        text = f"{page.key}: nobody of {step.target} takes part in drills."
+        chain.append(tx, page.subject, INCIDENTD, [Draft("page.nobody", text, {"page": page.key})])
+        return after, Reason.NO_ANSWER
     for recipient in recipients:
         _put_message(tx, page, occasion, recipient, step=step.number)
     people = list(dict.fromkeys(it.person for it in recipients if it.person and not it.copy))
@@ -143,6 +156,12 @@ def _take(tx: Tx, roster: Roster, page: Page, step: escalation.Step, reason: Rea
     nowhere = others and all(it.channel == LOG_CHANNEL for it in recipients if not it.copy)
     paged = tuple(dict.fromkeys([*page.paged, *people]))
     return replace(after, paged=paged), Reason.DELIVERY_FAILURE if nowhere else Reason.NO_ANSWER
+
+
+def _callable(page: Page, roster: Roster, found: Sequence[escalation.Recipient]) -> Sequence[escalation.Recipient]:
+    """Leave out of a drill whoever takes no part in drills, and every room."""
+    part = {handle for handle, person in roster.people.items() if person.drills}
+    return [it for it in found if it.person in part] if page.drill else found
 
 
 def _say_who_learns(tx: Tx, page: Page, recipients: Sequence[escalation.Recipient]) -> None:
@@ -162,10 +181,11 @@ def _say_step(
     tx: Tx, page: Page, step: escalation.Step, *, occasion: Occasion, whom: Sequence[str], reason: Reason
 ) -> None:  # fmt: skip
     last_resort = step.level > len(page.chain.levels) and step.loop == 1
-    tx.count(lambda m: _count_step(m, page, occasion, reason, last_resort=last_resort))
+    measure(tx, page, lambda m: _count_step(m, page, occasion, reason, last_resort=last_resort))
     if occasion is Occasion.FIRST or (page.lapsed_by and step.number == 0):
         return
-    why = f"no answer for {about(tx.now - page.counts_from)}"
+    waited = tx.now - page.counts_from
+    why = f"no answer for {about(waited)}" if waited else f"{page.urgency} from now on"
     if reason is Reason.DELIVERY_FAILURE:
         why = "no channel of those called before takes the message"
     elif reason is Reason.NOBODY:
@@ -210,52 +230,27 @@ def _put_message(tx: Tx, page: Page, occasion: Occasion, to: escalation.Recipien
         payload["step"] = number
     if to.after:
         payload["since"] = (tx.now + to.after).isoformat()
-    _put(tx, subject=page.subject, kind="page", key=to.key, payload=payload, after=to.after)
+    put(tx, subject=page.subject, kind="page", key=to.key, payload=payload, after=to.after)
 
 
-def page_for_hold(tx: Tx, settings: Settings, hold: Hold) -> None:
-    """Page for a hold whose page waited for a playbook, unless it was paged already."""
-    if not things.pages_of(tx, hold.key):
-        start(
-            tx, settings, subject=hold.key, policy=hold.page_policy, urgency=hold.urgency, title=hold.title
-        )  # fmt: skip
-
-
-def tell(tx: Tx, *, subject: str, channel: str, purpose: str, title: str, body: str, key: str) -> None:
-    """Put a message with words of its own into the outbox."""
+def tell(
+    tx: Tx, *, subject: str, channel: str, purpose: str, title: str, body: str, key: str, moment: str = ""
+) -> None:  # fmt: skip
+    """Put a message with words of its own into the outbox; the graphs of a `moment` of the subject go with it."""
     payload = {"channel": channel, "purpose": purpose, "title": title, "body": body}
-    _put(tx, subject=subject, kind="message", key=key, payload=payload)
+    if moment:
+        payload["moment"] = moment
+    put(tx, subject=subject, kind="message", key=key, payload=payload)
 
 
-def _put(
+def put(
     tx: Tx, *, subject: str, kind: str, key: str, payload: Mapping[str, Any], after: timedelta = timedelta(0)
 ) -> None:  # fmt: skip
+    """Put a message into the outbox, whose words are written when it is sent."""
     jobs.schedule(
         tx, queue=jobs.NOTIFY, kind=kind, subject=subject, ukey=key, due_at=tx.now + after, payload=payload,
         give_up_at=tx.now + UNDELIVERABLE_AFTER,
     )  # fmt: skip
-
-
-def ask(tx: Tx, settings: Settings, *, subject: str, teams: Sequence[str], round_of: datetime) -> None:
-    """Ask whoever was paged for a hold before it declares: whoever answered, else all; if nobody was, the teams' rooms.
-
-    `round_of` names the wait that is about to end: it is asked about once. The words are written when it is sent.
-    """
-    pages = things.pages_of(tx, subject)
-    answered = [page.held_by for page in pages if page.held_by]
-    people = list(dict.fromkeys(answered or [handle for page in pages for handle in page.paged]))
-    whom = [
-        (handle, channel.name)
-        for handle in people
-        if (person := settings.roster.people.get(handle))
-        for channel in person.channels
-    ]
-    if not pages:
-        rooms = (team.channel for name in teams if (team := settings.roster.teams.get(name)))
-        whom = [("", room) for room in rooms if room in settings.channels]
-    for handle, channel in whom:
-        payload = {"person": handle, "channel": channel, "purpose": "page"}
-        _put(tx, subject=subject, kind="ask", key=f"{subject}/ask/{round_of.isoformat()}/{channel}", payload=payload)
 
 
 def end_all(
@@ -271,6 +266,7 @@ def end_all(
         ended = replace(page, state=PageState.RESOLVED, closed_at=tx.now, ending=ending)
         things.save_page(tx, ended)
         stop(tx, ended)
+        joined.look_after(tx, ended)
         before = page.acked_at is None
         text = f"{page.key} ended before anybody answered{'' if before else ' again'}."
         facts = {"page": page.key, "ending": ending.value}
@@ -283,7 +279,7 @@ def end_all(
 
 def _count_unanswered(tx: Tx, page: Page) -> None:
     how = {"urgency": page.urgency, "team": page.policy, "timeliness": Ending.RESOLVED_BEFORE_ACK.value}
-    tx.count(lambda m: m.page_acknowledgements_total.labels(**how).inc())
+    measure(tx, page, lambda m: m.page_acknowledgements_total.labels(**how).inc())
 
 
 def _tell_paged(tx: Tx, settings: Settings, page: Page, occasion: Occasion) -> None:
@@ -301,13 +297,17 @@ def stop(tx: Tx, page: Page) -> None:
 
 
 def move(tx: Tx, settings: Settings, *, of: str, to: str) -> bool:
-    """Take the unanswered pages of a hold along to its incident and tell those paged; False when there is none."""
+    """Take the unanswered pages of a hold along to its incident and tell those paged; False when there is none.
+
+    One that joined a summary calls by itself from here: an incident is more than what the summary tells of.
+    """
     moved = False
     for page in things.pages_of(tx, of):
         if page.state is PageState.OPEN:
             taken = replace(page, subject=to)
             things.save_page(tx, taken)
             jobs.move_page(tx, page.id, of=of, to=to)
+            alone(tx, settings, taken, f"{of} is declared as {to}")
             _tell_paged(tx, settings, taken, Occasion.DECLARED)
             moved = True
     return moved
@@ -316,6 +316,8 @@ def move(tx: Tx, settings: Settings, *, of: str, to: str) -> bool:
 def goes_on(tx: Tx, subject: str) -> bool | None:
     """Say whether what a page is about still hurts; False while it recovers or is silenced, None when it is over."""
     kind, _, number = subject.partition("-")
+    if kind == SUMMARY:
+        return joined.goes_on(tx, int(number))
     if kind == "HOLD":
         state = subjects.get_hold(tx, int(number)).state
         return {HoldState.HOLDING: True, HoldState.RECOVERING: False, HoldState.SNOOZED: False}.get(state)
@@ -344,11 +346,16 @@ def _look_again(tx: Tx, page: Page, kind: str) -> None:
     )  # fmt: skip
 
 
-def breached(tx: Tx, page_id: int) -> Page | None:
+def breached(tx: Tx, settings: Settings, page_id: int) -> Page | None:
     """Note that a page was not answered in time; None when it was, or is over."""
     page = _page(tx, page_id)
     if page is None or page.state is not PageState.OPEN or page.breached or page.acked_at is not None:
         return None
+    if page.joined and not joined.calls(tx, page):
+        alone(tx, settings, page, "the summary calls no more")
+        return None
+    if page.joined and joined.caller_of(tx, page).state is PageState.ACKED:
+        return None  # it was answered with the summary in time, and hears so now
     if goes_on(tx, page.subject) is False:
         _look_again(tx, page, "breach")
         return None
@@ -362,7 +369,7 @@ def count_breach(tx: Tx, page: Page) -> None:
     """Say that a page was not answered in time, once a page."""
     text = f"{page.key} was not answered within {about(page.respond_within)}."
     chain.append(tx, page.subject, INCIDENTD, [Draft("page.breached", text, {"page": page.key})])
-    tx.count(lambda m: m.response_breaches_total.labels(urgency=page.urgency, team=page.policy).inc())
+    measure(tx, page, lambda m: m.response_breaches_total.labels(urgency=page.urgency, team=page.policy).inc())
 
 
 def _page(tx: Tx, page_id: int) -> Page | None:

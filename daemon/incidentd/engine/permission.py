@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from incidentd import guards
+from incidentd.alerts import AlertStatus
+from incidentd.engine import refusals
 from incidentd.playbooks import FINISHED, Playbook, Run, RunState, scopes, standing
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, firing, inbox, switching, things
@@ -16,9 +18,10 @@ from incidentd.timeline import Actor, Draft
 class Refused(Exception):
     """A guard said no."""
 
-    def __init__(self, verdict: guards.Verdict) -> None:
+    def __init__(self, verdict: guards.Verdict, target: str = "") -> None:
         super().__init__(verdict.reason)
         self.guard = verdict.guard
+        self.target = target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +45,52 @@ def actor_of(playbook: Playbook) -> Actor:
 
 def as_it_stands(tx: Tx, playbook: Playbook) -> Playbook:
     """Give a playbook with the mode that its own runs earned it or cost it."""
-    return replace(playbook, mode=standing.begun(playbook, switching.standing(tx, playbook.name), tx.now).mode)
+    known = switching.standing(tx, playbook.name, playbook.sha256)
+    return replace(playbook, mode=standing.begun(playbook, known, tx.now).mode)
 
 
 def ask_guards(tx: Tx, settings: Settings, playbook: Playbook, about: About) -> None:
     """Ask every guard; nobody else begins a run until the end of the transaction. Raises Refused."""
+    facts = _facts(tx, settings, playbook, about)
+    verdict = guards.check(facts)
+    if verdict.allowed:
+        verdict = guards.check(_counted(tx, facts, about))
+    if not verdict.allowed:
+        raise Refused(verdict, about.target)
+
+
+def ask_again(tx: Tx, settings: Settings, playbook: Playbook, run: Run, *, whole: bool) -> guards.Verdict:
+    """Ask once more before a step of a run; `whole` looks at the other runs and alerts too.
+
+    A run that a person began has no alert: it is as old as the run, and fires.
+    """
+    rows = inbox.alerts_of(tx, run.source, [run.fingerprint]) if run.fingerprint else []
+    about = About(
+        target=run.target, domain=run.domain, starts_at=rows[0].starts_at if rows else run.started_at,
+        fires=not run.fingerprint or (bool(rows) and rows[0].status != AlertStatus.RESOLVED), approved=True,
+        source=run.source, labels=rows[0].labels if rows else {},
+    )  # fmt: skip
+    if not whole:
+        facts = guards.Facts(
+            playbook=playbook, automation=settings.automation, target=run.target, running_on_target=True, now=tx.now,
+            starts_at=about.starts_at, still_firing=about.fires,
+        )  # fmt: skip
+        return guards.check_again(facts)
+    facts = replace(_facts(tx, settings, playbook, about, but=run.id), seen_at=run.seen_at)
+    verdict = guards.check_again(facts)
+    return guards.check_again(_counted(tx, facts, about)) if verdict.allowed else verdict
+
+
+def _facts(tx: Tx, settings: Settings, playbook: Playbook, about: About, *, but: int = 0) -> guards.Facts:
+    """Read what the guards look at, the alerts of the same name left out; `but` is a run that does not count."""
     recent = things.recent_runs(tx, tx.now - guards.horizon(playbook, settings.automation))
-    stands = standing.begun(playbook, switching.standing(tx, playbook.name), tx.now)
-    began = [run for run in recent if run.state is not RunState.PROPOSED]
+    stands = standing.begun(playbook, switching.standing(tx, playbook.name, playbook.sha256), tx.now)
+    began = [run for run in recent if run.state is not RunState.PROPOSED and run.id != but]
     own = [run for run in began if run.playbook == playbook.name]
     here = [run for run in own if run.target == about.target]
     elsewhere = [run for run in own if run.target != about.target]
     of_version = [run for run in own if run.sha256 == playbook.sha256]
-    facts = guards.Facts(
+    return guards.Facts(
         playbook=replace(playbook, mode=stands.mode), automation=settings.automation, target=about.target,
         starts_at=about.starts_at, still_firing=about.fires, approved=about.approved, domain=about.domain,
         switched_off=standing.off(switching.switches(tx), playbook.name), why_mode=stands.why,
@@ -66,23 +102,14 @@ def ask_guards(tx: Tx, settings: Settings, playbook: Playbook, about: About) -> 
         lately=len({run.target for run in elsewhere if tx.now - run.started_at < guards.FLEET_WINDOW}),
         failed_in_a_row=guards.failed_in_a_row(of_version), now=tx.now,
     )  # fmt: skip
-    verdict = guards.check(facts)
-    if verdict.allowed and playbook.fleet and about.labels:  # counted last, since it takes the longest
-        most = guards.most_alerting(playbook)
-        verdict = guards.check(replace(facts, alerting=firing.like(tx, about.source, about.labels, most + 1)))
-    if not verdict.allowed:
-        raise Refused(verdict)
 
 
-def ask_again(tx: Tx, settings: Settings, playbook: Playbook, run: Run) -> guards.Verdict:
-    """Ask once more right before the first step of a run, which may have waited for long."""
-    rows = inbox.alerts_of(tx, run.source, [run.fingerprint])
-    facts = guards.Facts(
-        playbook=playbook, automation=settings.automation, target=run.target, running_on_target=True, now=tx.now,
-        starts_at=rows[0].starts_at if rows else run.started_at,
-        still_firing=bool(rows) and rows[0].status == "firing",
-    )  # fmt: skip
-    return guards.check_again(facts)
+def _counted(tx: Tx, facts: guards.Facts, about: About) -> guards.Facts:
+    """Add how many alerts of the same name fire, which takes the longest to find out."""
+    if not facts.playbook.fleet or not about.labels:
+        return facts
+    most = guards.most_alerting(facts.playbook)
+    return replace(facts, alerting=firing.like(tx, about.source, about.labels, most + 1))
 
 
 def _trusted_since(runs: Sequence[Run]) -> datetime | None:
@@ -99,8 +126,10 @@ def _times(runs: Sequence[Run]) -> tuple[datetime, ...]:
     return tuple(run.started_at for run in runs)
 
 
-def refuse(tx: Tx, subject: str, playbook: Playbook, no: Exception) -> None:
-    """Say on the timeline which guard refused, and why."""
+def refuse(tx: Tx, settings: Settings, subject: str, playbook: Playbook, no: Exception) -> None:
+    """Say on the timeline which guard refused, and why; of many at once people are told together, too."""
+    if isinstance(no, Refused):
+        refusals.count_in(tx, subject, playbook=playbook.name, guard=no.guard, reason=str(no), target=no.target)
     guard = no.guard if isinstance(no, Refused) else "inputs" if isinstance(no, scopes.NotRunnable) else "one_at_a_time"
     text = f"Playbook {playbook.name} may not run: {no}"
     chain.append(tx, subject, actor_of(playbook), [Draft("run.refused", text, {"guard": guard})])

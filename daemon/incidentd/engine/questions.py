@@ -7,16 +7,17 @@ from datetime import datetime
 
 from incidentd import holds
 from incidentd.durations import about
-from incidentd.engine import paging
+from incidentd.engine import refusals
 from incidentd.errors import BadRequest, Conflict, NotAllowed
 from incidentd.incidents import ACTIVE
+from incidentd.oncall import LOG_CHANNEL
 from incidentd.pages import Page
 from incidentd.playbooks import Run, RunState, Step, StepResult, questions, walk
 from incidentd.playbooks.questions import Question
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.text import instant, plain
-from incidentd.timeline import Actor, Draft
+from incidentd.timeline import INCIDENTD, Actor, Draft
 
 KIND = "question"
 
@@ -32,7 +33,7 @@ def look(tx: Tx, settings: Settings, run: Run, step: Step) -> tuple[Run, StepRes
     if not question.closed:
         if tx.now < question.expires_at:
             return run, None
-        question = replace(question, closed=True, answer=question.default)
+        question = replace(question, closed=True, answer=question.default, closed_at=question.expires_at)
         run = replace(run, question=question)
         things.save_run(tx, run)
     ok, summary = questions.outcome(question)
@@ -44,7 +45,8 @@ def _ask(tx: Tx, settings: Settings, run: Run, step: Step) -> Run:
     question = questions.ask(step.args, walk.context(run, step), key=key, now=tx.now)
     run = replace(run, question=question)
     things.save_run(tx, run)
-    otherwise = f"it goes on with `{question.default}`" if question.default else "the step fails"
+    fails = "it goes on without one" if step.ignore_errors else "the run fails"
+    otherwise = f"it goes on with `{question.default}`" if question.default else fails
     text = (
         f"{run.key} asks {questions.who(question)}: {question.text} Without an answer by "
         f"{instant(question.expires_at)} {otherwise}."
@@ -55,21 +57,44 @@ def _ask(tx: Tx, settings: Settings, run: Run, step: Step) -> Run:
 
 
 def _tell(tx: Tx, settings: Settings, run: Run, question: Question) -> None:
-    """Ask the people who may answer; where nobody is named, whoever was or is now paged for what it runs for."""
+    """Ask the people who may answer; where nobody is named, whoever was or is now paged for what it runs for.
+
+    Whoever has no channel is asked in the log, as pages go there, and the timeline names them.
+    """
     named = questions.asked(question, settings.roster)
     pages = [] if named else _pages(tx, settings, run.subject)
     answered = [page.held_by for page in pages if page.held_by]
     paged = answered or [handle for page in pages for handle in page.paged]
-    for handle in named or list(dict.fromkeys(paged)):
-        person = settings.roster.people.get(handle)
-        for channel in person.channels if person else ():
-            payload = {
-                "person": handle, "channel": channel.name, "purpose": "page", "run": run.id, "question": question.key,
-            }  # fmt: skip
+    people = named or list(dict.fromkeys(paged))
+    unheard = [handle for handle in people if not _channels(settings, handle)]
+    for handle in people or [""]:
+        for channel in _channels(settings, handle) or [LOG_CHANNEL]:
+            payload = {"person": handle, "channel": channel, "purpose": "page", "run": run.id, "question": question.key}
+            mine = f"{handle}/{channel}" if channel == LOG_CHANNEL else channel
             jobs.schedule(
                 tx, queue=jobs.NOTIFY, kind=KIND, subject=run.subject, due_at=tx.now, payload=payload,
-                ukey=f"{run.key}/{question.key}/{channel.name}", give_up_at=question.expires_at,
+                ukey=f"{run.key}/{question.key}/{mine}", give_up_at=question.expires_at,
             )  # fmt: skip
+    if unheard or not people:
+        _say_unheard(tx, run, question, unheard, len(people))
+
+
+def _channels(settings: Settings, handle: str) -> list[str]:
+    person = settings.roster.people.get(handle)
+    return [channel.name for channel in person.channels] if person else []
+
+
+def _say_unheard(tx: Tx, run: Run, question: Question, unheard: list[str], asked: int) -> None:
+    """Say on the timeline who does not hear of a question."""
+    whom = ", ".join(plain(handle, 100) for handle in unheard)
+    if not asked:
+        why = "there is nobody whom it could be sent to"
+    elif len(unheard) == asked:
+        why = f"nobody of those who are asked has a channel ({whom})"
+    else:
+        why = f"{whom} {'has' if len(unheard) == 1 else 'have'} no channel, so it was sent to the others alone"
+    text = f"{run.key}: {why}; the question stands in the log, and `incidentd approve {run.key} ...` answers it."
+    chain.append(tx, run.subject, INCIDENTD, [Draft("run.unheard", text, {"run": run.key, "question": question.key})])
 
 
 def _pages(tx: Tx, settings: Settings, subject: str) -> list[Page]:
@@ -77,7 +102,7 @@ def _pages(tx: Tx, settings: Settings, subject: str) -> list[Page]:
     if subject.startswith("HOLD-"):
         hold = subjects.get_hold(tx, int(subject.removeprefix("HOLD-")))
         if hold.state in holds.OPEN:
-            paging.page_for_hold(tx, settings, hold)
+            refusals.page_after_all(tx, settings, hold)
         elif (became := subjects.incident_of_hold(tx, hold.id)) is not None and became.status in ACTIVE:
             subject = became.key
     return things.pages_of(tx, subject)
@@ -93,11 +118,15 @@ def answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor
     question = open_question(run, tx.now, key)
     if not questions.may_answer(question, settings.roster, actor.name):
         who = questions.who(question)
-        raise NotAllowed(f"{run.key} asks {who}, and {plain(actor.name, 100)} is not among them", authenticated=True)
+        raise NotAllowed(
+            f"{run.key} asks {who}, and {plain(actor.name, 100)} is not among them; the name of the token "
+            f"counts, or that of `--by` where no token is needed: `incidentd approve {run.key} ... --by NAME`",
+            authenticated=True,
+        )
     answer = answer.strip()
     if why := questions.refused(question, answer):
         raise BadRequest(f"{run.key} asks: {question.text} And {why}")
-    run = replace(run, question=replace(question, answer=answer, by=actor.name, closed=True))
+    run = replace(run, question=replace(question, answer=answer, by=actor.name, closed=True, closed_at=tx.now))
     things.save_run(tx, run)
     text = f"{run.key}: {actor.name} answered `{plain(answer, questions.LONGEST)}` to: {question.text}"
     data = {"run": run.key, "question": question.key, "answer": answer}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from incidentd.engine import automation, silencing
+from incidentd.engine import outcome, silencing
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.playbooks import FINISHED, Playbook, Run, RunState, StepResult, StepState, standing, walk
@@ -21,7 +21,7 @@ KIND = "stop"
 WAITER = "stops"
 """What is woken to look whether something that is being done here has to be let go."""
 _LONGEST_REASON = 1000
-_HARMLESS = frozenset({"promql", "note", "notify", "wait", "approve", "alertmanager"})
+_HARMLESS = frozenset({"promql", "note", "notify", "wait", "approve", "alertmanager", "ticket"})
 """Kinds of steps of which nothing can be half done on a target; what a run silenced is lifted at its end."""
 
 
@@ -59,22 +59,30 @@ def disable(tx: Tx, settings: Settings, playbook: str, *, actor: Actor, reason: 
     return SwitchedOff(switch, tuple(run.key for run in running))
 
 
-def enable(tx: Tx, settings: Settings, playbook: str, *, actor: Actor, reason: str = "") -> None:
-    """Let a playbook, or ALL, begin again; what was stopped stays so. Raises Conflict when it was not switched off."""
-    what = playbook or "every playbook"
+def enable(tx: Tx, settings: Settings, playbook: str, *, actor: Actor, reason: str = "") -> str:
+    """Let a playbook, or ALL, begin again; what was stopped stays so. Raises Conflict when it was not switched off.
+
+    Gives why it does not run all the same, because every playbook is off; '' when it does.
+    """
+    what = plain(playbook, 80) or "every playbook"
     locks.automation(tx)
     if not switching.switch_on(tx, playbook):
         if playbook != ALL and playbook not in settings.playbooks:
             raise NotFound(_unknown(settings, playbook))
-        raise Conflict(f"{plain(what, 80)} is not switched off" + _still_off(tx, playbook))
+        off = _off_for_all(tx, playbook)
+        why = f"it does not run because {off}; `incidentd playbook enable --all` lets all run again"
+        raise Conflict(f"{what} is not switched off by itself: {why}" if off else f"{what} is not switched off")
     why = f": {plain(_checked(reason), 300)}" if reason.strip() else ""
-    text = f"{actor.name} switched {plain(what, 80)} on again{why}.{_still_off(tx, playbook)}"
+    still = _off_for_all(tx, playbook)
+    text = f"{actor.name} switched {what} on again{why}." + (f" It still does not run: {still}." if still else "")
     chain.append(tx, SYSTEM, actor, [Draft("automation.enabled", text, {"playbook": playbook or "all"})])
+    return still
 
 
-def _still_off(tx: Tx, playbook: str) -> str:
+def _off_for_all(tx: Tx, playbook: str) -> str:
+    """Say who switched every playbook off, where that keeps one from running; '' when nobody did."""
     off = switching.switches(tx).get(ALL) if playbook != ALL else None
-    return f" It still does not run: {off.said()}" if off else ""
+    return off.said() if off else ""
 
 
 def _unknown(settings: Settings, playbook: str) -> str:
@@ -123,7 +131,7 @@ def _stop(tx: Tx, settings: Settings, run: Run, actor: Actor, why: str) -> Run:
     jobs.cancel(tx, run.key)
     run = replace(run, state=RunState.STOPPED, finished_at=tx.now, reason=f"{why}; {_where(tx, run, playbook)}")
     things.save_run(tx, run)
-    automation.finished(tx, settings, run, playbook, actor=actor)
+    outcome.finished(tx, settings, run, playbook, actor=actor)
     tx.wake(WAITER)
     return run
 

@@ -113,6 +113,7 @@ def _values(it: Telling, *, chat: bool) -> Values:
         "why": "" if it.occasion in _ENDS else plain(facts.because),
         "why_you": "" if it.occasion in _ENDS else _why_you(it.target, copy=it.copy), "asked": _asked(it),
         "paged": plain(", ".join(before)), "said": plain(it.said),
+        "before": "" if it.occasion in _ENDS else plain(facts.before),
     }  # fmt: skip
     first = dict(reversed(links))
     return Values(

@@ -36,6 +36,7 @@ SHORT = """\
 Why: {{ why }}
 Why you: {{ why_you }}
 Tried: {{ tried }}
+Before: {{ before }}
 {{ details }}
 """
 CHAT = """\
@@ -50,6 +51,7 @@ Why you: {{ why_you }}
 Paged so far: {{ paged }}
 Said: {{ said }}
 Tried: {{ tried }}
+Before: {{ before }}
 
 {{ link.name }}: {{ link.url }}
 """
@@ -66,6 +68,7 @@ Why you: {{ why_you }}
 Paged so far: {{ paged }}
 Said: {{ said }}
 Tried: {{ tried }}
+Before: {{ before }}
 
 {{ link.name }}: {{ link.url }}
 """

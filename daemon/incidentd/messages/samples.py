@@ -19,6 +19,7 @@ _FULL = Facts(
     severity="sev1", means="money is bleeding", since=_START - timedelta(minutes=2),
     declares_at=_START + timedelta(minutes=30), because="Every minute without checkout costs money.",
     tried=("playbook restart-worker (RUN-3): verify failed, the rate stayed at 0",),
+    before="INC-7 of 2026-10-02: the worker was restarted",
     links=(
         (ANSWER, "https://incidentd.example.org/a/v1.x"),
         (DETAILS, "https://incidentd.example.org/incidents/INC-12"),

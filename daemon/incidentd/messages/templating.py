@@ -34,8 +34,9 @@ WORDS: Mapping[str, str] = {
     "answer": "the address that answers the page; empty when there is nothing to answer",
     "details": "the address of the hold or incident",
     "tried": "what was done about it already; a list",
+    "before": "the same thing the last time, and what fixed it: `INC-7 of 2026-10-02: consumers restarted`",
     "link.name": "the name of an address; `link` is a list",
-    "link.url": "the address itself",
+    "link.url": "the address itself; a dashboard of Grafana or a query of Prometheus shows the time of the incident",
 }
 """Every name that a message's template may use, and what it stands for."""
 _LISTS = {"tried": "tried", "link.name": "link", "link.url": "link"}

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from incidentd.metrics.counts import StateCounts
 from incidentd.metrics.family import Family, Known, LabelBounds, counter, gauge, histogram
 
 __all__ = ["Known", "LabelBounds", "Metrics", "StateCounts", "families"]
@@ -33,13 +33,24 @@ HOLD_OUTCOMES = (
     "merged",
 )  # fmt: skip
 INCIDENT_STATES = ("declared", "investigating", "identified", "mitigated")
+ROLES = ("ic", "ol", "cl")
+AUDIENCES = ("responders", "internal", "executives", "external")
+HANDED_OVER = (*ROLES, "deputy", "scribe", "planning")
+HANDOVERS = ("accepted", "declined", "timed_out", "withdrawn", "void")
 TRIGGERS = ("rule", "hold", "manual")
+DETECTIONS = ("alert", "customer", "employee", "partner")
+"""Who noticed an incident first."""
 RUN_MODES = ("approve", "auto")
 RUN_RESULTS = ("verified", "done", "failed", "verify_failed", "interrupted", "refused", "stopped")
-ITEM_STATES = ("proposed", "open", "filed", "stuck", "done", "declined")
+POSTMORTEM_STATES = ("draft", "in_review", "reviewed", "published", "closed")
+LANGUAGE_RULES = (
+    "person-as-cause", "judgement", "human-error", "blame", "people-fix", "counterfactual", "failed-to", "who-why",
+    "animated", "single-cause", "outage",
+)  # fmt: skip
+ITEM_STATES = ("proposed", "open", "filed", "in_progress", "stuck", "done", "declined")
 ITEM_TYPES = ("prevent", "mitigate", "detect", "repair", "investigate", "process", "automate")
 PRIORITIES = ("P0", "P1", "P2", "P3")
-PURPOSES = ("page", "escalation", "update", "resolved", "ticket", "trouble")
+PURPOSES = ("page", "escalation", "update", "resolved", "ticket", "trouble", "timeline")
 PROMISES = ("store", "inbox", "deadline", "page", "message", "playbook", "dispatcher")
 CONTACTS = ("confirmed", "stale", "changed", "unconfirmed")
 ANSWERS = ("ok", "failed", "refused")
@@ -53,29 +64,9 @@ _REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _RESPONSE = (30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400)
 _LAG = (0.1, 0.5, 1, 5, 15, 30, 60, 300, 900, 3600, 14400)
 _WORK = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
+_DAYS = (3600, 14400, 43200, 86400, 172800, 259200, 432000, 604800, 1209600, 2592000)
+_CLOSURE = tuple(days * 86400 for days in (1, 3, 7, 15, 30, 60, 90, 180, 365))
 _COURSE = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateCounts:
-    """How much there is of what lasts, as counted before each scrape. Instants are Unix time, 0 for none."""
-
-    holds: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """(state, severity) of unfinished holds."""
-    hold_oldest_start: float = 0
-    incidents: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """(state, severity) of active incidents."""
-    action_items: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """(state, priority)."""
-    postmortems: Mapping[str, float] = field(default_factory=dict)
-    """By state."""
-    playbook_runs: float = 0
-    switched_off: frozenset[str] = frozenset()
-    """The playbooks whose own switch is off; '' stands for the switch of all."""
-    notification_outbox: float = 0
-    jira_outbox: float = 0
-    inbox: float = 0
-    inbox_oldest_received: float = 0
 
 
 class Metrics:
@@ -117,6 +108,14 @@ class Metrics:
         "Queries that rules asked Prometheus before deciding.", source="sources",
         result=("ok", "unknown", "failed", "refused"),
     )  # fmt: skip
+    document_exports_total = counter(
+        "Documents of incidents that were to be written to the directory.", result=("written", "unchanged", "failed")
+    )
+    postmortem_exports_total = counter(
+        "Published postmortems that were to be written to their directory.", result=("written", "unchanged", "failed")
+    )
+    document_outbox_length = gauge("Documents that changed and are not written to the directory yet.")
+    graphs_total = counter("Graphs of incidents that were to be drawn.", result=("drawn", "no_data", "failed"))
     watchdog_last_received_timestamp_seconds = gauge("Unix time the watchdog was last received.", source="sources")
     alertmanager_requests_total = counter("Questions to Alertmanager what fires.", source="sources", result=ANSWERS)
     alertmanager_up = gauge("1 when Alertmanager answered the last question.", source="sources")
@@ -166,12 +165,25 @@ class Metrics:
     incidents_finished_total = counter(
         "Incidents finished.", resolution=("resolved", "stood_down", "merged"), severity="severities"
     )
+    incidents_reopened_total = counter("Incidents taken up again after they were over.", severity="severities")
+    incident_severity_changes_total = counter("Severity changes after declaration.", direction=("up", "down"))
+    incident_merges_total = counter("Incidents merged into another.")
+    incident_detections_total = counter(
+        "Declared incidents by who noticed first.", method=DETECTIONS, severity="severities"
+    )
+    repeat_incidents_total = counter(
+        "Incidents declared anew of what had one before, too late to take that up again.", service="alert labels"
+    )
     incident_time_to_declare_seconds = histogram(
         "First alert startsAt to declaration.", _COURSE, trigger=TRIGGERS, severity="severities"
     )
     incident_time_to_commander_seconds = histogram(
         "Declaration to accepted Incident Commander.", _RESPONSE, severity="severities"
     )
+    incidents_role_vacant = gauge(
+        "Active incidents with nobody in the role; the commander answers for what is not delegated.",
+        role=ROLES, severity="severities",
+    )  # fmt: skip
     incident_time_to_mitigate_seconds = histogram(
         "Declaration to mitigated (impact stopped).", _COURSE, severity="severities"
     )
@@ -195,6 +207,11 @@ class Metrics:
     response_breaches_total = counter(
         "Pages not acknowledged inside the response time.", urgency="urgencies", team="teams"
     )
+    page_feedback_total = counter(
+        "Verdicts on pages.", alertname="alerts", verdict=(
+            "actionable", "false_positive", "not_actionable", "self_resolved", "duplicate", "poor_details",
+        ),
+    )  # fmt: skip
     escalations_total = counter(
         "Escalation steps taken.", team="teams", reason=("no_answer", "nobody", "delivery_failure", "asked")
     )
@@ -204,6 +221,9 @@ class Metrics:
     oncall_coverage_gap_seconds = gauge("Uncovered time inside the look-ahead window.", team="set_staffed")
     notifications_total = counter("Notification attempts.", channel="channels", purpose=PURPOSES, result=TRIES)
     notification_duration_seconds = histogram("Time of one notification attempt.", _REQUEST, channel="channels")
+    notification_lag_seconds = histogram(
+        "Time from when somebody was to be told to when their channel took the message.", _LAG, purpose=PURPOSES
+    )
     notification_last_success_timestamp_seconds = gauge(
         "Unix time of the last delivered notification.", channel="channels"
     )
@@ -218,6 +238,10 @@ class Metrics:
     notifications_merged_total = counter(
         "Messages that reached somebody within another one, since they had waited.", channel="channels"
     )
+    notification_pictures_total = counter(
+        "Graphs that were to go with messages: sent, left out since they were not taken, or not taken by the service.",
+        channel="channels", result=("sent", "left_out", "not_taken"),
+    )  # fmt: skip
     notification_fallbacks_total = counter(
         "Pages that went to the fallback of their channel, which did not take them.", channel="channels"
     )
@@ -246,11 +270,32 @@ class Metrics:
         playbook="playbooks",
     )
 
+    incident_updates_total = counter("Stakeholder updates sent.", audience=AUDIENCES, timeliness=("on_time", "late"))
+    incidents_update_overdue = gauge(
+        "Incidents whose promised next update is in the past.", audience=AUDIENCES, severity="severities"
+    )
+
+    role_handovers_total = counter("Role handovers by result.", role=HANDED_OVER, result=HANDOVERS)
+    role_handover_duration_seconds = histogram("Offer to acceptance.", _RESPONSE, role=HANDED_OVER)
+
     # learning
-    postmortems = gauge("Postmortems by state.", state=("draft", "published"))
+    postmortems = gauge("Postmortems by state.", state=POSTMORTEM_STATES)
+    postmortems_overdue = gauge("Postmortems past their due time.", severity="severities")
+    postmortem_time_to_publish_seconds = histogram(
+        "Incident resolved to postmortem published.", _DAYS, severity="severities"
+    )
+    postmortem_language_findings_total = counter("Blameless-language findings at review.", rule=LANGUAGE_RULES)
     action_items = gauge("Action items by state and priority.", state=ITEM_STATES, priority=PRIORITIES)
+    action_items_overdue = gauge("Open action items past their due date.", priority=PRIORITIES)
     action_items_created_total = counter("Action items filed.", type=ITEM_TYPES, priority=PRIORITIES)
-    jira_requests_total = counter("Jira API calls.", operation=("search", "create", "comment"), result=TRIES)
+    action_item_closure_seconds = histogram("Action item filed to done.", _CLOSURE, priority=PRIORITIES)
+    action_item_effects_total = counter(
+        "Done action items whose effect was looked at after 30 days.", effect=("verified", "ineffective")
+    )
+    jira_requests_total = counter(
+        "Jira API calls.", operation=("create", "comment", "link", "sync", "look"), result=TRIES
+    )
+    jira_sync_last_success_timestamp_seconds = gauge("Unix time of the last successful Jira sync (0 before the first).")
     jira_outbox_length = gauge("Jira writes waiting.")
 
     # the machine itself
@@ -291,13 +336,19 @@ class Metrics:
         self.playbook_runs_active.set(counts.playbook_runs)
         self.notification_outbox_length.set(counts.notification_outbox)
         self.jira_outbox_length.set(counts.jira_outbox)
+        self.document_outbox_length.set(counts.document_outbox)
         self.inbox_length.set(counts.inbox)
         self.inbox_oldest_received_timestamp_seconds.set(counts.inbox_oldest_received)
         self.automation_switched_off.set("" in counts.switched_off)
         _set_all(self.playbook_switched_off, {(name,): 1 for name in counts.switched_off if name})
         _set_all(self.holds_active, counts.holds)
         _set_all(self.incidents_active, counts.incidents)
+        _set_all(self.incidents_role_vacant, counts.roles_vacant)
+        _set_all(self.incidents_update_overdue, counts.updates_overdue)
         _set_all(self.action_items, counts.action_items)
+        _set_all(self.postmortems_overdue, {(name,): number for name, number in counts.postmortems_overdue.items()})
+        _set_all(self.action_items_overdue, {(name,): number for name, number in counts.items_overdue.items()})
+        self.jira_sync_last_success_timestamp_seconds.set(counts.jira_synced)
         _set_all(self.postmortems, {(state,): number for state, number in counts.postmortems.items()})
 
     def set_staffed(self, teams: Mapping[str, bool], gaps: Mapping[str, float]) -> None:

@@ -2,7 +2,7 @@
 
     services    Apprise's services, tamed          answers   what their servers said beside it
     bulkhead    one channel, in a thread           failures  what a failed try means
-    gate        when a channel may be tried
+    gate        when a channel may be tried        enclosing pictures beside a message
 
 Each channel is a bulkhead: one thread at a time and one Apprise object of its own, so that a server that hangs holds up
 nobody but itself. A send waits for its answer until a deadline; whoever comes while an abandoned call still runs is
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from apprise import NotifyType
@@ -71,7 +72,7 @@ class Notifier:
         Raises TemporaryError, with `maybe_done` when it may have been taken although no answer came, and
         PermanentError when somebody has to change something first.
         """
-        message = _message(n, self._redact)
+        message = _whole(n, self._redact)
         bulkhead = self._bulkheads.get(n.channel)
         if bulkhead is None and n.channel != LOG_CHANNEL:
             raise PermanentError(f"there is no channel {n.channel!r} in the configuration; add it, or name another")
@@ -112,6 +113,14 @@ def problems(channels: Mapping[str, Channel]) -> list[str]:
     """Name the channels whose URL Apprise does not understand."""
     real = {name: channel for name, channel in channels.items() if channel.kind is not ChannelKind.LOG}
     return [name for name, channel in real.items() if build(channel, _DEADLINE) is None]
+
+
+def _whole(n: Notification, redact: Callable[[str], str]) -> Message:
+    """Write a message, and what is sent in its place when it is not taken with its pictures."""
+    message = _message(n, redact)
+    if not n.pictures:
+        return message
+    return replace(message, pictures=n.pictures, alone=(message, _message(replace(n, repeat=True), redact)))
 
 
 def _message(n: Notification, redact: Callable[[str], str]) -> Message:

@@ -19,14 +19,17 @@ from incidentd.durations import format_duration
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.metrics import Metrics
 from incidentd.notify import answers
+from incidentd.notify.enclosing import enclosed
 from incidentd.notify.failures import Failure
 from incidentd.notify.failures import failure as failure_of
 from incidentd.notify.gate import Gate, Why
 from incidentd.notify.services import build, fence, keeps_transaction
-from incidentd.oncall import RATES, Channel
+from incidentd.oncall import RATES, Channel, ChannelKind
+from incidentd.pages import Attachment
 
 _MOST_WAITING = 50
 """Messages that may wait for one channel in memory; the rest stays in the outbox, where it is safe."""
+_MOST_PARTS = 20
 _WAITS = {
     Why.CIRCUIT: "failed again and again, and is left alone for a while",
     Why.ASKED: "was asked by its server to wait",
@@ -47,6 +50,9 @@ class Message:
     """Somebody is called with it."""
     again: bool
     """It was tried before."""
+    pictures: tuple[Attachment, ...] = ()
+    alone: tuple[Message, Message] | None = None
+    """The same without pictures, for when it is not taken with them: as it is, and marked as a possible repeat."""
 
 
 class Bulkhead:
@@ -68,17 +74,36 @@ class Bulkhead:
         if self._waiting >= _MOST_WAITING:
             raise TemporaryError(f"channel {self.channel.name} has {self._waiting} messages waiting already")
         begun = False
+        deadline = self._timeout * self._tries(message)
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._timeout.total_seconds()), self._turn:
+            async with asyncio.timeout(deadline.total_seconds()), self._turn:
                 self._refuse(message)
                 begun = True
                 await self._try(message)
         except TimeoutError:
-            text = f"channel {self.channel.name} gave no answer within {format_duration(self._timeout)}"
+            text = f"channel {self.channel.name} gave no answer within {format_duration(deadline)}"
             raise TemporaryError(text, maybe_done=begun) from None
         finally:
             self._waiting -= 1
+
+    def _tries(self, message: Message) -> int:
+        """Say for how many tries there must be time: with pictures for each of them, and for the words once more."""
+        parts = self._parts(message)
+        if not message.pictures:
+            return parts
+        return 2 * parts + (len(message.pictures) if self.channel.kind is ChannelKind.CHAT else 0)
+
+    def _parts(self, message: Message) -> int:
+        """Say in how many parts a message goes out; each has its time, since Apprise sends one after the other.
+
+        An IRC server gets a connection for each 380 characters. Before the channel's first message nobody knows.
+        """
+        service: Any = self._apprise[0] if self._apprise is not None else None
+        longest = service.body_maxlen if service is not None else 0
+        if not longest or self.channel.kind is not ChannelKind.CHAT:
+            return 1
+        return min(1 + (len(message.title) + len(message.body)) // longest, _MOST_PARTS)
 
     def _refuse(self, message: Message) -> None:
         """Raise TemporaryError when the channel is not to be tried now."""
@@ -99,9 +124,11 @@ class Bulkhead:
         """Have it sent, and tell the gate what came of it."""
         loop = asyncio.get_running_loop()
         was_open = self._gate.is_open
+        given_up = threading.Event()
         try:
-            failure = await self._run(partial(self._deliver, message))
+            failure = await self._run(partial(self._deliver, message, given_up))
         except asyncio.CancelledError:  # our deadline, or the end of the daemon
+            given_up.set()
             self._gate.failed(loop.time())
             raise
         else:
@@ -170,7 +197,42 @@ class Bulkhead:
             return PermanentError(f"channel {name}: Apprise does not understand its URL; correct what it is read from")
         return None
 
-    def _deliver(self, message: Message) -> Failure | None:
+    def _deliver(self, message: Message, given_up: threading.Event) -> Failure | None:
+        """Send a message; where its pictures were not taken, the words alone, at once."""
+        if not message.pictures or message.alone is None:
+            return self._send(message)
+        failure = self._load()
+        if failure is not None:
+            return failure
+        as_it_is, as_a_repeat = message.alone
+        if not self._takes_files():
+            self._count(message, "not_taken")
+            return self._send(as_it_is)
+        try:
+            failure = self._send(message)
+        except OSError:  # this machine has no room for them, or a service could not open one
+            self._count(message, "left_out")
+            return self._send(as_a_repeat)
+        if failure is None:
+            self._count(message, "sent")
+            return None
+        # a chat is told the words first and given the files then: they may be there
+        arrived = self.channel.kind is ChannelKind.CHAT or _may_be_there(failure)
+        if not (given_up.is_set() or _is_asked_to_wait(failure)):
+            self._count(message, "left_out")
+            failure = self._send(as_a_repeat if arrived else as_it_is)
+        return _perhaps(failure) if arrived else failure
+
+    def _takes_files(self) -> bool:
+        service: Any = self._apprise[0] if self._apprise is not None else None
+        return bool(service is not None and service.attachment_support)
+
+    def _count(self, message: Message, result: str) -> None:
+        if self._metrics is not None:
+            how = {"channel": self.channel.name, "result": result}
+            self._metrics.notification_pictures_total.labels(**how).inc(len(message.pictures))
+
+    def _send(self, message: Message) -> Failure | None:
         failure = self._load()
         apprise = self._apprise
         if failure is not None or apprise is None:
@@ -182,14 +244,30 @@ class Bulkhead:
             self._apprise = None
         fence()  # once more: setting up our own logs may have opened it
         answers.forget()
-        result = apprise.notify(
-            title=message.title, body=message.body, notify_type=message.type, body_format=NotifyFormat.TEXT,
-            log_level=logging.DEBUG,
-        )  # fmt: skip
+        with enclosed(message.pictures) as files:
+            result = apprise.notify(
+                title=message.title, body=message.body, notify_type=message.type, body_format=NotifyFormat.TEXT,
+                log_level=logging.DEBUG, attach=files,
+            )  # fmt: skip
         if result:
             return None
         # to the end, and here: Apprise holds a lock while its lines are read, which no other thread can release
         return failure_of(self.channel.name, [(line.level, line.message) for line in result.logs()], answers.wish())
+
+
+def _may_be_there(failure: Failure) -> bool:
+    return isinstance(failure, TemporaryError) and failure.maybe_done
+
+
+def _is_asked_to_wait(failure: Failure) -> bool:
+    return isinstance(failure, TemporaryError) and failure.retry_after is not None
+
+
+def _perhaps(failure: Failure | None) -> Failure | None:
+    """Say of a failure that an earlier try of the same message may have arrived."""
+    if not isinstance(failure, TemporaryError):
+        return failure
+    return TemporaryError(str(failure), retry_after=failure.retry_after, maybe_done=True)
 
 
 def _settle(future: asyncio.Future[Failure | None], outcome: Failure | None) -> None:

@@ -78,6 +78,8 @@ class Person:
     """In the order of the file; names are `HANDLE/KIND`."""
     fallback_channel: str = ""
     """Where a page goes that a channel of theirs does not take: a name of a channel; '' for what holds for all."""
+    drills: bool = False
+    """They take part in drills: a page of a drill reaches nobody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

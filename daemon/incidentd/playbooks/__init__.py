@@ -134,6 +134,7 @@ class Step:
     args: Any
     """command: list of template strings. http: mapping with url, method, headers, body, expect.
     promql: mapping with query, is. alertmanager: mapping with silence, for, comment. note: a template.
+    ticket: mapping with summary, description, project, labels.
     approve: mapping with question, who, choices, pattern, expires, default.
     wait: a duration. notify: mapping with channel, title, body."""
     register: str = ""
@@ -141,9 +142,11 @@ class Step:
     retries: int = 0
     delay: timedelta = timedelta(seconds=5)
     idempotent: bool = False
-    """True: may be run again after a crash in the middle of it. What only reads, and alertmanager, is so unsaid."""
+    """True: may be run again after a crash in it. What only reads is so unsaid; alertmanager and ticket are too."""
     reads: bool = False
     """True for one of an installed kind that changes nothing."""
+    lost: str = ""
+    """Why nobody can do it: its kind is not installed, or does not take it as it is written; '' when it can be done."""
     ignore_errors: bool = False
     when: tuple[When, ...] = ()
     """All have to hold, its own and those of what it stands in."""
@@ -200,7 +203,8 @@ class Playbook:
     promote: Promote | None = None
     """None: only its file gives it another mode."""
     refused: str = ""
-    """Why it cannot run here at all, whatever the alert: a package that it needs is broken."""
+    """Why it cannot run here at all, whatever the alert: a package that it needs is broken, or, of a frozen one, gone.
+    A frozen one that cannot be read any more has no steps beside."""
 
 
 class StepState(StrEnum):
@@ -221,7 +225,8 @@ class StepResult:
     summary: str
     """One line for the timeline: `exit 0 after 1.2s`, `812`, `HTTP 503, expected 200`."""
     value: Mapping[str, Any] = field(default_factory=dict)
-    """What `register` keeps: command: exit, stdout, stderr. http: status, body. promql: value (a float, or None)."""
+    """What `register` keeps: command: exit, stdout, stderr. http: status, body. promql: value (a float, or None).
+    ticket: key, url."""
     output: str = ""
     """The head and tail of what it printed, capped, redacted."""
     unknown: bool = False
@@ -294,6 +299,12 @@ class Run:
     reason: str = ""
     question: Question | None = None
     """What the step that it is at asks people."""
+    untouched: bool = False
+    """No step that changes anything has begun yet, so there is nothing to roll back."""
+    seen_at: datetime | None = None
+    """Up to when it went on as its playbook says: its last step ended, was answered, or had waited long enough."""
+    vetted_at: datetime | None = None
+    """When the guards let it act; None when it asked somebody since, and they have to be asked once more."""
 
     @property
     def key(self) -> str:

@@ -12,6 +12,8 @@ VERIFY = "verify"
 """The name under which a case speaks of the verification."""
 REFUSED = "refused"
 """The outcome when the playbook does not take the alert."""
+NOT_MATCHED = "not_matched"
+"""The outcome when nothing brings the playbook in for the alert: its `match` does not, and no rule that names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +28,14 @@ class Gives:
     body: str = ""
     value: float | None = None
     """None: Prometheus has no data."""
+    id: str = "a-silence"
+    """Of the silence that is made."""
     registers: Mapping[str, Any] = field(default_factory=dict)
-    """What a step of an installed kind gives."""
+    """What a step of kind `ticket` or of an installed kind gives; of a ticket `key` and `url`."""
     answer: str = ""
     """To a question; '' with `timed_out`: nobody answers in time."""
+    by: str = "somebody"
+    """Who answers."""
     timed_out: bool = False
     """It was ended at its timeout; nobody knows whether it was done."""
     fails: str = ""
@@ -53,6 +59,8 @@ class Expected:
     promql: Mapping[str, str] = field(default_factory=dict)
     alertmanager: Mapping[str, str] = field(default_factory=dict)
     """`{MATCHERS} for DURATION`, by the name of the step."""
+    ticket: Mapping[str, str] = field(default_factory=dict)
+    """`SUMMARY`, or `PROJECT: SUMMARY`, by the name of the step."""
     approve: Mapping[str, str] = field(default_factory=dict)
     """The question, by the name of the step."""
     arguments: Mapping[str, Any] = field(default_factory=dict)

@@ -18,6 +18,7 @@ class Block:
     """Where that ends, and what is done in any case begins."""
     end: int
     """Behind the last one."""
+    name: str = ""
 
     def __contains__(self, position: int) -> bool:
         return self.start <= position < self.end
@@ -25,6 +26,10 @@ class Block:
     def part_end(self, position: int) -> int:
         """Say where the part ends that a position is in."""
         return next(end for end in (self.rescue, self.always, self.end) if position < end)
+
+    def part(self, position: int) -> str:
+        """Name the part that a position is in: block, rescue or always."""
+        return "block" if position < self.rescue else "rescue" if position < self.always else "always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +42,37 @@ class Onward:
     """By block, the failure that goes on when what is always done has been done."""
     failure: str = ""
     """Why the steps failed as a whole; nothing stood by."""
+    decided: str = ""
+    """When that was a person's decision, the mark that it came with."""
 
 
-def onward(blocks: Sequence[Block], position: int, pending: Mapping[str, str], failure: str) -> Onward:
-    """Say where a run goes from the step at a position, which failed for this reason, or went well ('')."""
+def onward(
+    blocks: Sequence[Block], position: int, pending: Mapping[str, str], failure: str, decided: str = ""
+) -> Onward:
+    """Say where a run goes from the step at a position, which failed for this reason, or went well ('').
+
+    `decided` marks a failure that is a person's decision: what went wrong is rescued, what somebody decided is not.
+    What is always done is done all the same, and the mark comes out with the failure.
+    """
     pending = dict(pending)
     after = position + 1
     inner_first = sorted(enumerate(blocks), key=lambda one: one[1].end - one[1].start)
     for number, block in ((number, block) for number, block in inner_first if position in block):
         if not failure and after < block.part_end(after - 1):
             return Onward(after, pending)
-        if failure and after <= block.rescue < block.always:
+        if failure and not decided and after <= block.rescue < block.always:
             return Onward(block.rescue, pending)
         if after <= block.always < block.end:
-            if failure:
-                pending[str(number)] = failure
+            pending |= {str(number): failure} if failure else {}
+            pending |= {_decision(number): decided} if decided else {}
             return Onward(block.always, pending)
         if after > block.always:  # what is always done has ended, or failed itself
-            waiting = pending.pop(str(number), "")
-            failure = failure or waiting
+            waiting, decided = pending.pop(str(number), ""), pending.pop(_decision(number), decided)
+            failure = f"{waiting}; and then {failure}" if decided and waiting and failure else failure or waiting
         after = block.end
-    return Onward(position if failure else after, pending, failure)
+    return Onward(position if failure else after, pending, failure, decided)
+
+
+def _decision(number: int) -> str:
+    """Name the place in `pending` of a block's decision."""
+    return f"{number} decided"

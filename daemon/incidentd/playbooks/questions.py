@@ -40,6 +40,8 @@ class Question:
     by: str = ""
     """Who answered; '' when nobody did in time."""
     closed: bool = False
+    closed_at: datetime | None = None
+    """When it was answered, or its time was over."""
 
 
 def filled(args: Mapping[str, Any], context: Mapping[str, object]) -> str:

@@ -8,11 +8,14 @@ from incidentd import text
 from incidentd.durations import parse_duration
 from incidentd.matchers import Regex
 from incidentd.playbooks import Each, Input, InputKind, Playbook, Run, Scope, Step
-from incidentd.templates import compile_template
+from incidentd.templates import Partly, compile_template
 
 _LONGEST_INPUT = 1024
 _INTEGER = Regex("[+]?[0-9]{1,18}")
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+WHY = "?"
+"""In what a run keeps of a step, the key of why the rest is not known; no step registers such a name."""
+_OTHERWISE = "to go on all the same, put the steps into a `block` with a `rescue`"
 _HOSTNAME = Regex(rf"{_LABEL}([.]{_LABEL}){{0,10}}(:[0-9]{{1,5}})?")
 
 
@@ -122,7 +125,14 @@ def item(run: Run, each: Each) -> str | None:
 def _registered(run: Run, scope: Scope | None) -> dict[str, object]:
     path = scope.path if scope else ""
     keys = ((key.rpartition("/"), value) for key, value in run.registers.items())
-    return {name: value for (where, _, name), value in keys if where == path}
+    return {name: _partly(value) for (where, _, name), value in keys if where == path}
+
+
+def _partly(kept: Mapping[str, object]) -> object:
+    if WHY not in kept:
+        return kept
+    values = {name: value for name, value in kept.items() if name != WHY}
+    return Partly(values=values, why=str(kept[WHY]), otherwise=_OTHERWISE)
 
 
 def _inputs(run: Run, scope: Scope | None) -> Mapping[str, str]:

@@ -53,6 +53,11 @@ class Standing:
     """Why the mode is not that of the file; '' when it is."""
 
 
+def short(sha256: str) -> str:
+    """Name a version in a few characters."""
+    return sha256[:12]
+
+
 def begun(playbook: Playbook, known: Standing | None, now: datetime) -> Standing:
     """Give how this version of a playbook stands; one that nothing is known of stands as its file says."""
     if known is not None and known.sha256 == playbook.sha256:

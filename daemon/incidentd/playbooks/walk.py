@@ -14,6 +14,8 @@ from incidentd.playbooks.scopes import NotRunnable
 from incidentd.playbooks.when import parse_test
 from incidentd.templates import BadTemplate, compile_template
 
+_UNTOUCHED, _TOUCHED = "untouched", "touched"
+"""Marks of a person's decision: whether anything had been changed before it."""
 ENDING = timedelta(seconds=5)
 """What a step may need beyond its timeout to be ended: 2 s after SIGTERM, 2 s after SIGKILL, 1 s for its pipes."""
 
@@ -60,7 +62,7 @@ def known(run: Run, step: Step) -> StepResult | None:
                 return StepResult(ok=True, skipped=True, summary=f"skipped: `{condition.text}` does not hold")
         return _told(step, context(run, step))
     except (BadTemplate, NotRunnable) as error:
-        return StepResult(ok=False, final=True, summary=text.plain(str(error), 300))
+        return StepResult(ok=False, unknown=True, final=True, summary=text.plain(str(error), 400))
 
 
 def context(run: Run, step: Step) -> dict[str, object]:
@@ -92,13 +94,31 @@ def _in_message(value: str, before: str) -> str:
 
 def may_repeat(step: Step) -> bool:
     """Say whether a step may be done again when nobody knows whether it was done."""
+    return step.idempotent or not changes(step)
+
+
+def changes(step: Step) -> bool:
+    """Say whether a step may change what a run acts on; of what only asks, waits or tells nothing can be undone.
+
+    A silence is lifted when its run ends, so it is none of them; a ticket tells.
+    """
     match step.kind:
-        case "promql" | "alertmanager" | "note" | "notify" | "wait" | "approve":
-            return True
+        case "promql" | "alertmanager" | "ticket" | "note" | "notify" | "wait" | "approve":
+            return False
         case "http":
-            return step.idempotent or str(step.args.get("method", "GET")).upper() in {"GET", "HEAD"}
+            return str(step.args.get("method", "GET")).upper() not in {"GET", "HEAD"}
         case _:
-            return step.idempotent or step.reads
+            return not step.reads
+
+
+def lost(run: Run, playbook: Playbook) -> str:
+    """Say why a run cannot go on as its playbook was written; '' when it can."""
+    if playbook.refused and not playbook.steps:
+        return f"the playbook as it was when the run began: {playbook.refused}"
+    step = current_step(run, playbook)
+    if step is None or not step.lost or known(run, step) is not None:
+        return ""
+    return f"the step `{step.name}`: {step.lost}"
 
 
 def longest(step: Step) -> timedelta:
@@ -106,37 +126,101 @@ def longest(step: Step) -> timedelta:
     return (step.timeout + ENDING) * (step.retries + 1) + step.delay * step.retries
 
 
-def step_done(run: Run, playbook: Playbook, result: StepResult, now: datetime) -> Run:
-    """Go on from a step that ended: to the next one, to the verification, to the rollback, or to the end."""
+def step_done(
+    run: Run, playbook: Playbook, result: StepResult, now: datetime, *, began: datetime | None = None
+) -> Run:  # fmt: skip
+    """Go on from a step that ended: to the next one, to the verification, to the rollback, or to the end.
+
+    `began` is when the step did.
+    """
     step = current_step(run, playbook)
     if step is None:
         raise ValueError(f"{run.key} has no step that could have ended: it is {run.state}")
     failed = not result.ok and not step.ignore_errors
-    run = replace(_registered(run, step, result), question=None)
-    return _go_on(run, playbook, f"the step `{step.name}` failed: {result.summary}" if failed else "", now)
+    run = replace(_registered(_seen(run, step, result, now, began), step, result), question=None)
+    # one that could not be asked has no answer, and went wrong as any other step does
+    decided = failed and step.kind == "approve" and "answer" in result.value
+    failure = f"the step `{step.name}` failed: {result.summary}" if failed else ""
+    return _go_on(run, playbook, failure, now, decided=(_UNTOUCHED if run.untouched else _TOUCHED) if decided else "")
+
+
+def _seen(run: Run, step: Step, result: StepResult, now: datetime, began: datetime | None) -> Run:
+    """Note up to when a run went on as it should, and whether the guards have to be asked before it acts.
+
+    One that has changed something may have healed what fires, so time that it takes as planned asks nothing anew.
+    """
+    untouched = run.untouched and (not changes(step) or known(run, step) is not None)
+    asked = step.kind == "approve" and not result.skipped
+    seen, vetted = now, run.vetted_at
+    if asked and run.question is not None:
+        seen = run.question.closed_at or now
+    elif step.kind == "wait" and began is not None and not result.skipped:
+        seen = min(began + step.timeout, now)
+    if asked:
+        vetted = None
+    elif not untouched and vetted is not None:
+        vetted = seen
+    return replace(run, untouched=untouched, seen_at=seen, vetted_at=vetted)
+
+
+def to_be_vetted(run: Run, playbook: Playbook, now: datetime) -> bool:
+    """Say whether the guards are asked once more before a run goes on with the step that it is at.
+
+    So it is for a step that changes something, after an answer, and when the last time is longer ago than an alert may
+    be old: then what the run was let begin for may not be so any more.
+    """
+    step = current_step(run, playbook)
+    if step is None or run.phase != "steps" or not changes(step) or known(run, step) is not None:
+        return False
+    return run.vetted_at is None or now - run.vetted_at > playbook.limits.alert_age
 
 
 def _registered(run: Run, step: Step, result: StepResult) -> Run:
-    if not step.register or result.skipped or (not result.ok and not result.value):
+    """Keep what a step gave, and where it gave not all that it registers, why."""
+    key = scopes.register(step.scope, step.register)
+    if not step.register or (result.skipped and key in run.registers):  # by an earlier repetition
         return run
-    kept = {**result.value, "ok": result.ok}
-    return replace(run, registers={**run.registers, scopes.register(step.scope, step.register): kept})
+    return replace(run, registers={**run.registers, key: _kept(step, result)})
 
 
-def _go_on(run: Run, playbook: Playbook, failure: str, now: datetime) -> Run:
+def _kept(step: Step, result: StepResult) -> dict[str, object]:
+    if result.skipped:
+        return {scopes.WHY: f"`{step.name}` was skipped"}
+    kept = {} if not result.ok and _says_nothing(step, result) else {**result.value, "ok": result.ok}
+    if result.ok or (kept and result.value):
+        return kept
+    return {**kept, scopes.WHY: f"`{step.name}` gave no answer ({text.plain(result.summary, 100)})"}
+
+
+def _says_nothing(step: Step, result: StepResult) -> bool:
+    """Say whether nobody can tell from a failure whether what was asked is so.
+
+    A server that does not answer is not well, and a program that cannot be started did not succeed; but a Prometheus
+    that cannot be asked, or has no data, says nothing of what it watches, and a step that was not tried of nothing.
+    """
+    match step.kind:
+        case "command" | "http":
+            return result.unknown and result.final
+        case "promql":
+            return result.unknown or not result.value
+        case _:
+            return not result.value
+
+
+def _go_on(run: Run, playbook: Playbook, failure: str, now: datetime, *, decided: str = "") -> Run:
     """Go where a step's end leads, past the repetitions of `for_each` that have no item."""
     _, blocks = _row(run, playbook)
     while True:
-        way = onward(blocks, run.cursor, run.pending, failure)
+        way = onward(blocks, run.cursor, run.pending, failure, decided)
         run = replace(run, cursor=way.position, pending=way.pending)
         if way.failure:
-            return _step_failed(run, playbook, way.failure, now)
+            return _step_failed(run, playbook, way.failure, now, unchanged=way.decided == _UNTOUCHED)
         step = current_step(run, playbook)
         if step is None:
             return _steps_ended(run, playbook, now)
         if not _itemless(run, step):
             return run
-        failure = ""
+        failure = decided = ""
 
 
 def _itemless(run: Run, step: Step) -> bool:
@@ -155,14 +239,19 @@ def _steps_ended(run: Run, playbook: Playbook, now: datetime) -> Run:
     return replace(run, state=RunState.VERIFYING, verify_since=now, ends_at=now + verify.within)
 
 
-def _step_failed(run: Run, playbook: Playbook, reason: str, now: datetime) -> Run:
+def _step_failed(run: Run, playbook: Playbook, reason: str, now: datetime, *, unchanged: bool) -> Run:
     if run.phase == "rollback":
         return _finished(run, _failure(run), f"{run.reason}; and its rollback failed: {reason}", now)
-    return _failed(run, playbook, RunState.FAILED, reason, now)
+    return _failed(run, playbook, RunState.FAILED, reason, now, unchanged=unchanged)
 
 
-def _failed(run: Run, playbook: Playbook, state: RunState, reason: str, now: datetime) -> Run:
-    if playbook.rollback:
+def _failed(
+    run: Run, playbook: Playbook, state: RunState, reason: str, now: datetime, *, unchanged: bool = False
+) -> Run:  # fmt: skip
+    """End a run that failed, or begin its rollback; `unchanged` when all that it changed came after its decision."""
+    if playbook.rollback and (run.untouched or unchanged):
+        reason += f"; nothing was changed {'yet' if run.untouched else 'before that'}, so nothing is rolled back"
+    elif playbook.rollback:
         return replace(
             run,
             state=RunState.RUNNING,
@@ -185,12 +274,20 @@ def _finished(run: Run, state: RunState, reason: str, now: datetime) -> Run:
     return replace(run, state=state, reason=reason, finished_at=now)
 
 
-def step_interrupted(run: Run, step: Step, now: datetime) -> Run:
-    """Stop a run whose step was cut short and may not be repeated; a person has to look."""
+def step_interrupted(run: Run, step: Step, now: datetime, *, why: str = "") -> Run:
+    """Stop a run whose step was cut short and is not repeated, and say why; a person has to look."""
+    otherwise = f", and {why}" if why else ", which may not be repeated"
     reason = (
-        f"incidentd stopped in the middle of the step `{step.name}`, which may not be repeated: "
+        f"incidentd stopped in the middle of the step `{step.name}`{otherwise}: "
         f"look whether it was done on {text.plain(run.target, 60)}, and go on by hand"
     )
+    return _finished(run, RunState.INTERRUPTED, reason, now)
+
+
+def step_lost(run: Run, why: str, now: datetime) -> Run:
+    """Stop a run that cannot go on as it was written; a person has to look."""
+    before = f"{run.reason}; and " if run.phase == "rollback" else ""
+    reason = f"{before}nobody can do {why}. Look how far it came on {text.plain(run.target, 60)}, and go on by hand"
     return _finished(run, RunState.INTERRUPTED, reason, now)
 
 

@@ -16,6 +16,7 @@ _GRAMMAR = re.compile(
     rf"\s*(?P<no>not\s+)?(?P<name>{_NAME})\s*(?:(?P<op>>=|<=|==|!=|=~|!~|>|<)\s*(?P<than>\S(?:.*\S)?)\s*)?"
 )
 _QUOTED = re.compile(r""""([^"\\]*)"|'([^'\\]*)'""")
+_JOINED = re.compile(r"\s(?:or|and|\|\||&&)\s")
 _LONGEST = 500
 
 
@@ -52,7 +53,7 @@ def parse_test(text: str) -> Test:
     """
     found = _GRAMMAR.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None or (found["no"] and found["op"]):
-        raise ValueError(f"{text[:60]!r} is no condition; write one such as 'before.value > 100' or 'not before.ok'")
+        raise _no_condition(text, "write one such as 'before.value > 100' or 'not before.ok'")
     name, operator, than = found["name"], found["op"] or ("not" if found["no"] else ""), found["than"] or ""
     if not found["op"]:
         return Test(text.strip(), name, operator)
@@ -71,10 +72,14 @@ def _threshold(text: str, operator: str, than: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(
-            f"{text[:60]!r} is no condition; a text stands in quotes, a number without, after `{operator}`"
-        )
+        raise _no_condition(text, f"a text stands in quotes, a number without, after `{operator}`")
     return number
+
+
+def _no_condition(text: str, otherwise: str) -> ValueError:
+    if _JOINED.search(text[:_LONGEST]):
+        otherwise = "write a list, all of which has to hold; there is no `or`: that takes a step for each"
+    return ValueError(f"{text[:60]!r} is no condition; {otherwise}")
 
 
 def _truth(value: str, text: str) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidentd.actionitems import ActionItem
+from incidentd.actionitems import ActionItem, RemoteLink, Seen
 from incidentd.errors import IncidentdError
+from incidentd.graphs import Line
 from incidentd.handoff import Silence
 from incidentd.pages import Notification
 from incidentd.playbooks import Step, StepResult
@@ -67,6 +68,24 @@ class Numbers:
 
     answers: dict[str, float | IncidentdError] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    rules: dict[str, str] = field(default_factory=dict)
+    """Its alerting rules."""
+    drawn: dict[str, tuple[Line, ...]] = field(default_factory=dict)
+    """What there is to draw of a query."""
+    failure: IncidentdError | None = None
+    """What comes of wanting to draw something."""
+
+    async def course(self, promql: str, *, start: datetime, end: datetime, step: timedelta) -> tuple[Line, ...]:
+        """Give what there is to draw."""
+        if self.failure is not None:
+            raise self.failure
+        return self.drawn.get(promql, ())
+
+    async def alerting_rules(self, names: Collection[str]) -> dict[str, str]:
+        """Give the queries of alerting rules."""
+        if self.failure is not None:
+            raise self.failure
+        return {name: query for name, query in self.rules.items() if name in names}
 
     async def query(self, promql: str, *, timeout: timedelta = timedelta(seconds=5)) -> Answer:  # noqa: ASYNC109
         """Give the number of a query, or fail as it was told."""
@@ -84,6 +103,7 @@ class FiledAs:
 
     key: str
     url: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass
@@ -92,19 +112,46 @@ class Backlog:
 
     issues: dict[str, ActionItem] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
+    links: dict[str, RemoteLink] = field(default_factory=dict)
+    """By issue."""
+    says: dict[str, Seen | None] = field(default_factory=dict)
+    """How an issue stands, by its key; None of one that is gone."""
+    left_out: tuple[str, ...] = ()
+    """The fields that it does not take."""
     failure: IncidentdError | None = None
 
-    async def file(self, item: ActionItem, *, context: str, assignee: str, tried_before: bool) -> FiledAs:
+    async def file(
+        self, item: ActionItem, *, context: str, assignee: str, tried_before: bool,
+        sending: Callable[[], Awaitable[None]],
+    ) -> FiledAs:  # fmt: skip
         """Keep an item, once."""
+        if item.uuid not in self.issues:
+            await sending()
         if self.failure is not None:
             raise self.failure
         self.issues.setdefault(item.uuid, item)
         key = f"OPS-{list(self.issues).index(item.uuid) + 1}"
-        return FiledAs(key, f"http://jira/browse/{key}")
+        return FiledAs(key, f"http://jira/browse/{key}", self.left_out)
 
     async def comment(self, jira_key: str, text: str, *, idem: str) -> None:
         """Keep a comment."""
         self.comments.append(text)
+
+    async def link(self, jira_key: str, link: RemoteLink) -> None:
+        """Keep a link."""
+        self.links[jira_key] = link
+
+    async def changed(self, since: timedelta) -> tuple[Seen, ...]:
+        """Say how issues stand that it was told of."""
+        if self.failure is not None:
+            raise self.failure
+        return tuple(one for one in self.says.values() if one is not None)
+
+    async def look(self, jira_key: str) -> Seen | None:
+        """Say how an issue stands."""
+        if self.failure is not None:
+            raise self.failure
+        return self.says.get(jira_key, Seen(key=jira_key, category="new"))
 
     async def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

@@ -35,6 +35,8 @@ class Sight:
     said: Sequence[Entry]
     sent: Sequence[tuple[datetime, Notification]]
     roster: Roster
+    refused: Sequence[str] = ()
+    """Why what people tried at this instant is not possible."""
 
     def just(self, at: datetime | None) -> bool:
         """Say whether something happened at this very instant."""
@@ -86,9 +88,10 @@ def _subject(wanted: Sequence[Expectation], sight: Sight) -> Hold | Incident | N
         holds = [it for it in holds if it.rule == kinds[Expects.HOLD].word]
         return holds[-1] if holds else None
     if Expects.DECLARED in kinds:
-        incidents = [it for it in incidents if sight.just(it.declared_at)]
+        # when none is declared now, the others are held against the last one: one difference is told once
+        incidents = [it for it in incidents if sight.just(it.declared_at)] or incidents
         named = [it for it in incidents if Expects.RULE not in kinds or it.rule == kinds[Expects.RULE].word]
-        return next(reversed(named or incidents), None)
+        return next(reversed(named or incidents), None) or next(reversed(holds), None)
     if Expects.STATE in kinds or Expects.DECLARES_AT in kinds:
         return holds[-1] if holds else None
     if Expects.STATUS in kinds:
@@ -225,6 +228,12 @@ def _says(it: Expectation, sight: Sight, subject: Hold | Incident | None) -> str
     return f"expected the words {plain(missing[0])!r}; no sentence of this minute has them" if missing else ""
 
 
+def _refused(it: Expectation, sight: Sight, subject: Hold | Incident | None) -> str:
+    missing = [words for words in it.words if not any(words in text for text in sight.refused)]
+    told = f"the answer was {plain('; '.join(sight.refused))!r}" if sight.refused else "nobody was told no"
+    return f"expected that somebody is refused with the words {plain(missing[0])!r}; {told}" if missing else ""
+
+
 def _number(what: str, count: Callable[[Everything], int]) -> Callable[..., str]:
     def check(it: Expectation, sight: Sight, subject: Hold | Incident | None) -> str:
         found = count(sight.seen)
@@ -246,6 +255,7 @@ _CHECKS: dict[Expects, Callable[[Expectation, Sight, Any], str]] = {
     Expects.RULE: _rule, Expects.SEVERITY: _severity, Expects.URGENCY: _urgency, Expects.STATUS: _status,
     Expects.CLOSED: _closed, Expects.TICKET: _ticket, Expects.RECORDED: _recorded, Expects.PAGED: _paged,
     Expects.NOT_PAGED: _not_paged, Expects.PLAYBOOK: _playbook, Expects.SAYS: _says, Expects.NOTHING: _nothing,
+    Expects.REFUSED: _refused,
     Expects.HOLDS: _number("holds", lambda seen: len(seen.holds)),
     Expects.INCIDENTS: _number("incidents", lambda seen: len(seen.incidents)),
     Expects.TICKETS: _number("tickets", lambda seen: len(seen.tickets)),

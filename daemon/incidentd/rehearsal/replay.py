@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incidentd.alerts import parse_group
-from incidentd.engine import commands
+from incidentd.engine import commands, lifecycle
 from incidentd.errors import BodyRefused
 from incidentd.holds import Hold
 from incidentd.incidents import Incident
@@ -84,7 +84,7 @@ class _Answering(World):
             by = next(iter(page.paged), _SOMEBODY)
             await self.store.write(commands.ack_page, self.settings, page.id, by=by, actor=actor)
         for incident in over:
-            await self.store.write(commands.resolve_incident, self.settings, incident.id, actor=actor)
+            await self.store.write(lifecycle.resolve, self.settings, incident.id, actor=actor, admin=True)
         if due or over:
             await self.settle()
 
@@ -145,7 +145,8 @@ def _replayed(seen: dict[Firing, Decided], all_of_it: Everything, world: World, 
         fates={key: fates.of(row) for key, row in seen.items()},
         labels={key: row.labels for key, row in seen.items()},
         incidents=len(all_of_it.incidents), holds=len(all_of_it.holds), tickets=len(all_of_it.tickets),
-        pages=len(all_of_it.pages), messages=sum(bool(sent.page) for sent in world.post.sent), refused=refused,
+        pages=sum(not it.joined for it in all_of_it.pages),
+        messages=sum(bool(sent.page) for sent in world.post.sent), refused=refused,
     )  # fmt: skip
 
 

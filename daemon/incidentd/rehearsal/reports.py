@@ -8,7 +8,9 @@ from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
 from incidentd.durations import format_duration
+from incidentd.playbooks.cases import Case
 from incidentd.rehearsal.telling import Told
+from incidentd.stories import Story
 from incidentd.text import plain
 
 
@@ -16,12 +18,17 @@ def lines(told: Iterable[Told]) -> Iterator[str]:
     """Say how each story went; of one that failed, what differs and the whole course."""
     for it in told:
         if not it.failures:
-            yield f"ok      {plain(it.story.name)}"
+            yield f"ok      {plain(whole_name(it.story))}"
             continue
-        yield f"FAILED  {plain(it.story.name)} ({it.story.where})"
+        yield f"FAILED  {plain(whole_name(it.story))} ({it.story.where})"
         yield from (f"    {failure.where}: {failure.text}" for failure in it.failures)
         yield "    how it went:"
         yield from course(it.course)
+
+
+def whole_name(story: Story | Case) -> str:
+    """Name a story, or a case with the playbook that it tries."""
+    return f"{story.playbook}: {story.name}" if isinstance(story, Case) else story.name
 
 
 def course(said: Sequence[tuple[timedelta, str]]) -> Iterator[str]:

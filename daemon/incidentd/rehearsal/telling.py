@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from incidentd.durations import format_duration
-from incidentd.engine import automation, commands, reconcile, stopping
+from incidentd.engine import byhand, commands, lifecycle, outcome, reconcile, stopping
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict, IncidentdError, Location, TemporaryError
 from incidentd.holds import watches_for
@@ -23,7 +23,7 @@ from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusS
 from incidentd.store import Tx, jobs, things
 from incidentd.store.memory import MemoryStore
 from incidentd.store.views.everything import Everything, everything, timeline
-from incidentd.stories import Event, Happens, Labels, Story, has
+from incidentd.stories import Event, Expects, Happens, Labels, Story, has
 from incidentd.text import labels_line
 from incidentd.timeline import Actor
 
@@ -107,6 +107,8 @@ class _Telling:
     world: World
     failures: list[Failure] = field(default_factory=list)
     said: list[tuple[timedelta, str]] = field(default_factory=list)
+    refused: list[tuple[timedelta, str]] = field(default_factory=list)
+    """What was expected to be impossible, and is."""
     _there: list[_Firing] = field(default_factory=list)
 
     @property
@@ -130,7 +132,7 @@ class _Telling:
             sight = Sight(
                 starts=self.story.starts, now=self.world.now, seen=await self.world.store.read(everything),
                 said=await self.world.store.read(timeline), sent=self.world.post.dated(),
-                roster=self.world.settings.roster,
+                roster=self.world.settings.roster, refused=[why for when, why in self.refused if when == at],
             )  # fmt: skip
             found = unmet(wanted, sight)
             self.failures += [Failure(it.where, f"at {format_duration(at)} {text}") for it, text in found]
@@ -151,7 +153,15 @@ class _Telling:
         try:
             await self._do(event)
         except IncidentdError as error:
-            self._fail(event, f"`{event.kind}` is not possible: {error}")
+            self._told_no(event, error, f"`{event.kind}` is not possible: {error}")
+
+    def _told_no(self, event: Event, why: IncidentdError, otherwise: str) -> None:
+        """Take in that something is not possible: as the story expects, or as its failure."""
+        if any(it.kind is Expects.REFUSED and it.at == event.at for it in self.story.expectations):
+            self.refused.append((event.at, str(why)))
+            self._say(event, f"{event.kind.replace('_', ' ')} {event.by} is refused: {why}")
+        else:
+            self._fail(event, otherwise)
 
     def _fail(self, event: Event, text: str) -> None:
         self.failures.append(Failure(event.where, f"at {format_duration(event.at)} {text}"))
@@ -273,7 +283,7 @@ class _Telling:
         try:
             await self.world.do(_ANSWERS[event.kind], page.id, by=event.by, actor=Actor(name=event.by, via="story"))
         except Conflict as refused:
-            self._fail(event, str(refused))
+            self._told_no(event, refused, str(refused))
             return
         self._say(event, f"{event.kind.replace('_', ' ')} {event.by}")
 
@@ -298,7 +308,10 @@ class _Telling:
                 why = event.text or "The story says so."
                 await self.world.do(commands.stand_down_hold, open_holds[-1].id, actor=actor, reason=why)
             case Happens.RESOLVED_BY if active:
-                await self.world.do(commands.resolve_incident, active[-1].id, actor=actor, note=event.text)
+                await self.world.do(lifecycle.resolve, active[-1].id, actor=actor, note=event.text, admin=True)
+            case Happens.RUN_BY if open_holds or active:
+                subject, labels = (open_holds or active)[-1].key, event.alerts[0] if event.alerts else {}
+                await self.world.do(byhand.run, event.playbook, subject=subject, labels=labels, actor=actor)
             case Happens.APPROVED_BY if proposed:
                 await self.world.do(commands.approve_run, proposed[-1].id, actor=actor)
             case _:
@@ -314,7 +327,7 @@ def _ended(tx: Tx, settings: Settings, run_id: int, how: str) -> None:
     run = replace(run, state=state, finished_at=tx.now, reason="the story says so")
     things.save_run(tx, run)
     jobs.cancel(tx, run.key)
-    automation.finished(tx, settings, run, definition_of(run))
+    outcome.finished(tx, settings, run, definition_of(run))
 
 
 def _listed(alerts: Iterable[Labels]) -> str:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from incidentd.durations import format_duration
 from incidentd.playbooks.numbers import Condition as Is
-from incidentd.rules.facts import Facts, Measured, OpenAlert
+from incidentd.rules.facts import NEVER, Facts, Measured, OpenAlert
 from incidentd.rules.words import LabelMap
 from incidentd.templates import BadTemplate, Template, format_number, in_promql
 from incidentd.text import count, plain
@@ -227,14 +227,19 @@ class Spread(_Counting):
 
     of: str
     """What is counted: `service` or `team`."""
+    within: timedelta | None = None
+    """Only alerts that began to fire this lately count; None: all that fire."""
 
     def look(self, subject: Subject, facts: Facts) -> Look:
         """Count the services or teams of what fires."""
         if facts.neighbours is None:
             return Look(None, f"{self.of}s affected unknown because nobody looked at what else fires")
-        found = {value for one in self._found(subject, facts) if (value := subject.meaning.value(self.of, one.labels))}
+        since = facts.now - self.within if self.within is not None else NEVER
+        alerts = [one for one in self._found(subject, facts) if one.starts_at >= since]
+        found = {value for one in alerts if (value := subject.meaning.value(self.of, one.labels))}
         names = ", ".join(plain(name, 40) for name in sorted(found)[:_FEW]) + (", ..." if len(found) > _FEW else "")
-        text = f"{count(len(found), self.of)}{f' ({names})' if names else ''}"
+        lately = f" in {format_duration(self.within)}" if self.within is not None else ""
+        text = f"{count(len(found), self.of)}{f' ({names})' if names else ''}{lately}"
         return _held(text, len(found), self.is_)
 
 

@@ -31,6 +31,9 @@ class Severity:
     postmortem: str = "none"
     """full | quick | none"""
     postmortem_within: timedelta | None = None
+    """When it is due after the end, in calendar days; None when it is counted otherwise, or not at all."""
+    postmortem_business_days: int | None = None
+    """When it is due after the end, in business days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ SEVERITIES = {
         ),
         Severity(
             name="sev2", rank=2, means="many customers are degraded, or sev1 is likely if nothing is done",
-            urgency="business_critical", decide=Decide.DECLARE, postmortem="full", postmortem_within=timedelta(days=7),
+            urgency="business_critical", decide=Decide.DECLARE, postmortem="full", postmortem_business_days=5,
         ),
         Severity(
             name="sev3", rank=3, means="partial loss, few customers, or redundancy is gone", urgency="urgent",

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import aiohttp
 
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.playbooks import Step, StepResult
-from incidentd.playbooks.errands import Errand, SilenceOrder
-from incidentd.runner import command, promql, silence, tries, web_request
+from incidentd.playbooks.errands import Errand, Issue, SilenceOrder, TicketOrder
+from incidentd.runner import command, promql, silence, ticket, tries, web_request
 from incidentd.runner.installed import adapted
 from incidentd.runner.kinds import Call, Kind, Tools
+from incidentd.templates import BadTemplate
 from incidentd.text import plain
 
 __all__ = ["KINDS", "Call", "Kind", "Runner", "Tools", "adapted"]
 
 KINDS: Mapping[str, Kind] = {
     "command": command.run, "http": web_request.run, "promql": promql.run, "alertmanager": silence.run,
+    "ticket": ticket.run,
 }  # fmt: skip
 """The kinds of steps that incidentd brings itself."""
 
@@ -37,10 +40,11 @@ class Runner:
         env: Mapping[str, str],
         *,
         silence: Callable[[str, SilenceOrder], Awaitable[str]],
+        ticket: Callable[[TicketOrder, timedelta], Awaitable[Issue]],
         kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
         self._tools = Tools(
-            session=session, query=query, silence=silence, redact=redact, env=command.environment(env)
+            session=session, query=query, silence=silence, ticket=ticket, redact=redact, env=command.environment(env)
         )  # fmt: skip
         self._kinds = kinds
 
@@ -59,7 +63,9 @@ class Runner:
             return _wrong(f"there is no kind of step called {call.step.kind!r}; there are {known}")
         try:
             return await kind(call)
-        except (PermanentError, ValueError) as error:  # among these a bad template, condition or pattern
+        except BadTemplate as error:  # it was not tried
+            return replace(_wrong(plain(str(error), 400)), unknown=True)
+        except (PermanentError, ValueError) as error:  # among these a bad condition or pattern
             return _wrong(plain(str(error), 300))
         except TemporaryError as error:
             return StepResult(ok=False, unknown=True, clean=not error.maybe_done, summary=plain(str(error), 300))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from incidentd.durations import format_duration
@@ -37,7 +37,7 @@ async def run_program(call: Call, argv: Sequence[str]) -> StepResult:
             )
     except (OSError, ValueError) as error:
         return _not_started(argv[0], error, call.tools.env)
-    stdout, stderr = (harmless(kept.text(call.tools.redact)).rstrip("\n") for kept in (ended.stdout, ended.stderr))
+    stdout, stderr = (printed(kept, call.tools.redact) for kept in (ended.stdout, ended.stderr))
     return StepResult(
         ok=ended.exit == 0 and not ended.timed_out,
         summary=_summary(call, ended, stderr),
@@ -45,6 +45,11 @@ async def run_program(call: Call, argv: Sequence[str]) -> StepResult:
         output=stdout + (f"\n[stderr]\n{stderr}" if stderr else ""),
         clean=ended.exit is not None and ended.exit >= 0 and not ended.timed_out,
     )
+
+
+def printed(kept: process.Kept, redact: Callable[[str], str]) -> str:
+    """Give what a program printed as later steps see it: cut, harmless, and without the line breaks at its end."""
+    return harmless(kept.text(redact)).rstrip("\n")
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:

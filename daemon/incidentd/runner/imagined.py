@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from incidentd.durations import format_duration, parse_duration
 from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.cases import Gives
-from incidentd.playbooks.errands import Errand, order
+from incidentd.playbooks.errands import Errand, order, ticket
 from incidentd.runner import command, installed, promql, tries, web_request
+from incidentd.runner.process import Kept
 from incidentd.templates import BadTemplate, compile_template, in_promql
 from incidentd.text import plain
 
@@ -25,6 +26,8 @@ def filled(step: Step, context: Mapping[str, object]) -> object:
             return compile_template(step.args["query"]).render(context, in_promql)
         case "alertmanager":
             return f"{order(step.args, context, parse_duration(step.args['for']), Errand())} for {step.args['for']}"
+        case "ticket":
+            return str(ticket(step.args, context, Errand()))
         case _:
             return installed.filled(step.args, context)
 
@@ -45,10 +48,12 @@ class Imagined:
             try:
                 self.asked = filled(step, context)
             except BadTemplate as error:
-                return StepResult(ok=False, final=True, summary=plain(str(error), 300))
+                return StepResult(ok=False, unknown=True, final=True, summary=plain(str(error), 400))
             gives = self.gives()
             if gives is None:
                 return StepResult(ok=False, final=True, summary="the case does not say what it gives")
+            if gives.timed_out and not gives.fails:
+                await self.sleep(step.timeout.total_seconds())
             return _result(step, gives)
 
         return await tries.tried(step, context, once, self.sleep)
@@ -62,16 +67,30 @@ def _result(step: Step, gives: Gives) -> StepResult:
         return StepResult(ok=False, clean=False, unknown=step.kind != "command", summary=late)
     match step.kind:
         case "command":
-            value = {"exit": gives.exit, "stdout": gives.stdout, "stderr": gives.stderr}
+            value = {"exit": gives.exit, "stdout": _printed(gives.stdout), "stderr": _printed(gives.stderr)}
             return StepResult(ok=gives.exit == 0, summary=f"exit {gives.exit}", value=value)
         case "http":
             expect = step.args.get("expect") or {}
             status = web_request.expected_status(expect) if gives.status is None else gives.status
-            ok, summary = web_request.judge(status, gives.body, expect)
-            return StepResult(ok=ok, summary=summary, value={"status": status, "body": gives.body})
+            return web_request.answered(status, gives.body.encode(errors="replace"), expect, _as_it_is)
         case "alertmanager":
-            return StepResult(ok=True, summary="it is silenced", value={"id": "a-silence"})
+            return StepResult(ok=True, summary="it is silenced", value={"id": gives.id})
+        case "ticket":
+            value = {"key": "OPS-1", "url": "https://jira.example.org/browse/OPS-1", **gives.registers}
+            return StepResult(ok=True, summary=f"{value['key']} is in the backlog", value=value)
         case "promql":
             return promql.judged(gives.value, step.args.get("is"))
         case _:
             return StepResult(ok=True, summary="done", value=dict(gives.registers))
+
+
+def _printed(output: str) -> str:
+    """Give what a case says that a program printed as the daemon would have kept it."""
+    kept = Kept()
+    kept.feed(output.encode(errors="replace"))
+    return command.printed(kept, _as_it_is)
+
+
+def _as_it_is(text: str) -> str:
+    """Nothing in a case is a secret."""
+    return text

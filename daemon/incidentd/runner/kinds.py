@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import aiohttp
 
 from incidentd.playbooks import Step, StepResult
-from incidentd.playbooks.errands import Errand, SilenceOrder
+from incidentd.playbooks.errands import Errand, Issue, SilenceOrder, TicketOrder
 from incidentd.text import plain
 
 
@@ -22,6 +23,8 @@ class Tools:
     redact: Callable[[str], str]
     silence: Callable[[str, SilenceOrder], Awaitable[str]]
     """Given a source and what is to be silent there, the id of the silence, which is made once."""
+    ticket: Callable[[TicketOrder, timedelta], Awaitable[Issue]]
+    """Given what is to be in the backlog, and for how long to try, where it is; it is made once."""
     env: Mapping[str, str]
     """The environment of programs, already brought down to what they may see."""
 

@@ -145,17 +145,27 @@ async def _end_strays(directory: str) -> None:
 
 
 def end_those_with(directory: str) -> bool:
-    """End the groups that were given this directory for their TMPDIR, and say whether there were any."""
+    """End the groups that were given this directory for their TMPDIR, and say whether there were any, or may be."""
     given = f"TMPDIR={directory}".encode()
     return any([_end_one_with(given, process) for process in Path("/proc").glob("[0-9]*")])
 
 
 def _end_one_with(given: bytes, process: Path) -> bool:
     with suppress(OSError):  # it ended since it was listed, or is another user's
-        if given in (process / "environ").read_bytes().split(b"\0"):
+        known = (process / "environ").read_bytes()
+        if given in known.split(b"\0"):
             os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)
             return True
+        return not known and _is_between_programs(process)
     return False
+
+
+def _is_between_programs(process: Path) -> bool:
+    """Say whether execve has taken a process's words away and not given it the new ones yet. Raises OSError.
+
+    Neither a kernel's thread nor a zombie has a program, and what has an empty environment has a command line.
+    """
+    return not (process / "cmdline").read_bytes() and bool((process / "exe").readlink())
 
 
 async def _gone(group: int, watch: _Watch, seconds: float) -> None:

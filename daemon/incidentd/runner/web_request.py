@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -50,10 +50,16 @@ async def run(call: Call) -> StepResult:
         return _no_answer(f"cannot be reached: {plain(str(error), 300)}", clean=True)
     except (aiohttp.ClientError, OSError) as error:
         return _no_answer(f"no whole answer: {plain(str(error) or type(error).__name__, 300)}", clean=False)
+    return answered(status, read, call.step.args.get("expect") or {}, call.tools.redact)
+
+
+def answered(status: int, read: bytes, expect: Mapping[str, Any], redact: Callable[[str], str]) -> StepResult:
+    """Judge an answer, and keep of its body what later steps see: cut, harmless, without secrets."""
+    read = read[: _MOST + EDGE]
     body = read.decode(errors="replace")
-    ok, summary = judge(status, body, call.step.args.get("expect") or {})
-    shown = harmless(_cut(call.tools.redact(body), len(read)))
-    return StepResult(ok=ok, summary=summary, value={"status": status, "body": shown}, output=shown)
+    ok, summary = judge(status, body, expect)
+    kept = harmless(_cut(redact(body), len(read)))
+    return StepResult(ok=ok, summary=summary, value={"status": status, "body": kept}, output=kept)
 
 
 def _no_answer(summary: str, *, clean: bool) -> StepResult:

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from incidentd.errors import StoreUnavailable
 from incidentd.metrics import Metrics
 from incidentd.redaction import Secret
-from incidentd.store.base import Tx
+from incidentd.store.base import Told, Tx
 from incidentd.store.sqlite import SqliteStore, open_sqlite
 
 __all__ = ["SqliteStore", "Store", "Tx", "open_store"]
@@ -41,6 +41,9 @@ class Store(Protocol):
 
     async def read(self, query: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query on a snapshot."""
+
+    def follow(self, told: Told | None) -> None:
+        """Have this called, in the very transaction, for each entry of a timeline that is written from here on."""
 
     def waiter(self, name: str) -> asyncio.Event:
         """Give the event that is set when a commit left something to do for this queue."""

@@ -42,6 +42,10 @@ class _Later:
     """What would have to be read anew after they are written."""
 
 
+Told = Callable[["Tx", str, str], None]
+"""What follows the timelines: given the transaction, the subject and the kind of an entry."""
+
+
 @dataclass(slots=True)
 class Tx:
     """One transaction. A unit is a plain function `fn(tx, ...)` that touches nothing but the database.
@@ -61,7 +65,9 @@ class Tx:
     """Whether it may write; what such a unit reads of a thing it may save, so others must not change it meanwhile."""
     locked: set[str] = field(default_factory=set)
     """The locks that it took so far (locks.py); they end with it."""
-    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    told: Told | None = None
+    """Called for each entry of a timeline that is written; None while nobody follows them."""
+    heads: dict[str, tuple[int, str, int]] = field(default_factory=dict)
     """The ends of the chains that it appended to, those of entries that are still to be written too (chain.py)."""
     _later: dict[Table, _Later] = field(default_factory=dict)
 
@@ -145,9 +151,9 @@ class Tx:
 
 
 @contextmanager
-def working(conn: Connection, now: datetime) -> Iterator[Tx]:
+def working(conn: Connection, now: datetime, told: Told | None = None) -> Iterator[Tx]:
     """Give a transaction that may write, with everything written when the block ends; the commit is the caller's."""
-    tx = Tx(conn, now)
+    tx = Tx(conn, now, told=told)
     yield tx
     tx.flush()
 

@@ -28,7 +28,7 @@ _INCIDENTS = (
 )
 _PAGES = (
     select(page.c.body)
-    .where(page.c.started_at >= bindparam("since"), page.c.started_at < bindparam("until"))
+    .where(page.c.started_at >= bindparam("since"), page.c.started_at < bindparam("until"), page.c.joined.is_(None))
     .order_by(page.c.id)
     .limit(_MOST)
 )
@@ -54,7 +54,7 @@ def open_now(tx: Tx) -> tuple[list[Incident], list[Hold]]:
 
 
 def paged_between(tx: Tx, since: datetime, until: datetime) -> list[Page]:
-    """Read the pages that were started in a stretch of time, oldest first."""
+    """Read the pages that were started in a stretch of time, oldest first; those that joined a summary are in it."""
     return [load(body, Page) for body in tx.conn.execute(_PAGES, {"since": since, "until": until}).scalars()]
 
 

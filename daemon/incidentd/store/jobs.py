@@ -1,4 +1,4 @@
-"""The one table of what must happen later: deadlines, notifications, Jira calls, playbook steps, questions, samples.
+"""The one table of what must happen later: deadlines, notifications, Jira calls, playbook steps, questions, graphs.
 
 A deadline is a job that is due in the future. Jobs are made, moved and cancelled in the transaction of the change that
 causes them. Claiming pushes `due_at` to the end of the lease, so a dead worker's job becomes due again by itself;
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, literal_column, select, update
+from sqlalchemy import Row, and_, bindparam, case, func, literal_column, select, update
 
 from incidentd.store import locks
 from incidentd.store.base import Tx, both
@@ -26,8 +26,12 @@ JIRA = "jira"
 PLAYBOOK = "playbook"
 RECONCILE = "reconcile"
 SAMPLE = "sample"
-QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK, RECONCILE, SAMPLE)
-_RANKS = {"page": 0, "escalation": 1, "trouble": 1, "resolved": 2, "update": 2, "ticket": 3}
+GRAPH = "graph"
+EXPORT = "export"
+POST = "post"
+"""The kind of the messages by which channels follow a timeline; they hear an ending as an entry of it."""
+QUEUES = (TIMER, NOTIFY, JIRA, PLAYBOOK, RECONCILE, SAMPLE, GRAPH, EXPORT)
+_RANKS = {"page": 0, "escalation": 1, "trouble": 1, "resolved": 2, "update": 2, "ticket": 3, "timeline": 4}
 """Who goes first when a channel is busy, by what a message is for."""
 
 
@@ -63,6 +67,23 @@ _SCHEDULE = both(
             set_={
                 "due_at": new.excluded.due_at, "payload": new.excluded.payload, "kind": new.excluded.kind,
                 "give_up_at": new.excluded.give_up_at, "attempt": 0, "leased_by": None, "rank": new.excluded.rank,
+            },
+        )
+    )
+)  # fmt: skip
+_ENSURE = both(lambda insert: insert(job).on_conflict_do_nothing(index_elements=["ukey"], index_where=LIVE))
+# What is being done is done again, and whoever is at it finishes nothing: attempts go on counting.
+_SOON = both(
+    lambda insert: (
+        (new := insert(job)).on_conflict_do_update(
+            index_elements=["ukey"],
+            index_where=LIVE,
+            set_={
+                "due_at": case(
+                    (and_(job.c.leased_by.is_(None), job.c.due_at < new.excluded.due_at), job.c.due_at),
+                    else_=new.excluded.due_at,
+                ),
+                "leased_by": None,
             },
         )
     )
@@ -125,6 +146,12 @@ _OTHERS = (
     .where(job.c.subject == bindparam("of"), job.c.payload["page"].as_integer() == bindparam("of_page"))
     .where(job.c.payload["step"].as_integer() == bindparam("of_step"))
 )
+_TOLD = (
+    select(job.c.payload)
+    .where(job.c.queue == NOTIFY, job.c.subject.in_(bindparam("of", expanding=True)))
+    .where(job.c.state.in_(("live", "done")), job.c.kind != POST)
+    .order_by(job.c.id)
+)
 _RENEW = update(job).where(MINE).values(due_at=bindparam("at"))
 _MOVE = update(job).where(job.c.id == bindparam("b_id")).values(subject=bindparam("to"))
 _PUT_OFF = update(job).where(job.c.id == bindparam("b_id"), LIVE).values(due_at=bindparam("at"))
@@ -159,6 +186,28 @@ def schedule(
         "give_up_at": give_up_at, "created_at": tx.now, "rank": _RANKS.get((payload or {}).get("purpose", ""), 0),
     }  # fmt: skip
     tx.later(job, _SCHEDULE[tx.dialect], ukey, row)
+    tx.wake(queue)
+
+
+def ensure(tx: Tx, *, kind: str, subject: str, ukey: str, due_at: datetime) -> None:
+    """Make a deadline, unless there is a live one of the same key: that one stays when it is."""
+    if tx.waits(job, ukey):
+        return
+    row = {
+        "queue": TIMER, "kind": kind, "subject": subject, "ukey": ukey, "due_at": due_at, "payload": {},
+        "give_up_at": None, "created_at": tx.now, "rank": 0,
+    }  # fmt: skip
+    tx.later(job, _ENSURE[tx.dialect], ukey, row)
+    tx.wake(TIMER)
+
+
+def soon(tx: Tx, *, queue: str, kind: str, subject: str, ukey: str, due_at: datetime) -> None:
+    """Make a job unless one of the same key waits that is due no later; one that is being done is done once more."""
+    row = {
+        "queue": queue, "kind": kind, "subject": subject, "ukey": ukey, "due_at": due_at, "payload": {},
+        "give_up_at": None, "created_at": tx.now, "rank": 0,
+    }  # fmt: skip
+    tx.later(job, _SOON[tx.dialect], ukey, row)
     tx.wake(queue)
 
 
@@ -320,6 +369,12 @@ def live(tx: Tx, ukey: str) -> Job | None:
     locks.job(tx, ukey)
     row = tx.conn.execute(_LIVE_KEY, {"key": ukey}).one_or_none()
     return None if row is None else job_of(row)
+
+
+def told(tx: Tx, subjects: Sequence[str]) -> list[str]:
+    """Name the channels that messages about these subjects reached, or still will, in the order of the first."""
+    rows = tx.execute(_TOLD, {"of": list(subjects)})
+    return list(dict.fromkeys(str(row.payload["channel"]) for row in rows if row.payload.get("channel")))
 
 
 def _finish(tx: Tx, finished: Job, state: str, why: str) -> bool:

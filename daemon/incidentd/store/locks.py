@@ -12,8 +12,9 @@ from __future__ import annotations
 from sqlalchemy import Select, Table, bindparam, case, cast, func, literal, select
 from sqlalchemy.types import Text
 
+from incidentd.pages import SUMMARY
 from incidentd.store.base import Tx
-from incidentd.store.tables import hold, incident, page, playbook_run
+from incidentd.store.tables import action_item, hold, incident, page, playbook_run
 
 _BETWEEN = "\x01"
 
@@ -31,7 +32,9 @@ def _lock_of(table: Table, kind: str) -> Select[tuple[object]]:
 _NAMED = _lock(bindparam("name", type_=Text))
 _TRY_NAMED = select(func.pg_try_advisory_xact_lock(func.hashtextextended(bindparam("name", type_=Text), 0)))
 _SUBJECT = {"HOLD": _lock_of(hold, "HOLD"), "INC": _lock_of(incident, "INC")}
-_ABOUT = {table: select(table.c.subject).where(table.c.id == bindparam("b_id")) for table in (page, playbook_run)}
+_ABOUT = {
+    table: select(table.c.subject).where(table.c.id == bindparam("b_id")) for table in (page, playbook_run, action_item)
+}
 
 
 def key(tx: Tx, source: str, correlation_key: str) -> None:
@@ -41,15 +44,17 @@ def key(tx: Tx, source: str, correlation_key: str) -> None:
 
 
 def subject(tx: Tx, name: str) -> None:
-    """Let nobody else change this hold or incident, or what is about it; other subjects have no lock."""
+    """Let nobody else change this hold, incident or summary, or what is about it; other subjects have no lock."""
     kind, _, number = name.partition("-")
-    if tx.shares and name not in tx.locked and kind in _SUBJECT:
+    if kind == SUMMARY:
+        _take(tx, name)  # the last lock of all: whoever has it waits for no hold
+    elif tx.shares and name not in tx.locked and kind in _SUBJECT:
         tx.bare.execute(_SUBJECT[kind], {"b_id": int(number)})
         tx.locked.add(name)
 
 
 def about(tx: Tx, table: Table, row_id: int) -> None:
-    """Lock the subject that a page or a run is about."""
+    """Lock the subject that a page, a run or an action item is about."""
     if tx.shares:
         found = tx.execute(_ABOUT[table], {"b_id": row_id}).scalar()
         if found is not None:

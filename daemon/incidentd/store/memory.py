@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from incidentd.metrics import Metrics
 from incidentd.store import migrate
-from incidentd.store.base import Tx, working
+from incidentd.store.base import Told, Tx, working
 from incidentd.store.engines import make_engine
 from incidentd.store.tables import inbox
 
@@ -36,13 +36,14 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], datetime], metrics: Metrics) -> None:
         self._clock = clock
         self._metrics = metrics
+        self._told: Told | None = None
         self._waiters: dict[str, asyncio.Event] = {}
         self._engine = make_engine(_connect, StaticPool)
         self._conn = self._engine.connect()
 
     async def write(self, unit: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a unit in a transaction; what it wakes and counts happens after the commit."""
-        with self._conn.begin(), working(self._conn, self._clock()) as tx:
+        with self._conn.begin(), working(self._conn, self._clock(), self._told) as tx:
             result = unit(tx, *args, **kwargs)
         for name in tx.after.woken:
             self.waiter(name).set()
@@ -63,6 +64,10 @@ class MemoryStore:
         """Run a query."""
         with self._conn.begin():
             return query(Tx(self._conn, self._clock(), writes=False), *args, **kwargs)
+
+    def follow(self, told: Told | None) -> None:
+        """Have this called for each entry of a timeline that is written from here on."""
+        self._told = told
 
     def waiter(self, name: str) -> asyncio.Event:
         """Give the event that is set when a commit left something to do for this queue."""

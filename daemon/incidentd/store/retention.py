@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, Text, and_, cast, delete, exists, func, literal, or_, select
 
+from incidentd.pages import SUMMARY
 from incidentd.settings import Retention
 from incidentd.store import chain, jobs
 from incidentd.store import tables as t
@@ -36,7 +37,7 @@ _BYTES = 4 * 1024 * 1024  # of bodies, which may be large
 _SUBJECTS = 20
 
 JOBS = timedelta(days=7)
-"""How long finished jobs stay, for whoever asks why something was not sent."""
+"""How long finished jobs and refused runs stay, for whoever asks why something was not sent, or not done."""
 QUARANTINE = timedelta(days=90)
 LINKS = timedelta(days=30)
 """How long a used action link is remembered; it works for a day."""
@@ -69,10 +70,12 @@ def prune(tx: Tx, keep: Retention) -> bool:
         _remove(tx, t.alert_event, (row.id for row in _older(tx, t.alert_event, "at", tx.now - keep.alerts))),
         _remove(tx, t.quarantine, (row.id for row in _older(tx, t.quarantine, "at", tx.now - QUARANTINE))),
         _jobs(tx, tx.now - JOBS),
+        _remove(tx, t.refusal, (row.id for row in _older(tx, t.refusal, "at", tx.now - JOBS))),
         _links(tx, tx.now - LINKS),
         _remove(tx, oncall_shift, (row.id for row in _older(tx, oncall_shift, "end_at", tx.now - keep.closed))),
         _remove(tx, oncall_override, _over(tx, tx.now - keep.closed)),
         _subjects(tx, tx.now - keep.closed),
+        _summaries(tx, tx.now - keep.closed),
     ]
     return any(more)
 
@@ -210,12 +213,21 @@ def _subjects(tx: Tx, before: datetime) -> bool:
     over = [*_over_incidents(tx, before), *_over_holds(tx, before)][:_SUBJECTS]
     if not over:
         return False
-    heads = _forget(tx, [key for one in over for key in one.keys])
-    if heads:
-        text = f"Pruned {count(len(heads), 'timeline')} of what was over for longer than it is kept."
-        chain.append(tx, SYSTEM, INCIDENTD, [Draft(PRUNED, text, {"chains": heads})])
+    _forget(tx, [key for one in over for key in one.keys])
     rows = [one for one in over if not one.learned]
     incidents = [one.incident for one in rows if one.incident is not None]
+    closed = select(t.incident.c.id).where(t.incident.c.id.in_(incidents), t.incident.c.open.is_(False))
+    for table in (
+        t.record,
+        t.update_promise,
+        t.stakeholder_update,
+        t.role_assignment,
+        t.participant,
+        t.handover_role,
+        t.handover,
+        t.postmortem_tag,
+    ):
+        tx.conn.execute(delete(table).where(table.c.incident_id.in_(closed.scalar_subquery())))
     tx.conn.execute(delete(t.incident).where(t.incident.c.id.in_(incidents), t.incident.c.open.is_(False)))
     held = [one.hold for one in rows if one.hold is not None]
     tx.conn.execute(delete(t.hold).where(t.hold.c.id.in_(held), t.hold.c.open.is_(False)))
@@ -224,7 +236,8 @@ def _subjects(tx: Tx, before: datetime) -> bool:
 
 def _over_incidents(tx: Tx, before: datetime) -> list[_Over]:
     it = t.incident.c
-    learned = exists().where(t.postmortem.c.incident_id == it.id)
+    drafted = exists().where(t.postmortem.c.incident_id == it.id)
+    learned = or_(drafted, exists().where(t.published.c.incident_id == it.id))
     own, hold = _key("INC", it.id), _key("HOLD", it.hold_id)
     told = exists().where(t.timeline.c.subject.in_([own, hold]))
     over = (
@@ -250,14 +263,30 @@ def _over_holds(tx: Tx, before: datetime) -> list[_Over]:
     return [_Over(None, row.id) for row in tx.conn.execute(over)]
 
 
-def _forget(tx: Tx, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Remove what belongs to these subjects, and give the heads of the chains that are gone."""
+def _summaries(tx: Tx, before: datetime) -> bool:
+    """Remove summary pages of which nothing that joined them is kept any more."""
+    it, joined = t.page.alias("summary").c, t.page.alias("joined").c
+    over = (
+        select(it.subject)
+        .where(it.subject.startswith(f"{SUMMARY}-"), it.state != "open", it.started_at < before)
+        .where(~exists().where(joined.joined == it.id), _quiet(it.subject, before))
+        .limit(_SUBJECTS)
+    )
+    found = list(tx.conn.execute(over).scalars())
+    _forget(tx, found)
+    return len(found) == _SUBJECTS
+
+
+def _forget(tx: Tx, keys: Sequence[str]) -> None:
+    """Remove what belongs to these subjects, and keep the heads of the chains that are gone."""
     told = select(t.timeline.c.subject).where(t.timeline.c.subject.in_(keys)).distinct()
     head = t.chain_head.c
     heads = select(head.subject, head.seq, head.hash).where(head.subject.in_(told.scalar_subquery()))
     gone = {row.subject: (row.seq, row.hash) for row in tx.conn.execute(heads.order_by(head.subject))}
     runs = select(t.playbook_run.c.id).where(t.playbook_run.c.subject.in_(keys)).scalar_subquery()
     tx.conn.execute(delete(t.playbook_step).where(t.playbook_step.c.run_id.in_(runs)))
-    for table in (t.playbook_run, t.page, t.member, t.tally, t.timeline):
+    for table in (t.attached, t.follower, t.graph, t.playbook_run, t.page, t.member, t.tally, t.timeline):
         tx.conn.execute(delete(table).where(table.c.subject.in_(keys)))
-    return gone
+    if gone:
+        text = f"Pruned {count(len(gone), 'timeline')} of what was over for longer than it is kept."
+        chain.append(tx, SYSTEM, INCIDENTD, [Draft(PRUNED, text, {"chains": gone})])

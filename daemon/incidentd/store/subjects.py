@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Table, Text, bindparam, func, literal_column, select, true, update
+from sqlalchemy import Table, Text, bindparam, delete, func, literal_column, select, true, update
 
 from incidentd.errors import Conflict, NotFound
 from incidentd.holds import OPEN, Hold
 from incidentd.incidents import ACTIVE, Incident
-from incidentd.store import chain, locks
+from incidentd.store import chain, locks, roles
 from incidentd.store.base import Read, Tx, both, dump, load, new_id
 from incidentd.store.tables import alert, hold, incident, member, tally
 
@@ -24,6 +24,21 @@ class Membership:
     source: str
     fingerprint: str
     firing: bool
+
+
+def find(tx: Tx, key: str) -> Hold | Incident | None:
+    """Read what has this key; None when it is gone, or is neither a hold nor an incident."""
+    kind, _, number = key.partition("-")
+    try:
+        match kind:
+            case "INC":
+                return get_incident(tx, int(number))
+            case "HOLD":
+                return get_hold(tx, int(number))
+            case _:
+                return None
+    except NotFound:
+        return None
 
 
 # -- holds -----------------------------------------------------------------------------------------------------------
@@ -39,6 +54,7 @@ _EARLIER_HOLD = (
     .order_by(hold.c.ended_at.desc())
     .limit(1)
 )
+_OPEN_INCIDENTS = select(incident.c.id).where(incident.c.open.is_(True)).order_by(incident.c.id)
 _OPEN_HOLDS = select(hold.c.id).where(hold.c.open.is_(True)).order_by(hold.c.id)
 _BY_KEYS = {
     kind: select(table.c.id).where(
@@ -48,6 +64,12 @@ _BY_KEYS = {
     for kind, table in (("INC", incident), ("HOLD", hold))
 }  # fmt: skip
 _KEYS = 500
+_INCIDENTS_AFTER = (
+    select(incident.c.id, incident.c.open)
+    .where(incident.c.id > bindparam("after"))
+    .order_by(incident.c.id)
+    .limit(bindparam("most"))
+)
 _SAVE_HOLD = update(hold).where(hold.c.id == bindparam("b_id"))
 
 
@@ -85,6 +107,11 @@ def open_hold(tx: Tx, source: str, key: str) -> Hold | None:
 def open_holds(tx: Tx) -> list[int]:
     """Give the number of every open hold."""
     return list(tx.conn.execute(_OPEN_HOLDS).scalars())
+
+
+def open_incidents(tx: Tx) -> list[int]:
+    """Give the number of every active incident."""
+    return list(tx.conn.execute(_OPEN_INCIDENTS).scalars())
 
 
 def open_by_keys(tx: Tx, source: str, keys: Sequence[str]) -> list[str]:
@@ -125,6 +152,16 @@ _OPEN_INCIDENT = select(incident.c.body).where(
     incident.c.open.is_(True),
     incident.c.correlation_key != literal_column("''"),
 )
+_NEWEST_INCIDENT = (
+    select(incident.c.body)
+    .where(
+        incident.c.source == bindparam("of_source"),
+        incident.c.correlation_key == bindparam("key"),
+        incident.c.correlation_key != literal_column("''"),
+    )
+    .order_by(incident.c.id.desc())
+    .limit(1)
+)
 _OF_HOLD = select(incident.c.body).where(incident.c.hold_id == bindparam("of_hold"))
 _WRITE_INCIDENT = update(incident).where(incident.c.id == bindparam("b_id"))
 _SAVE_INCIDENT = update(incident).where(
@@ -139,6 +176,7 @@ def insert_incident(tx: Tx, new: Incident) -> Incident:
     tx.later(
         incident, _WRITE_INCIDENT, made, {"b_id": made, **_incident_row(new)}, marks=[(new.source, new.correlation_key)]
     )
+    roles.keep(tx, new.id, new.roles)
     chain.begin(tx, new.key)
     return new
 
@@ -148,6 +186,7 @@ def save_incident(tx: Tx, changed: Incident) -> None:
     found = tx.execute(_SAVE_INCIDENT, {"b_id": changed.id, "b_version": changed.version, **_incident_row(changed)})
     if found.rowcount != 1:
         raise Conflict(f"{changed.key} was changed by somebody else meanwhile; look again")
+    roles.keep(tx, changed.id, changed.roles)
 
 
 def get_incident(tx: Tx, incident_id: int) -> Incident:
@@ -167,6 +206,14 @@ def open_incident(tx: Tx, source: str, key: str) -> Incident | None:
     return None if body is None else load(body, Incident)
 
 
+def newest_incident(tx: Tx, source: str, key: str) -> Incident | None:
+    """Find the incident of a correlation key that was declared last, however it stands."""
+    locks.key(tx, source, key)
+    beside = None if tx.waits(incident, (source, key)) else incident
+    body = tx.execute(_NEWEST_INCIDENT, {"of_source": source, "key": key}, beside=beside).scalar()
+    return None if body is None else load(body, Incident)
+
+
 def incident_of_hold(tx: Tx, hold_id: int) -> Incident | None:
     """Find the incident that a hold became."""
     body = tx.conn.execute(_OF_HOLD, {"of_hold": hold_id}).scalar()
@@ -177,7 +224,7 @@ def _incident_row(it: Incident) -> dict[str, Any]:
     return {
         "hold_id": it.hold_id, "source": it.source, "correlation_key": it.correlation_key, "title": it.title,
         "severity": it.severity, "status": it.status.value, "open": it.status in ACTIVE, "declared_at": it.declared_at,
-        "version": it.version, "body": dump(it),
+        "version": it.version, "drill": it.drill, "body": dump(it),
     }  # fmt: skip
 
 
@@ -211,6 +258,15 @@ _FIRING_RULES = (
     .where(member.c.subject == bindparam("of"), member.c.firing.is_(True))
     .distinct()
 )
+_STATUS = (
+    select(alert.c.source, alert.c.fingerprint, alert.c.status)
+    .join_from(member, alert, (member.c.source == alert.c.source) & (member.c.fingerprint == alert.c.fingerprint))
+    .where(member.c.subject == bindparam("of"))
+)
+_LEAVE = delete(member).where(
+    member.c.subject == bindparam("of"), member.c.source == bindparam("of_source"),
+    member.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
+)  # fmt: skip
 _CLOSE = update(member).where(member.c.subject == bindparam("of")).values(open=False)
 _COPY = both(
     lambda insert: (
@@ -297,6 +353,11 @@ def holds_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Hold]:
     ]
 
 
+def incidents_after(tx: Tx, after: int, most: int) -> list[tuple[int, bool]]:
+    """Give the numbers of the next incidents after this one, and whether each is open."""
+    return [(row.id, row.open) for row in tx.conn.execute(_INCIDENTS_AFTER, {"after": after, "most": most})]
+
+
 def firing_rules(tx: Tx, subject: str) -> list[str]:
     """Name the rules that decided about the alerts of a hold or incident that fire."""
     return list(tx.conn.execute(_FIRING_RULES, {"of": subject}).scalars())
@@ -314,3 +375,23 @@ def copy_members(tx: Tx, *, of: str, to: str) -> None:
     tx.conn.execute(_COPY[tx.dialect], {"of": of, "to": to})
     change = tx.conn.execute(_COUNTED, {"of": to}).scalar_one() - before
     _count_in(tx, to, change)
+
+
+def leave(tx: Tx, subject: str, alerts: Iterable[tuple[str, str]]) -> None:
+    """Take alerts (source, fingerprint) out of a hold or incident: they belong to another one from here."""
+    gone = list(alerts)
+    change = -_fired_before(tx, subject, gone)
+    by_source: dict[str, list[str]] = {}
+    for source, fingerprint in gone:
+        by_source.setdefault(source, []).append(fingerprint)
+    for source, its in by_source.items():
+        for first in range(0, len(its), _KEYS):
+            tx.execute(_LEAVE, {"of": subject, "of_source": source, "fingerprints": its[first : first + _KEYS]})
+    _count_in(tx, subject, change)
+
+
+def take_up_members(tx: Tx, subject: str) -> int:
+    """Follow again the alerts of an incident that was over, as they stand now; gives how many of them fire."""
+    rows = tx.execute(_STATUS, {"of": subject}).all()
+    join(tx, subject, [(row.source, row.fingerprint, row.status != "resolved") for row in rows])
+    return firing(tx, subject)

@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, delete, select
 from incidentd.playbooks import Mode, Run
 from incidentd.playbooks.standing import ALL, Standing, Switch
 from incidentd.store.base import Tx, both, load
-from incidentd.store.tables import automation_switch, playbook_run, playbook_standing
+from incidentd.store.tables import automation_switch, playbook_run, version_standing
 
 _SWITCHES = select(automation_switch)
 _OFF = both(
@@ -21,12 +21,14 @@ _ON = delete(automation_switch).where(automation_switch.c.playbook == bindparam(
 _ACTIVE = select(playbook_run.c.body).where(playbook_run.c.active.is_(True)).order_by(playbook_run.c.id)
 _ACTIVE_OF = _ACTIVE.where(playbook_run.c.playbook == bindparam("of"))
 _PLAYBOOK_OF = select(playbook_run.c.playbook).where(playbook_run.c.id == bindparam("b_id"))
-_STANDINGS = select(playbook_standing)
-_STANDING = _STANDINGS.where(playbook_standing.c.playbook == bindparam("of"))
+_STANDINGS = select(version_standing).order_by(version_standing.c.at.desc(), version_standing.c.sha256)
+_STANDING = select(version_standing).where(
+    version_standing.c.playbook == bindparam("of"), version_standing.c.sha256 == bindparam("version")
+)
 _STANDS = both(
-    lambda insert: (new := insert(playbook_standing)).on_conflict_do_update(
-        index_elements=["playbook"],
-        set_={name: new.excluded[name] for name in ("sha256", "mode", "verified", "at", "why")},
+    lambda insert: (new := insert(version_standing)).on_conflict_do_update(
+        index_elements=["playbook", "sha256"],
+        set_={name: new.excluded[name] for name in ("mode", "verified", "at", "why")},
     )
 )
 
@@ -63,19 +65,19 @@ def playbook_of(tx: Tx, run_id: int) -> str:
     return tx.conn.execute(_PLAYBOOK_OF, {"b_id": run_id}).scalar() or ""
 
 
-def standings(tx: Tx) -> dict[str, Standing]:
-    """Read how every playbook stands of which anything is known."""
-    return {row.playbook: _standing(row) for row in tx.conn.execute(_STANDINGS)}
+def standings(tx: Tx) -> list[Standing]:
+    """Read how every version of a playbook stands of which anything is known, the last to change first."""
+    return [_standing(row) for row in tx.conn.execute(_STANDINGS)]
 
 
-def standing(tx: Tx, playbook: str) -> Standing | None:
-    """Read how a playbook stands; whoever changes it has the lock of automation."""
-    row = tx.conn.execute(_STANDING, {"of": playbook}).one_or_none()
+def standing(tx: Tx, playbook: str, sha256: str) -> Standing | None:
+    """Read how a version of a playbook stands; whoever changes it has the lock of automation."""
+    row = tx.conn.execute(_STANDING, {"of": playbook, "version": sha256}).one_or_none()
     return None if row is None else _standing(row)
 
 
 def save_standing(tx: Tx, it: Standing) -> None:
-    """Store how a playbook stands."""
+    """Store how a version of a playbook stands."""
     row = {
         "playbook": it.playbook, "sha256": it.sha256, "mode": it.mode.value, "verified": it.verified, "at": it.at,
         "why": it.why,

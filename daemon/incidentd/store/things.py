@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, func, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from incidentd.actionitems import ActionItem
@@ -73,7 +73,7 @@ def was_used(tx: Tx, nonce: str) -> bool:
 def _page_row(it: Page) -> dict[str, Any]:
     return {
         "subject": it.subject, "state": it.state.value, "title": it.title, "started_at": it.started_at,
-        "body": dump(it),
+        "body": dump(it), "joined": it.joined or None,
     }  # fmt: skip
 
 
@@ -84,7 +84,8 @@ _RUNS_OF = select(playbook_run.c.body).where(playbook_run.c.subject == bindparam
 _SAVE_RUN = update(playbook_run).where(playbook_run.c.id == bindparam("b_id"))
 _RECENT = (
     select(playbook_run.c.body)
-    .where(playbook_run.c.started_at >= bindparam("since"), playbook_run.c.state != "refused")
+    .where(or_(playbook_run.c.started_at >= bindparam("since"), playbook_run.c.active.is_(True)))
+    .where(playbook_run.c.state != "refused")
     .order_by(playbook_run.c.id)
 )
 _STEP = both(
@@ -141,7 +142,10 @@ def runs_of(tx: Tx, subject: str) -> list[Run]:
 
 
 def recent_runs(tx: Tx, since: datetime) -> list[Run]:
-    """List the runs that began since then, refused ones left out; nobody else begins one until the unit ends."""
+    """List the runs that began since then or are at work; nobody else begins one until the unit ends.
+
+    Refused ones are left out.
+    """
     locks.automation(tx)
     return [load(body, Run) for body in tx.conn.execute(_RECENT, {"since": since}).scalars()]
 
@@ -220,6 +224,7 @@ def save_item(tx: Tx, changed: ActionItem) -> None:
 
 def get_item(tx: Tx, item_id: int) -> ActionItem:
     """Read an action item. Raises NotFound."""
+    locks.about(tx, action_item, item_id)
     body = tx.conn.execute(_ITEM.of(tx), {"b_id": item_id}).scalar()
     if body is None:
         raise NotFound(f"there is no AI-{item_id}")
@@ -238,17 +243,10 @@ def open_ticket(tx: Tx, source: str, key: str) -> ActionItem | None:
     return None if body is None else load(body, ActionItem)
 
 
-def save_postmortem(tx: Tx, incident_id: int, *, owner: str, due_at: datetime | None, markdown: str) -> bool:
-    """Store the first draft of an incident's postmortem; False when there is one already, which stays as it is."""
-    there = select(postmortem.c.id).where(postmortem.c.incident_id == incident_id)
-    if tx.conn.execute(there).one_or_none() is not None:
-        return False
-    row = {
-        "incident_id": incident_id, "state": "draft", "owner": owner, "due_at": due_at, "drafted_at": tx.now,
-        "markdown": markdown,
-    }  # fmt: skip
-    tx.conn.execute(insert(postmortem), row)
-    return True
+def postmortem_state(tx: Tx, incident_id: int) -> str:
+    """Say how the postmortem of an incident stands; '' when there is none."""
+    state = select(postmortem.c.state).where(postmortem.c.incident_id == incident_id)
+    return str(tx.conn.execute(state).scalar() or "")
 
 
 def external_id(tx: Tx, idem: str) -> tuple[str, str] | None:
@@ -269,4 +267,5 @@ def _item_row(it: ActionItem) -> dict[str, Any]:
     return {
         "uuid": it.uuid, "subject": it.subject, "title": it.title, "state": it.state.value, "priority": it.priority,
         "due": it.due, "correlation_key": it.correlation_key, "created_at": it.created_at, "body": dump(it),
+        "owner": it.owner, "jira_key": it.jira_key, "seen_at": it.seen_at, "drill": it.drill,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from incidentd.errors import StoreUnavailable
 from incidentd.metrics import Metrics
-from incidentd.store.base import After, Tx
+from incidentd.store.base import After, Told, Tx
 from incidentd.store.session import Session, told
 from incidentd.store.writer import Waiting, Writer
 
@@ -37,9 +37,10 @@ class ThreadedStore:
         self._reading = reading
         self._waiters: dict[str, asyncio.Event] = {}
         self._loop = asyncio.get_running_loop()
+        self._told: Told | None = None
         self._waiting = Waiting(self._loop, group=group)
         self._writers = [
-            Writer(self._waiting, session, clock=clock, loop=self._loop, committed=self._committed)
+            Writer(self._waiting, session, clock=clock, loop=self._loop, committed=self._committed, told=self._follower)
             for session in writing
         ]
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
@@ -85,6 +86,13 @@ class ThreadedStore:
             return await self._loop.run_in_executor(self._readers, self._query, _bound(query, kwargs), args)
         finally:
             self._metrics.store_operation_duration_seconds.labels(operation="read").observe(self._loop.time() - began)
+
+    def follow(self, told: Told | None) -> None:
+        """Have this called, in the very transaction, for each entry of a timeline that is written from here on."""
+        self._told = told
+
+    def _follower(self) -> Told | None:
+        return self._told
 
     def waiter(self, name: str) -> asyncio.Event:
         """Give the event that is set when a commit left something to do for this queue."""

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from incidentd.errors import StoreUnavailable
-from incidentd.store.base import After, working
+from incidentd.store.base import After, Told, working
 from incidentd.store.session import Session, told
 from incidentd.store.tables import inbox
 
@@ -183,6 +183,7 @@ class Writer(threading.Thread):
         clock: Callable[[], datetime],
         loop: asyncio.AbstractEventLoop,
         committed: Callable[[After], None],
+        told: Callable[[], Told | None],
     ) -> None:
         super().__init__(name="store-writer", daemon=True)
         self._waiting = waiting
@@ -190,6 +191,7 @@ class Writer(threading.Thread):
         self._clock = clock
         self._loop = loop
         self._committed = committed
+        self._told = told
 
     def run(self) -> None:
         """Take work until stopped and nothing waits."""
@@ -232,7 +234,7 @@ class Writer(threading.Thread):
     def _commit(self, appends: list[Append], units: list[Unit], tries: int) -> tuple[list[Answer], After]:
         began = self._loop.time()
         answers = [Answer(append.future) for append in appends]
-        with self._session.transaction() as conn, working(conn, self._clock()) as tx:
+        with self._session.transaction() as conn, working(conn, self._clock(), self._told()) as tx:
             if appends:
                 conn.execute(_APPEND, [append.row for append in appends])
                 tx.wake("unpack")

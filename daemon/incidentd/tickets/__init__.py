@@ -1,4 +1,4 @@
-"""The door to Jira: each action item becomes one issue and each comment one comment, whatever gets lost on the way.
+"""The door to Jira: each action item, ticket of a playbook and comment is there once, whatever gets lost.
 
     look for the item's own label -> found: that is it
                                   -> not found: create once, with the label on it
@@ -14,16 +14,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
 from jira import JIRAError
 
-from incidentd.actionitems import ActionItem, JiraSettings, own_label
+from incidentd.actionitems import ActionItem, JiraSettings, RemoteLink, Seen, own_label
 from incidentd.errors import PermanentError, TemporaryError
+from incidentd.playbooks.errands import TicketOrder
+from incidentd.text import plain
 from incidentd.tickets.client import UNEXPECTED, Client, Worker
-from incidentd.tickets.mapping import OPTIONAL, TEXT_LIMIT, draft, same_label, wiki, without
+from incidentd.tickets.mapping import (
+    OPTIONAL,
+    TEXT_LIMIT,
+    Draft,
+    Known,
+    draft,
+    draft_of_order,
+    same_label,
+    wiki,
+    without,
+)
 from incidentd.tickets.trouble import field_errors, translate, unknown
 
 LOOKS = 3
@@ -33,8 +46,13 @@ HUNG = 4
 REMEMBERED = 1000
 """Keys known in this process, which spare a look when the caller forgot one."""
 
+_STANDING = "status,resolution,labels"
+LONGEST_ID = 255
+"""Characters of a globalId, of Jira's making."""
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}-[0-9]{1,12}", re.ASCII)
 T = TypeVar("T")
+Sending = Callable[[], Awaitable[None]]
+"""Notes durably that an issue is about to be created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +67,22 @@ class Filed:
     """Jira's names of the fields that it would not take; labels and description say them instead."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _One:
+    """What is to be one issue."""
+
+    name: str
+    """Of which its own label is made."""
+    doing: str
+    draft: Callable[[Known], Draft]
+    """Maps it onto Jira's fields."""
+    without: Callable[[Draft, list[str]], Draft]
+    has_priority: bool = False
+    """Whether Jira is asked for the ids of its priorities."""
+
+
 class Tickets:
-    """Files action items and comments. `deadline` bounds each call, in seconds; make a lease longer than that."""
+    """Files action items, tickets and comments. `deadline` bounds a call, in seconds; make a lease longer than that."""
 
     def __init__(
         self, settings: JiraSettings, *, redact: Callable[[str], str], deadline: float = 30.0, pause: float = 0.5
@@ -65,28 +97,56 @@ class Tickets:
         self._creating: set[str] = set()
 
     async def file(
-        self, item: ActionItem, *, context: str = "", assignee: str = "", tried_before: bool = False
-    ) -> Filed:
+        self, item: ActionItem, *, context: str = "", assignee: str = "", tried_before: bool = False,
+        sending: Sending | None = None,
+    ) -> Filed:  # fmt: skip
         """Make sure that the item is in Jira, once, and say where.
 
         `context` is added to the description; `assignee` is the owner's name in Jira (an account id on Cloud), '' files
         it without one and with the label `needs-owner`; `tried_before` says that an earlier try may have worked.
+        `sending` is awaited when everything was looked at and the issue is about to be created; it may raise.
         Raises TemporaryError and PermanentError.
         """
-        if item.uuid in self._known:
-            return self._filed(self._known[item.uuid], created=False)
-        if item.uuid in self._creating:
-            raise unknown(f"Filing {item.key}: an earlier try still waits for Jira", maybe_done=True)
-        until = asyncio.get_running_loop().time() + self._deadline
-        doing = f"Filing {item.key}"
-        for look in range(LOOKS if tried_before else 1):
+        settings = self._settings
+        one = _One(
+            name=item.uuid, doing=f"Filing {item.key}",
+            draft=lambda known: draft(item, settings, known, assignee=assignee, context=context),
+            without=lambda issue, names: without(issue, names, item), has_priority=True,
+        )  # fmt: skip
+        looks = LOOKS if tried_before else 1
+        return await self._once(one, looks=looks, within=self._deadline, sending=sending)
+
+    async def order(self, wanted: TicketOrder, *, context: str = "", within: float = 30.0) -> Filed:
+        """Make sure that what a playbook's step ordered is in Jira, once, and say where.
+
+        `context` is added to the description; `within` bounds it, in seconds. Whoever orders does not know whether it
+        was tried before, so each try looks as often as one after a lost answer. Raises TemporaryError and
+        PermanentError.
+        """
+        one = _One(
+            name=wanted.key, doing="Filing the ticket",
+            draft=lambda known: draft_of_order(wanted, self._settings, known, context=context),
+            without=without,
+        )  # fmt: skip
+        return await self._once(one, looks=LOOKS, within=min(within, self._deadline))
+
+    async def _once(self, one: _One, *, looks: int, within: float, sending: Sending | None = None) -> Filed:
+        if one.name in self._known:
+            return self._filed(self._known[one.name], created=False)
+        if one.name in self._creating:
+            raise unknown(f"{one.doing}: an earlier try still waits for Jira", maybe_done=True)
+        until = asyncio.get_running_loop().time() + within
+        for look in range(looks):
             await asyncio.sleep(self._pause if look else 0)
-            key = await self._ask(lambda client: _find(client, item.uuid), doing=doing, until=until)
+            key = await self._ask(lambda client: _find(client, one.name), doing=one.doing, until=until)
             if key:
-                self._remember(item.uuid, key)
+                self._remember(one.name, key)
                 return self._filed(key, created=False)
+        issue = await self._ask(lambda client: _prepared(client, one, self._settings), doing=one.doing, until=until)
+        if sending is not None:
+            await sending()
         key, left_out = await self._ask(
-            lambda client: self._create(client, item, context, assignee), doing=doing, until=until, write=True
+            lambda client: self._create(client, one, issue), doing=one.doing, until=until, write=True
         )
         return self._filed(key, left_out=left_out)
 
@@ -103,6 +163,42 @@ class Tickets:
         body = f"{wiki(text, TEXT_LIMIT - 100)}\n{mark}"
         if not await self._ask(lambda client: _has_comment(client, jira_key, mark), doing=doing, until=until):
             await self._ask(lambda client: client.add_comment(jira_key, body), doing=doing, until=until, write=True)
+
+    async def link(self, jira_key: str, link: RemoteLink) -> None:
+        """Make sure that an issue links to where it comes from. Raises TemporaryError and PermanentError."""
+        doing = f"Linking {jira_key[:80]} to its incident"
+        if not _KEY.fullmatch(jira_key):
+            raise PermanentError(f"{doing}: that is no key of a Jira issue")
+        until = asyncio.get_running_loop().time() + self._deadline
+        # the same globalId is the same link, so this may be done any number of times
+        body = {
+            "globalId": link.global_id[:LONGEST_ID],
+            "application": {"type": "org.incidentd", "name": "incidentd"},
+            "relationship": link.relationship,
+            "object": {"url": link.url, "title": plain(link.title, 255), "summary": plain(link.summary, 255)},
+        }
+        await self._ask(lambda client: client.link(jira_key, body), doing=doing, until=until)
+
+    async def changed(self, since: timedelta, *, most: int = 1000) -> tuple[Seen, ...]:
+        """Say how those issues stand that were changed within this time. Raises TemporaryError and PermanentError."""
+        doing = "Asking Jira how the action items stand"
+        minutes = max(int(since.total_seconds() // 60), 1)
+        jql = f'labels = "incidentd" AND updated >= "-{minutes}m" ORDER BY updated ASC'
+        until = asyncio.get_running_loop().time() + self._deadline
+        found = await self._ask(lambda client: client.found(jql, _STANDING, most), doing=doing, until=until)
+        return tuple(_seen(issue) for issue in found)
+
+    async def look(self, jira_key: str) -> Seen | None:
+        """Say how one issue stands; None when it is there no more. Raises TemporaryError and PermanentError."""
+        doing = f"Asking Jira how {jira_key[:80]} stands"
+        if not _KEY.fullmatch(jira_key):
+            raise PermanentError(f"{doing}: that is no key of a Jira issue")
+        until = asyncio.get_running_loop().time() + self._deadline
+        found = await self._ask(lambda client: client.issue_fields(jira_key, _STANDING), doing=doing, until=until)
+        if found is None:
+            self._known = {name: key for name, key in self._known.items() if key != jira_key}
+            return None
+        return _seen(found)
 
     async def close(self) -> None:
         """Let go of Jira; a thread that hangs is left behind."""
@@ -138,46 +234,62 @@ class Tickets:
             self._left.append(worker)
             self._worker = None
 
-    def _create(self, client: Client, item: ActionItem, context: str, assignee: str) -> tuple[str, tuple[str, ...]]:
-        self._creating.add(item.uuid)
+    def _create(self, client: Client, one: _One, issue: Draft) -> tuple[str, tuple[str, ...]]:
+        self._creating.add(one.name)
         try:
-            key, left_out = _create(client, item, self._settings, context, assignee)
-            self._remember(item.uuid, key)
+            key, left_out = _create(client, one, issue)
+            self._remember(one.name, key)
             return key, left_out
         finally:
-            self._creating.discard(item.uuid)
+            self._creating.discard(one.name)
 
-    def _remember(self, uuid: str, key: str) -> None:
+    def _remember(self, name: str, key: str) -> None:
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[uuid] = key
+        self._known[name] = key
 
     def _filed(self, key: str, *, created: bool = True, left_out: tuple[str, ...] = ()) -> Filed:
         return Filed(key=key, url=f"{self._settings.url}/browse/{key}", created=created, left_out=left_out)
 
 
-def _find(client: Client, uuid: str) -> str:
-    found = client.search_issues(same_label(uuid), maxResults=2, fields="labels")
+def _find(client: Client, name: str) -> str:
+    found = client.found(same_label(name), "labels", 2)
     # an issue counts only when it says so itself: a search that ignores its query must not hand us somebody else's
-    keys = [issue.key for issue in found if own_label(uuid) in issue.raw["fields"]["labels"]]
+    keys = [issue["key"] for issue in found if own_label(name) in issue["fields"]["labels"]]
     return _checked(keys[0]) if keys else ""
 
 
-def _create(
-    client: Client, item: ActionItem, settings: JiraSettings, context: str, assignee: str
-) -> tuple[str, tuple[str, ...]]:
-    issue = draft(item, settings, cloud=client.cloud, assignee=assignee, context=context)
+def _prepared(client: Client, one: _One, settings: JiraSettings) -> Draft:
+    """Map what is to be one issue onto the fields of this Jira."""
+    issue = one.draft(Known(cloud=client.cloud, priorities=client.priority_ids() if one.has_priority else {}))
     if settings.epic and not client.cloud and (epic_field := client.epic_field()):
         issue.fields.setdefault(epic_field, settings.epic)
+    return issue
+
+
+def _create(client: Client, one: _One, issue: Draft) -> tuple[str, tuple[str, ...]]:
     while True:
         try:
-            key = client.create_issue(fields=issue.fields, prefetch=False).key
+            key = client.create(issue.fields, {"incidentd": {"item": one.name}})
             return _checked(key), issue.left_out
         except JIRAError as error:
             refused = field_errors(error)
             if error.status_code != 400 or not refused or not refused.keys() <= OPTIONAL & issue.fields.keys():
                 raise
-            issue = without(issue, sorted(refused), item)
+            issue = one.without(issue, sorted(refused))
+
+
+def _seen(issue: Mapping[str, Any]) -> Seen:
+    """Read what Jira says of an issue; what is not as it should be is no news."""
+    fields = issue["fields"]
+    status, resolution = fields.get("status") or {}, fields.get("resolution") or {}
+    labels = fields.get("labels")
+    category = (status.get("statusCategory") or {}).get("key", "")
+    return Seen(
+        key=_checked(issue["key"]), labels=tuple(map(str, labels)) if isinstance(labels, list) else (),
+        category=str(category), status=plain(str(status.get("name", "")), 60),
+        resolution=plain(str(resolution.get("name", "")), 60),
+    )  # fmt: skip
 
 
 def _has_comment(client: Client, jira_key: str, mark: str) -> bool:

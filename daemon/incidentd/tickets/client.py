@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import requests
 from jira import JIRA, JIRAError
+from jira.utils import json_loads
 from requests import exceptions as http
 from requests.adapters import HTTPAdapter
 
@@ -19,6 +21,8 @@ TIMEOUT = (3.0, 10.0)
 """Seconds to connect, and to wait for the next bytes."""
 LONGEST_ANSWER = 1 << 20
 """Bytes; a search for one issue's labels and a page of comments are far smaller."""
+PAGE = 100
+"""Issues of one page of a search."""
 UNEXPECTED = (
     JIRAError, http.RequestException, LookupError, TypeError, ValueError, AttributeError, OSError, RecursionError,
 )  # fmt: skip
@@ -54,6 +58,7 @@ class Client(JIRA):
             self._session.mount(scheme, _Careful())
         # spares a request for the list of all fields, which the package makes before its first search
         self._fields_cache_value = {"labels": "labels"}
+        self._priority_ids: dict[str, str] | None = None
         # Cloud took the old search away, so the package has to know whom it speaks to
         self.deploymentType = self.server_info().get("deploymentType")
 
@@ -66,6 +71,79 @@ class Client(JIRA):
         """Find the field that Data Center links an issue to its epic by; '' when there is none."""
         custom = "com.pyxis.greenhopper.jira:gh-epic-link"
         return next((str(f["id"]) for f in self.fields() if f.get("schema", {}).get("custom") == custom), "")
+
+    def priority_ids(self) -> dict[str, str]:
+        """Give the ids of the priorities by their names in small letters, asked once; {} when Jira will not say."""
+        if self._priority_ids is None:
+            try:
+                found = self._get_json("priority")
+            except JIRAError as error:
+                if error.status_code not in (403, 404):
+                    raise
+                found = []
+            self._priority_ids = {str(one["name"]).lower(): str(one["id"]) for one in found}
+        return self._priority_ids
+
+    def create(self, fields: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
+        """Create an issue with properties of its own, once, and give its key. A Jira that knows none gets it without.
+
+        The package's own way can set no properties.
+        """
+        kept = [{"key": key, "value": value} for key, value in properties.items()]
+        try:
+            return self._created({"fields": fields, "properties": kept})
+        except JIRAError as error:
+            if error.status_code != 400 or "properties" not in str(error.text):
+                raise
+        return self._created({"fields": fields})
+
+    def _created(self, body: Mapping[str, Any]) -> str:
+        answer = self._session.post(self._get_url("issue"), data=json.dumps(body))
+        return str(json_loads(answer)["key"])
+
+    def link(self, jira_key: str, body: Mapping[str, Any]) -> None:
+        """Set a remote link of an issue: of two with the same globalId the later one stays.
+
+        The package's own way asks for application links first, which most users may not see.
+        """
+        self._session.post(self._get_url(f"issue/{jira_key}/remotelink"), data=json.dumps(body))
+
+    def found(self, jql: str, fields: str, most: int) -> list[dict[str, Any]]:
+        """Search, page after page, with the search that this Jira has; up to `most` issues as Jira writes them."""
+        try:
+            return self._pages(jql, fields, most)
+        except JIRAError as error:
+            if error.status_code != 410 or self.cloud:
+                raise
+            self.deploymentType = "Cloud"  # it took the old search away, whatever it says that it is
+            return self._pages(jql, fields, most)
+
+    def _pages(self, jql: str, fields: str, most: int) -> list[dict[str, Any]]:
+        issues: list[dict[str, Any]] = []
+        token: str | None = None
+        while len(issues) < most:
+            size, wanted = min(PAGE, most - len(issues)), fields.split(",")
+            if self.cloud:
+                how = {"nextPageToken": token, "maxResults": size, "fields": wanted, "json_result": True}
+                answer: Any = self.enhanced_search_issues(jql, **how)
+            else:
+                answer = self.search_issues(jql, len(issues), size, fields=wanted, json_result=True)
+            issues += answer["issues"]
+            token = answer.get("nextPageToken")
+            over = token is None if self.cloud else len(issues) >= int(answer["total"])
+            if over or not answer["issues"]:
+                break
+        return issues
+
+    def issue_fields(self, jira_key: str, fields: str) -> dict[str, Any] | None:
+        """Read an issue as Jira writes it; None when there is none that this user may see."""
+        try:
+            answer: dict[str, Any] = self._get_json(f"issue/{jira_key}", params={"fields": fields})
+        except JIRAError as error:
+            if error.status_code == 404:
+                return None
+            raise
+        return answer
 
 
 class _Careful(HTTPAdapter):

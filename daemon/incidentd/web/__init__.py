@@ -16,15 +16,30 @@ from incidentd.errors import NotAllowed, NotFound
 from incidentd.web import (
     actionlinks,
     api,
+    around,
+    backlog,
+    boards,
     calendars,
     changes,
+    communication,
     console,
+    documents,
+    handovers,
+    library,
+    lifecycle,
     oncall,
+    pictures,
     playbooks,
+    postmortempages,
+    postmortems,
     probes,
     reaching,
     receiver,
+    records,
+    reports,
+    roles,
     tokens,
+    updates,
 )
 from incidentd.web.answers import answer_errors
 from incidentd.web.callers import CALLER, GATE, Gate, refuse_open_listening, refuse_other_sites
@@ -36,8 +51,11 @@ from incidentd.web.serving import SILENT, change_context, serve
 __all__ = ["ROUTES", "House", "Route", "change_context", "make_app", "refuse_open_listening", "serve"]
 
 ROUTES: tuple[Route, ...] = (
-    *receiver.ROUTES, *api.ROUTES, *changes.ROUTES, *oncall.ROUTES, *calendars.ROUTES, *reaching.ROUTES, *tokens.ROUTES,
-    *playbooks.ROUTES, *probes.ROUTES, *actionlinks.ROUTES, *console.ROUTES,
+    *receiver.ROUTES, *api.ROUTES, *around.ROUTES, *documents.ROUTES, *communication.ROUTES, *changes.ROUTES,
+    *lifecycle.ROUTES, *records.ROUTES, *roles.ROUTES, *updates.ROUTES, *oncall.ROUTES,
+    *calendars.ROUTES, *reaching.ROUTES, *tokens.ROUTES, *pictures.ROUTES, *playbooks.ROUTES, *probes.ROUTES,
+    *actionlinks.ROUTES, *console.ROUTES, *boards.ROUTES, *backlog.ROUTES, *postmortems.ROUTES, *library.ROUTES,
+    *postmortempages.ROUTES, *handovers.ROUTES, *reports.ROUTES,
 )  # fmt: skip
 
 _Rights = dict[web.AbstractRoute, Right | Literal["ingest"]]

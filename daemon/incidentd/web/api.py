@@ -7,11 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from incidentd import __version__, document
+from incidentd import __version__
 from incidentd.access import Right
 from incidentd.errors import BadRequest
 from incidentd.matchers import BadMatcher, Matcher, parse_matcher
-from incidentd.store import Tx, facts, switching, views
+from incidentd.store import Tx, switching, views
 from incidentd.store.views import Ask, Listed, speakable
 from incidentd.store.views.shapes import plain
 from incidentd.text import iso
@@ -67,14 +67,6 @@ def timeline_of(prefix: str, subject: Callable[[Tx, int], dict[str, Any]]) -> Ha
         return json_answer({"timeline": found.items, "next": found.next})
 
     return answer
-
-
-async def incident_document(request: web.Request) -> web.Response:
-    """Give the incident document as Markdown."""
-    house = request.app[HOUSE]
-    number = speakable(request.match_info["id"], "INC")
-    known = await house.store.read(facts.incident_facts, house.settings, number)
-    return markdown_or_json(request, document.render(known), {"incident": f"INC-{number}"})
 
 
 async def postmortem(request: web.Request) -> web.Response:
@@ -135,7 +127,6 @@ ROUTES = tuple(
         *_readings(),
         ("holds/{id}/timeline", timeline_of("HOLD", views.hold)),
         ("incidents/{id}/timeline", timeline_of("INC", views.incident)),
-        ("incidents/{id}/document", incident_document),
         ("incidents/{id}/postmortem", postmortem),
         ("quarantine", _list_of("quarantine", views.quarantine)),
         ("status", status),

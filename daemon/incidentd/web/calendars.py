@@ -6,9 +6,8 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import icalendar
 import msgspec
 from aiohttp import web
 
@@ -25,6 +24,9 @@ from incidentd.web.bodies import read_fields
 from incidentd.web.callers import actor
 from incidentd.web.house import HOUSE, Route, external_url
 from incidentd.web.oncall import known_person, known_schedule
+
+if TYPE_CHECKING:
+    import icalendar
 
 BACK, AHEAD = timedelta(weeks=4), timedelta(weeks=26)
 VALID = timedelta(days=366)
@@ -98,6 +100,8 @@ async def _feed(request: web.Request, *, schedule: str = "", person: str = "") -
 
 
 def _written(roster: Roster, now: datetime, *, schedule: str, person: str) -> bytes:
+    import icalendar  # noqa: PLC0415 - it takes memory and start time that a daemon without feeds need not spend
+
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//incidentd//on call//EN")
     calendar.add("version", "2.0")
@@ -123,6 +127,8 @@ def _events(roster: Roster, name: str, now: datetime, person: str) -> Iterator[i
 
 
 def _event(roster: Roster, name: str, shift: Shift, now: datetime, *, tentative: bool) -> icalendar.Event:
+    import icalendar  # noqa: PLC0415 - as above
+
     known = roster.people.get(shift.person)
     event = icalendar.Event()
     event.add("uid", f"{name}-{shift.person}-{shift.start:%Y%m%dT%H%M%SZ}@incidentd")

@@ -11,7 +11,7 @@ from aiohttp import web
 from incidentd.access import Right
 from incidentd.actionitems import ItemType
 from incidentd.durations import parse_duration
-from incidentd.engine import commands
+from incidentd.engine import commands, judging
 from incidentd.errors import BadRequest
 from incidentd.store.views import shape, speakable
 from incidentd.web.answers import json_answer
@@ -32,6 +32,11 @@ class _By(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Help(msgspec.Struct, forbid_unknown_fields=True):
     text: Text = ""
+    by: Word = ""
+
+
+class _Feedback(msgspec.Struct, forbid_unknown_fields=True):
+    verdict: Word
     by: Word = ""
 
 
@@ -63,11 +68,6 @@ class _Reason(msgspec.Struct, forbid_unknown_fields=True):
     by: Word = ""
 
 
-class _Resolve(msgspec.Struct, forbid_unknown_fields=True):
-    note: Text = ""
-    by: Word = ""
-
-
 class _Declare(msgspec.Struct, forbid_unknown_fields=True):
     title: Word
     severity: Word
@@ -75,6 +75,7 @@ class _Declare(msgspec.Struct, forbid_unknown_fields=True):
     service: Word = ""
     teams: Annotated[list[Word], msgspec.Meta(max_length=50)] = []
     page: Word = "default"
+    drill: bool = False
     by: Word = ""
 
 
@@ -110,6 +111,15 @@ async def helping(request: web.Request) -> web.Response:
     return await _changed(request, commands.help_with_page, number, by=who.name, actor=who, text=fields.text)
 
 
+async def feedback(request: web.Request) -> web.Response:
+    """Say of a page afterwards how it was."""
+    house = request.app[HOUSE]
+    number, fields = speakable(request.match_info["id"], "PAGE"), await read_fields(request, _Feedback)
+    who, verdict = actor(request, fields.by), judging.verdict_named(fields.verdict)
+    judged = await house.store.write(judging.judge_page, number, verdict, by=who.name, actor=who)
+    return json_answer(with_url(request, shape(judged)))
+
+
 async def declare(request: web.Request) -> web.Response:
     """Declare an incident by hand."""
     fields = await read_fields(request, _Declare)
@@ -117,7 +127,7 @@ async def declare(request: web.Request) -> web.Response:
     made = await request.app[HOUSE].store.write(
         commands.declare_incident, request.app[HOUSE].settings, actor=who, title=fields.title,
         severity=fields.severity, reason=fields.reason, service=fields.service,
-        teams=tuple(fields.teams), page=fields.page,
+        teams=tuple(fields.teams), page=fields.page, drill=fields.drill,
     )  # fmt: skip
     return json_answer(with_url(request, shape(made)), 201)
 
@@ -168,13 +178,6 @@ async def stand_down(request: web.Request) -> web.Response:
     return await _changed(request, commands.stand_down_hold, number, actor=who, reason=fields.reason)
 
 
-async def resolve(request: web.Request) -> web.Response:
-    """Resolve an incident."""
-    number, fields = speakable(request.match_info["id"], "INC"), await read_fields(request, _Resolve)
-    who = actor(request, fields.by)
-    return await _changed(request, commands.resolve_incident, number, actor=who, note=fields.note)
-
-
 async def add_item(request: web.Request) -> web.Response:
     """Add an action item to an incident; it is filed in Jira when there is one."""
     house = request.app[HOUSE]
@@ -206,9 +209,9 @@ ROUTES = (
     Route("POST", "/api/v1/pages/{id}/ack", ack, Right.RESPOND),
     Route("POST", "/api/v1/pages/{id}/take", take, Right.RESPOND),
     Route("POST", "/api/v1/pages/{id}/helping", helping, Right.RESPOND),
+    Route("POST", "/api/v1/pages/{id}/feedback", feedback, Right.RESPOND),
     Route("POST", "/api/v1/incidents", declare, Right.RESPOND),
     Route("POST", "/api/v1/incidents/{id}/note", note_on_incident, Right.RESPOND),
-    Route("POST", "/api/v1/incidents/{id}/resolve", resolve, Right.COMMAND),
     Route("POST", "/api/v1/incidents/{id}/action-items", add_item, Right.COMMAND),
     Route("POST", "/api/v1/holds/{id}/note", note_on_hold, Right.RESPOND),
     Route("POST", "/api/v1/holds/{id}/declare", declare_hold, Right.RESPOND),

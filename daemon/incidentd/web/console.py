@@ -8,9 +8,11 @@ from aiohttp import hdrs, web
 
 from incidentd import document
 from incidentd.access import Right
-from incidentd.store import facts, views
+from incidentd.settings import Settings
+from incidentd.store import Tx, facts, graphs, subjects, views
 from incidentd.store.views import Ask, speakable
 from incidentd.text import iso
+from incidentd.web.around import silenced
 from incidentd.web.house import HOUSE, Route
 from incidentd.web.html import page
 
@@ -30,7 +32,12 @@ async def incident(request: web.Request) -> web.Response:
     number = speakable(request.match_info["id"], "INC")
     known = await house.store.read(facts.incident_facts, house.settings, number)
     found = await house.store.read(views.incident, number)
-    return page(request, "incident.html", it=found, document=document.render(known))
+    drawn = await house.store.read(graphs.of, f"INC-{number}")
+    silences = await silenced(house, f"INC-{number}")
+    return page(
+        request, "incident.html", it=found, document=document.render(known), graphs=drawn, known=known,
+        silences=silences, now=house.now(),
+    )  # fmt: skip
 
 
 async def hold(request: web.Request) -> web.Response:
@@ -39,7 +46,26 @@ async def hold(request: web.Request) -> web.Response:
     number = speakable(request.match_info["id"], "HOLD")
     found = await house.store.read(views.hold, number)
     story = await house.store.read(views.timeline, f"HOLD-{number}", Ask(limit=1000))
-    return page(request, "hold.html", it=found, entries=story.items)
+    pointers = await house.store.read(_pointers, house.settings, number)
+    silences = await silenced(house, f"HOLD-{number}")
+    drawn = await house.store.read(graphs.of, f"HOLD-{number}")
+    return page(
+        request, "hold.html", it=found, entries=story.items, pointers=pointers, silences=silences, graphs=drawn,
+        now=house.now(),
+    )  # fmt: skip
+
+
+def _pointers(tx: Tx, settings: Settings, number: int) -> tuple[document.Pointer, ...]:
+    return facts.pointers_of(tx, settings, subjects.get_hold(tx, number))
+
+
+async def called(request: web.Request) -> web.Response:
+    """Show a page and its timeline; of a summary page also what guards refused, and what it calls for."""
+    house = request.app[HOUSE]
+    number = speakable(request.match_info["id"], "PAGE")
+    found = await house.store.read(views.page, number)
+    story = await house.store.read(views.timeline, found["subject"], Ask(limit=1000))
+    return page(request, "page.html", it=found, entries=story.items)
 
 
 async def style(_: web.Request) -> web.Response:
@@ -53,5 +79,6 @@ ROUTES = (
     Route("GET", "/", now, Right.READ),
     Route("GET", "/incidents/{id}", incident, Right.READ),
     Route("GET", "/holds/{id}", hold, Right.READ),
+    Route("GET", "/pages/{id}", called, Right.READ),
     Route("GET", "/static/style.css", style, Right.PUBLIC),
 )

@@ -8,10 +8,13 @@ from typing import Any
 from aiohttp import hdrs, web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from incidentd.text import count, instant
+from incidentd.durations import about, countdown
+from incidentd.text import count, instant, near, plain
 from incidentd.web.house import HOUSE
 
-CSP = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 
 _templates = Environment(
     loader=PackageLoader("incidentd.web"),
@@ -20,7 +23,10 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"counted": count, "when": lambda at: instant(at and datetime.fromisoformat(at))}
+_templates.filters |= {
+    "counted": count, "when": lambda at: instant(at and datetime.fromisoformat(at)), "at": near, "left": countdown,
+    "lasting": about, "line": plain, "lines": lambda text: "\n".join(plain(it, 10_000) for it in text.splitlines()),
+}  # fmt: skip
 
 
 def page(request: web.Request, template: str, /, *, status: int = 200, **values: Any) -> web.Response:

@@ -13,11 +13,12 @@ from incidentd.access import Right
 from incidentd.alerts import clean
 from incidentd.engine import byhand, stopping
 from incidentd.errors import BadRequest, NotFound
-from incidentd.playbooks import Playbook, standing
+from incidentd.playbooks import Limit, Mode, Playbook, standing
+from incidentd.playbooks.outline import outline
 from incidentd.playbooks.standing import ALL, Standing, Switch
 from incidentd.settings import Settings
 from incidentd.store import Tx, switching
-from incidentd.store.views import shape, speakable
+from incidentd.store.views import Ask, lists, shape, speakable
 from incidentd.store.views.shapes import plain
 from incidentd.text import plain as harmless
 from incidentd.web.answers import json_answer
@@ -26,7 +27,13 @@ from incidentd.web.callers import CALLER, actor
 from incidentd.web.house import HOUSE, Route
 
 _Word = Annotated[str, msgspec.Meta(max_length=200)]
+_MOST_VERSIONS = 10
+"""Of a playbook that are shown, beside the one of the files; those first that changed last."""
 _Text = Annotated[str, msgspec.Meta(max_length=10_000)]
+_LAST = 5
+"""Runs that are shown with a playbook."""
+_LOOKED_AT = 100
+"""Runs in which they are looked for: the search finds names that only begin so, too."""
 
 
 class _Why(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,25 +51,71 @@ async def playbooks(request: web.Request) -> web.Response:
 async def playbook(request: web.Request) -> web.Response:
     """Say how one playbook stands."""
     house, name = request.app[HOUSE], request.match_info["name"]
-    found = (await house.store.read(_known, house.settings)).get(name)
-    if found is None:
+    one = house.settings.playbooks.get(name)
+    if one is None:
         raise NotFound(f"there is no playbook {harmless(name, 80)!r}")
-    return json_answer(found)
+    found = await house.store.read(_known, house.settings)
+    last = await house.store.read(_last_runs, name)
+    return json_answer({**found[name], **_written(one, house.settings), "runs": last})
+
+
+def _last_runs(tx: Tx, name: str) -> list[dict[str, Any]]:
+    found = lists.runs(tx, Ask(q=name, limit=_LOOKED_AT)).items
+    return [it for it in found if it["playbook"] == name][:_LAST]
+
+
+def _written(one: Playbook, settings: Settings) -> dict[str, Any]:
+    """Give what its file says, for whoever wonders what it is."""
+    limits, verify = one.limits, one.verify
+    return {
+        "match": [str(matcher) for matcher in one.match],
+        "rules": [rule.name for rule in settings.rules if rule.playbook == one.name],
+        "inputs": {
+            name: {"from": it.source, "type": it.kind.value, "pattern": it.pattern, "default": it.default}
+            for name, it in one.inputs.items()
+        },
+        "target": one.target, "domain": one.domain, "risk": one.risk, "on_failure": one.on_failure.value,
+        "fleet": one.fleet, "promote": plain(one.promote), "refused": one.refused,
+        "limits": {
+            "per_target": _limit(limits.per_target), "total": _limit(limits.total),
+            "overall": _limit(settings.automation.overall), "alert_age": plain(limits.alert_age),
+            "cool_down": plain(limits.cool_down), "share": limits.share, "alerting": limits.alerting,
+        },
+        "steps": plain(outline(one.steps, one.blocks)), "rollback": plain(outline(one.rollback, one.rollback_blocks)),
+        "verify": verify and {
+            "kind": verify.step.kind, "for": plain(verify.hold_for), "within": plain(verify.within),
+            "every": plain(verify.every),
+        },
+    }  # fmt: skip
+
+
+def _limit(limit: Limit) -> str:
+    return f"{limit.runs} in {plain(limit.window)}"
 
 
 def _known(tx: Tx, settings: Settings) -> dict[str, dict[str, Any]]:
-    switches, standings = switching.switches(tx), switching.standings(tx)
+    switches, of_all = switching.switches(tx), switching.standings(tx)
+    found = {}
+    for name, one in sorted(settings.playbooks.items()):
+        known = {it.sha256: it for it in of_all if it.playbook == name}
+        stands = standing.begun(one, known.pop(one.sha256, None), tx.now)
+        others = [_other(it) for it in known.values()][:_MOST_VERSIONS]
+        found[name] = {**_shown(one, settings, stands, switches), "other_versions": others}
+    return found
+
+
+def _other(stands: Standing) -> dict[str, Any]:
     return {
-        name: _shown(one, settings, standing.begun(one, standings.get(name), tx.now), switches)
-        for name, one in sorted(settings.playbooks.items())
-    }
+        "version": standing.short(stands.sha256), "stands": stands.mode.value, "verified": stands.verified,
+        "why": stands.why, "at": plain(stands.at),
+    }  # fmt: skip
 
 
 def _shown(one: Playbook, settings: Settings, stands: Standing, switches: dict[str, Switch]) -> dict[str, Any]:
     return {
-        "id": one.name, "title": one.title, "version": one.sha256[:12], "mode": one.mode.value,
+        "id": one.name, "title": one.title, "version": standing.short(one.sha256), "mode": one.mode.value,
         "stands": stands.mode.value, "effective": _effective(one, settings, stands, switches), "why": stands.why,
-        "verified": stands.verified,
+        "because": _because(one, settings, stands, switches), "verified": stands.verified,
         "switched_off": standing.off(switches, one.name), "at": str(one.at),
     }  # fmt: skip
 
@@ -71,6 +124,17 @@ def _effective(one: Playbook, settings: Settings, stands: Standing, switches: di
     if standing.off(switches, one.name):
         return "off"
     return guards.effective_mode(replace(one, mode=stands.mode), settings.automation.mode).value
+
+
+def _because(one: Playbook, settings: Settings, stands: Standing, switches: dict[str, Switch]) -> str:
+    """Say why it does not go as far as its file says, or goes further; '' when it goes just as far."""
+    ceiling = settings.automation.mode
+    reasons = [standing.off(switches, one.name), stands.why, one.refused]
+    if standing.is_weaker(ceiling, stands.mode):
+        reasons.append(f"automation.mode of the configuration is {ceiling}")
+    if one.risk == "high" and standing.weaker(stands.mode, ceiling) is Mode.AUTO:
+        reasons.append("it is of high risk, so it asks a person")
+    return "; ".join(reason for reason in reasons if reason)
 
 
 class _Run(msgspec.Struct, forbid_unknown_fields=True):
@@ -126,8 +190,8 @@ async def enable_all(request: web.Request) -> web.Response:
 async def _enable(request: web.Request, name: str) -> web.Response:
     house, fields = request.app[HOUSE], await read_fields(request, _Why)
     who = actor(request, fields.by)
-    await house.store.write(stopping.enable, house.settings, name, actor=who, reason=fields.reason)
-    return json_answer({"playbook": name or "all", "disabled": False, "by": who.name})
+    still = await house.store.write(stopping.enable, house.settings, name, actor=who, reason=fields.reason)
+    return json_answer({"playbook": name or "all", "disabled": False, "by": who.name, "still_off": still})
 
 
 async def stop(request: web.Request) -> web.Response:

@@ -16,10 +16,10 @@ from incidentd.playbooks.scopes import NotRunnable
 from incidentd.playbooks.walk import may_repeat
 from incidentd.rehearsal.cases import try_case
 from incidentd.rehearsal.plan import Asked, plan
-from incidentd.settings import Automation, Settings
+from incidentd.settings import Settings
 from tests.doors.runners import running
 from tests.engine.world import START
-from tests.steps_of_ones_own import GOOD, install
+from tests.steps_of_ones_own import GOOD, forget, install
 
 HEAD = """\
 kind: config
@@ -32,7 +32,7 @@ name: tidy
 title: Tidy
 mode: approve
 target: x
-inputs: {queue: {from: labels.queue, pattern: ".*"}}
+inputs: {queue: {from: labels.queue, pattern: "[a-z0-9-]+"}}
 steps:
 """
 TEST = """\
@@ -69,11 +69,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     forget()
 
 
-def forget() -> None:
-    for known in (kinds.installed, shape.schema_of, shape._file, shape._validator):
-        known.cache_clear()
-
-
 def loaded(tmp_path: Path, steps: str, more: str = "") -> Settings:
     (tmp_path / "incidentd.yaml").write_text(HEAD + steps + more)
     return config.load(tmp_path / "incidentd.yaml", env={})
@@ -93,7 +88,7 @@ async def test_a_kind_of_an_installed_package_is_checked_planned_and_tried(
     assert told.failures == ()
     asked = Asked(labels={"queue": "q-1"}, annotations={}, starts_at=START, now=START)
     assert (
-        plan(playbook, Automation(), asked).steps[0].does.startswith('drain {"queue": "q-1", "at_once": 5} (timeout 1m')
+        plan(playbook, Settings(), asked).steps[0].does.startswith('drain {"queue": "q-1", "at_once": 5} (timeout 1m')
     )
     assert "drain" in shape.schema_of("playbook")["properties"]["steps"]["items"]["properties"]
 
@@ -110,7 +105,7 @@ async def test_a_kind_of_an_installed_package_is_checked_planned_and_tried(
         ('drain: {queue: "{{ inputs.kueue }}"}', 32, "`inputs.kueue` is not known here"),
         ("drane: {queue: q}", 17, "unknown key `drane` (did you mean `drain`?)"),
         ("drain: {queue: q}, depth: {queue: q}", 5, "exactly one of `command`, `http`, `promql`, `alertmanager`, "
-         "`approve`, `note`, `notify`, `wait`, `block`, `playbook` and `depth`, `drain`"),
+         "`ticket`, `approve`, `note`, `notify`, `wait`, `block`, `playbook` and `depth`, `drain`"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_step_of_an_installed_kind_is_said_at_its_place(

@@ -25,7 +25,7 @@ ALL_CONDITIONS = """
       - burn_rate: {error_ratio: 'errors[{{ window }}]', objective: 99%, pairs: [{long: 2h, short: 10m, factor: 10}]}
       - {money_lost: {annotation: lost_per_minute, promql: lost, currency: EUR}, is: ">= 5e1"}
       - spread: {of: service}
-      - {spread: {of: team, by: [environment]}, is: ">= 3"}
+      - {spread: {of: team, by: [environment], within: 5m}, is: ">= 3"}
       - {related: {within: 10m}, is: ">= 5"}
       - customer_report: {annotation: ticket}
 """
@@ -51,7 +51,8 @@ def test_every_kind_of_condition_is_read(tmp_path: Path) -> None:
     assert isinstance(spread, Spread)
     assert (spread.of, spread.by, spread.is_.threshold) == ("service", ("alertname", "environment"), 2)
     assert isinstance(teams, Spread)
-    assert (teams.by, teams.is_.threshold) == (("environment",), 3)
+    assert (teams.by, teams.is_.threshold, teams.within) == (("environment",), 3, timedelta(minutes=5))
+    assert spread.within is None
     assert isinstance(related, Related)
     assert (related.by, related.within) == (("alertname", "service", "environment"), timedelta(minutes=10))
     assert isinstance(report, CustomerReport)

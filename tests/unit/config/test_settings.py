@@ -1,5 +1,6 @@
 """From documents to settings: every key, the defaults, and what is accepted but doubted."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -8,23 +9,36 @@ import pytest
 from incidentd import config
 from incidentd.errors import ConfigError, Location
 from incidentd.holds import IN_FORCE, DeclareOn, HoldPolicy, OnFlap, ProgressQuery, ShortWindow
+from incidentd.library import STANDARD
 from incidentd.matchers import Matcher
 from incidentd.oncall import ChannelKind, Hours, Layer, Target
 from incidentd.playbooks import Limit, Limits, Mode
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, SEVERITIES
-from incidentd.settings import HeartbeatSettings, OAuth2, Retention, Settings, Signing, Tls
+from incidentd.settings import (
+    GraphSettings,
+    HeartbeatSettings,
+    OAuth2,
+    PostmortemSettings,
+    ReportSettings,
+    Retention,
+    Settings,
+    Signing,
+    Tls,
+)
+from incidentd.updates import CADENCES, Audience, Cadence
 from tests.unit.config.trees import RULES, loaded, problems, written
 
 COMPLETE = Path(__file__).parent / "complete.yaml"
 BROKEN = Path(__file__).parents[2] / "data" / "broken"
-ENV = {name: f"the-secret-of-{name}" for name in ("AM", "PROM", "TOKEN", "CHAT", "JIRA", "ANA_PUSH", "SWITCH")}
+ENV = {name: f"the-secret-of-{name}" for name in ("AM", "PROM", "TOKEN", "CHAT", "JIRA", "ANA_PUSH", "SWITCH", "HOOK")}
 
 
 @pytest.fixture
 def complete(tmp_path: Path) -> Settings:
     """Give the settings of a file with every key there is."""
     files = {"two-lines.token": "token-one\ntoken-two\n", "mail.url": "mailto://ops@example.org\n"}
+    files["postmortem.md"] = COMPLETE.with_name("postmortem.md").read_text()
     return config.load(written(tmp_path, {"incidentd.yaml": COMPLETE.read_bytes(), **files}), env=ENV)
 
 
@@ -43,6 +57,49 @@ def test_the_configuration_itself_is_read(complete: Settings) -> None:
     assert complete.retention == Retention(
         closed=timedelta(days=200), alerts=timedelta(days=30), inbox=timedelta(days=2)
     )
+    inside, outside = (complete.updates.audiences[it] for it in (Audience.INTERNAL, Audience.EXTERNAL))
+    assert (inside.channels, inside.approval, inside.first_by_itself, inside.strict) == (
+        ("ops-chat",),
+        False,
+        True,
+        False,
+    )
+    assert (outside.channels, outside.approval, outside.first_by_itself, outside.strict) == (
+        ("ops-mail",),
+        True,
+        False,
+        True,
+    )
+    ten, twenty = timedelta(minutes=10), timedelta(minutes=20)
+    assert inside.cadence("sev1") == Cadence(first=ten, then=twenty, long=twenty)
+    assert inside.cadence("sev2") == CADENCES[Audience.INTERNAL]["sev2"]
+    assert outside.cadence("sev2") == Cadence(
+        first=timedelta(minutes=5), second=timedelta(minutes=3), then=timedelta(minutes=15), long=timedelta(hours=1)
+    )
+    assert complete.updates.services == {"checkout-api": "Checkout"}
+    followed = complete.communication
+    assert [it.channels for it in followed.routes] == [("ops-chat",), ("ops-chat", "ops-mail")]
+    assert [matcher.name for it in followed.routes for matcher in it.match] == ["severity", "team", "rule"]
+    assert (followed.interval, followed.lines, followed.holds) == (timedelta(minutes=1), 5, True)
+    assert [kind for kind in ("incident.resolved", "task.done", "task.given", "notes") if followed.posts(kind)] == [
+        "incident.resolved", "task.done",
+    ]  # fmt: skip
+    assert complete.graphs == GraphSettings(attach=False)
+    assert complete.document.export == complete.files[0].parent / "documents"
+    learned = complete.postmortems
+    assert replace(learned, publish=None, announce=(), layout=STANDARD, layouts=()) == PostmortemSettings(
+        required_for=("data_loss", "long"), long=timedelta(hours=2), business_days=7, approvals=3,
+        review_for=timedelta(hours=48), manager="ana", leads=("ben",), remind=False,
+    )  # fmt: skip
+    dated = {name: (it.postmortem_within, it.postmortem_business_days) for name, it in complete.severities.items()}
+    assert dated["sev1"] == (timedelta(days=2), None)
+    assert dated["sev2"] == (None, 5)
+    assert complete.report == ReportSettings(
+        channels=("ops-mail",), weekday=4, at=time(16, 30), time_zone="Europe/Madrid", since=timedelta(days=14)
+    )
+    assert (learned.publish, learned.announce) == (complete.files[0].parent / "postmortems", ("ops-chat",))
+    assert learned.layout_of("sev1", ["payments"]) == learned.layout_of("sev4", []) != STANDARD
+    assert [(it.severity, it.team) for it in learned.layouts] == [("sev1", "payments")]
     assert complete.heartbeat == HeartbeatSettings(
         url=Secret(ENV["SWITCH"]), every=timedelta(seconds=30), channel="ops-chat"
     )
@@ -122,6 +179,10 @@ def test_jira_is_read_with_its_fields_as_they_stand_and_the_projects_of_teams(co
     assert jira.token.reveal() == ENV["JIRA"]
     assert jira.fields == {"customfield_10020": 7, "build": 1.5, "on": True}
     assert jira.projects == {"payments": "PAY"}
+    assert jira.issue_types == {"repair": "Bug", "automate": "Story"}
+    assert (jira.priorities, jira.service_field) == ({"P0": "Blocker"}, "components")
+    assert jira.webhook_secret is not None
+    assert jira.webhook_secret.reveal() == ENV["HOOK"]
 
 
 def test_people_have_channels_named_after_them(complete: Settings) -> None:

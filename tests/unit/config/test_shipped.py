@@ -142,6 +142,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_a_changed_file_is_read_or_refused_and_never_a_traceback(copy: Path, data: st.DataObject) -> None:
     original = data.draw(st.sampled_from(SHIPPED))

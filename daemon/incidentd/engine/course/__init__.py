@@ -1,5 +1,8 @@
 """The course of holds and incidents as units of work: what a turn of a hold brings about, and an incident's moves."""
 
+from incidentd.engine.course.again import home_of, reopen, root_of
+from incidentd.engine.course.common import measure, rank_of
+from incidentd.engine.course.ending import finished, follow_no_more, resolve, stand_down, stayed_healthy
 from incidentd.engine.course.held import (
     carry_out,
     clocks_looked_at,
@@ -7,12 +10,13 @@ from incidentd.engine.course.held import (
     open_hold,
     time_came_for_hold,
 )
-from incidentd.engine.course.incident import declare, engaged, mitigated, quiet_passed, relapsed, resolve, tell
+from incidentd.engine.course.incident import HEALTHY, declare, engaged, mitigated, page, quiet_passed, relapsed, tell
 from incidentd.engine.course.joining import joining, same_thing
 from incidentd.engine.course.repeats import REPEAT, repeated, say_repeated
 
 __all__ = [
-    "REPEAT", "carry_out", "clocks_looked_at", "declare", "engaged", "joining", "members_changed", "mitigated",
-    "open_hold", "quiet_passed", "relapsed", "repeated", "resolve", "same_thing", "say_repeated", "tell",
+    "HEALTHY", "REPEAT", "carry_out", "clocks_looked_at", "declare", "engaged", "finished", "follow_no_more", "home_of",
+    "joining", "measure", "members_changed", "mitigated", "open_hold", "page", "quiet_passed", "rank_of", "relapsed",
+    "reopen", "repeated", "resolve", "root_of", "same_thing", "say_repeated", "stand_down", "stayed_healthy", "tell",
     "time_came_for_hold",
 ]  # fmt: skip

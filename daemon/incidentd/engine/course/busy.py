@@ -23,7 +23,7 @@ class AtWork:
 
 def definition_of(run: Run) -> Playbook:
     """Read the playbook as it was when the run was made, whatever the files say by now."""
-    return config.playbook_from(run.definition, Location(f"(frozen in {run.key})", 1))
+    return config.frozen(run.definition, Location(f"(frozen in {run.key})", 1), sha256=run.sha256)
 
 
 def is_at_work(tx: Tx, subject: str) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from incidentd.incidents import Incident
+from incidentd.metrics import Metrics
 from incidentd.settings import Settings
-from incidentd.store import Tx, reconciling
+from incidentd.store import Tx, reconciling, subjects
 from incidentd.text import count
 
 _SELF_RESOLVED_IS_SAID = 2
@@ -36,3 +40,21 @@ def is_serious(settings: Settings, severity: str) -> bool:
 def number_of(subject: str) -> int:
     """Give the number of `HOLD-7` or `INC-12`."""
     return int(subject.partition("-")[2])
+
+
+def teams_of(tx: Tx, subject: str) -> tuple[str, ...]:
+    """Name the teams of a hold or incident. Raises NotFound."""
+    get = subjects.get_hold if subject.startswith("HOLD-") else subjects.get_incident
+    return get(tx, number_of(subject)).teams
+
+
+def measure(tx: Tx, incident: Incident, figures: Callable[[Metrics], None]) -> None:
+    """Count something about an incident; a drill is in no metric."""
+    if not incident.drill:
+        tx.count(figures)
+
+
+def rank_of(settings: Settings, severity: str) -> int:
+    """Give the rank of a severity; one that the files do not know any more counts as the worst."""
+    known = settings.severities.get(severity)
+    return known.rank if known else 1

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from incidentd import holds
-from incidentd.actionitems import ActionItem, ItemState, ItemType
-from incidentd.engine import learning, owning, paging
-from incidentd.engine.course import busy, joining, watching
+from incidentd.actionitems import ActionItem, ItemSource, ItemState, ItemType
+from incidentd.engine import communication, owning, paging
+from incidentd.engine.backlog import filing
+from incidentd.engine.course import again, asking, busy, joining, watching
 from incidentd.engine.course.common import can_be_asked, cut_text, is_serious, number_of, unheard_of
 from incidentd.engine.course.incident import declare, incident_changed
 from incidentd.holds import Hold, HoldState, Joining, Turn, Watch
@@ -70,6 +71,8 @@ def carry_out(
     subjects.save_hold(tx, hold)
     if hold.state not in holds.OPEN:
         return _ended(tx, settings, hold, turn.drafts[-1].text, actor)
+    if hold.severity != before.severity:
+        communication.begin(tx, settings, hold)
     if hold.state is HoldState.SNOOZED:
         jobs.cancel(tx, hold.key)  # the clock stands still
         return None
@@ -82,7 +85,7 @@ def _call_people(tx: Tx, settings: Settings, before: Hold, hold: Hold, turn: Tur
     """Ask those who were paged before it declares; page when it is worse, or back, and nobody was."""
     kinds = {draft.kind for draft in turn.drafts}
     if "hold.asked" in kinds:
-        paging.ask(tx, settings, subject=hold.key, teams=hold.teams, round_of=holds.declares_at(hold))
+        asking.ask(tx, settings, subject=hold.key, teams=hold.teams, round_of=holds.declares_at(hold))
     back = hold.state is HoldState.HOLDING and (before.state is HoldState.RECOVERING or "hold.refuted" in kinds)
     if hold.state is HoldState.HOLDING and owning.is_worse(before, hold):
         owning.worse(tx, settings, before, hold)
@@ -241,7 +244,7 @@ def _ticket(tx: Tx, settings: Settings, hold: Hold, why: str) -> None:
     """File what flaps for the backlog; when it was filed before and is not done, say there that it goes on."""
     known = things.open_ticket(tx, hold.source, hold.correlation_key)
     if known is not None:
-        learning.comment_on(tx, settings, known, f"{hold.key}: {why}", idem=f"{known.uuid}/{hold.key}")
+        filing.comment_on(tx, settings, known, f"{hold.key}: {why}", idem=f"{known.uuid}/{hold.key}")
         return
     item = things.insert_item(
         tx,
@@ -249,13 +252,14 @@ def _ticket(tx: Tx, settings: Settings, hold: Hold, why: str) -> None:
             id=0, uuid=str(uuid5(NAMESPACE_URL, f"{hold.source}/{hold.key}/flapping")), subject="",
             title=plain(f"Flapping: {hold.title}", 200), description=f"{hold.key}: {why}\n\n{hold.reason}",
             type=ItemType.REPAIR, priority="P2", team=hold.teams[0] if hold.teams else "", state=ItemState.OPEN,
-            severity=hold.severity, correlation_key=hold.correlation_key, created_at=tx.now,
+            severity=hold.severity, correlation_key=hold.correlation_key, created_at=tx.now, source=ItemSource.RULE,
+            service=hold.service,
         ),
         source=hold.source,
     )  # fmt: skip
     draft = Draft("item.opened", f"{item.key}: a ticket for the backlog, since it flaps.", {"item": item.key})
     chain.append(tx, hold.key, INCIDENTD, [draft])
-    learning.file(tx, settings, item)
+    filing.file(tx, settings, item)
 
 
 def _look_again(tx: Tx, hold: Hold, at: datetime) -> None:
@@ -263,7 +267,7 @@ def _look_again(tx: Tx, hold: Hold, at: datetime) -> None:
 
 
 def _declare_from(tx: Tx, settings: Settings, hold: Hold, why: str, actor: Actor) -> Incident:
-    merged_into = subjects.open_incident(tx, hold.source, hold.correlation_key)
+    merged_into = again.surviving(tx, hold.source, hold.correlation_key)
     if merged_into is not None:
         subjects.copy_members(tx, of=hold.key, to=merged_into.key)
         paging.end_all(tx, settings, hold.key, ending=Ending.MERGED)

@@ -1,21 +1,26 @@
-"""The course of incidents as units of work: declared, paged for, mitigated, resolved."""
+"""The course of incidents as units of work: declared, paged for, mitigated, and back again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from incidentd import incidents, oncall
-from incidentd.engine import paging
-from incidentd.engine.course.common import cut_text, is_serious, number_of, unheard_of
-from incidentd.holds import Hold
-from incidentd.incidents import Incident, Status
+from incidentd.durations import about
+from incidentd.engine import communication, graphing, owning, paging, records, roles, stale, updates
+from incidentd.engine.course.busy import definition_of
+from incidentd.engine.course.common import cut_text, is_serious, measure, number_of, rank_of, unheard_of
+from incidentd.holds import Hold, Outcome
+from incidentd.incidents import HEALTHY_FOR, SYSTEM, Incident, Standing, Status, Trigger
 from incidentd.metrics import Metrics
-from incidentd.pages import Ending, Occasion, PageState
+from incidentd.pages import Occasion, PageState
 from incidentd.roles import Assignment, Role
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, rota, subjects, things
 from incidentd.text import count, plain
 from incidentd.timeline import ALERTMANAGER, INCIDENTD, Actor, Draft
+
+HEALTHY = "healthy"
+"""The kind of deadline after which the system resolves what is not serious."""
 
 
 def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Hold | None = None) -> Incident:
@@ -24,17 +29,36 @@ def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Ho
     if commander:
         assignment = Assignment(role=Role.INCIDENT_COMMANDER, person=commander, since=tx.now, because=because)
         new = replace(new, roles=(assignment,))
+    before = subjects.newest_incident(tx, new.source, new.correlation_key) if new.correlation_key else None
+    # a clock elsewhere may be ahead of ours; nothing began after it was noticed
+    began = min(new.impact_started_at, new.detected_at)
+    new = replace(new, recurrence_of=before.id if before else None, impact_started_at=began)
     incident = subjects.insert_incident(tx, new)
     from_hold = f" It was {hold.key} before." if hold else ""
-    drafts = [Draft("incident.declared", f"{incident.reason}{from_hold}", {"severity": new.severity, "rule": new.rule})]
+    again = f" The same thing was {before.key} before." if before else ""
+    facts = {"severity": new.severity, "rule": new.rule}
+    drafts = [Draft("incident.declared", f"{incident.reason}{from_hold}{again}", facts)]
     if commander:
         text = f"{commander} is Incident Commander: {because}."
         drafts.append(Draft("role.assigned", text, {"role": Role.INCIDENT_COMMANDER.value, "person": commander}))
     chain.append(tx, incident.key, actor, drafts)
     if hold is not None:
         subjects.copy_members(tx, of=hold.key, to=incident.key)
-    _count_declared(tx, incident, has_commander=bool(commander))
+        for run in things.runs_of(tx, hold.key):
+            records.note_run(tx, incident, run, definition_of(run))
+    _count_declared(tx, incident, hold, has_commander=bool(commander))
     _call(tx, settings, incident, hold)
+    if commander and commander == incident.declared_by:
+        roles.came(tx, incident, commander)
+    roles.fill(tx, settings, incident)
+    roles.bring(tx, settings, incident)
+    roles.look(tx, settings, incident.id, given=commander)
+    roles.attend(tx, settings, incident)
+    roles.expect(tx, settings, incident)
+    communication.begin(tx, settings, incident)
+    updates.begin(tx, settings, incident)
+    graphing.look(tx, settings, incident)
+    stale.watch(tx, settings, incident)
     return incident
 
 
@@ -42,6 +66,11 @@ def _first_commander(tx: Tx, settings: Settings, new: Incident) -> tuple[str, st
     """Say who commands until it is handed over: whoever declared it, else whoever is on call for it."""
     if new.declared_by in settings.roster.people:
         return new.declared_by, "declared it"
+    return on_call_for(tx, settings, new)
+
+
+def on_call_for(tx: Tx, settings: Settings, new: Incident) -> tuple[str, str]:
+    """Say who is on call for an incident, and why; '' twice for nobody, or several."""
     policy = settings.escalations.get(new.page_policy) or settings.escalations.get("default")
     levels = next(iter(policy.chains.values())).levels if policy and policy.chains else ()
     for level in levels:
@@ -54,36 +83,40 @@ def _first_commander(tx: Tx, settings: Settings, new: Incident) -> tuple[str, st
 def _call(tx: Tx, settings: Settings, incident: Incident, hold: Hold | None) -> None:
     """Page for an incident. An unanswered page of its hold goes on as its own; an answered one proves nothing.
 
-    One that is for another urgency, or for other people, is not enough: its severity was raised meanwhile.
+    When its urgency was raised as it was declared, the same page calls again; one for other people is not enough.
     """
     if hold is not None and paging.move(tx, settings, of=hold.key, to=incident.key):
         text = "The page that nobody answered while it was held goes on."
         chain.append(tx, incident.key, INCIDENTD, [Draft("page.moved", text)])
-    wanted = (incident.page_policy, incident.urgency)
     # one that was no hold was never paged for
-    if hold is None or not any(
-        page.state is PageState.OPEN and (page.policy, page.urgency) == wanted
-        for page in things.pages_of(tx, incident.key)
-    ):
-        paging.start(
-            tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency,
-            title=incident.title,
-        )  # fmt: skip
-    for name in incident.teams:
-        team = settings.roster.teams.get(name)
-        if team is not None and team.channel in settings.channels:
-            title = f"[{incident.severity.upper()}] {incident.key} declared: {plain(incident.title, 120)}"
-            key = f"{incident.key}/declared/{team.channel}"
-            tell(
-                tx,
-                settings,
-                incident,
-                channel=team.channel,
-                purpose="update",
-                title=title,
-                body=incident.reason,
-                key=key,
-            )
+    found = things.pages_of(tx, incident.key) if hold is not None else []
+    same = [it for it in found if it.state is PageState.OPEN and it.policy == incident.page_policy]
+    if same and incident.urgency not in ("ticket", *(it.urgency for it in same)):
+        title = f"Raised to {incident.severity}: {incident.title}"
+        owning.raise_page(tx, settings, same[-1], urgency=incident.urgency, title=title)
+    elif not any(it.urgency == incident.urgency for it in same):
+        page(tx, settings, incident)
+    _tell_teams(tx, settings, incident)
+
+
+def _tell_teams(tx: Tx, settings: Settings, incident: Incident) -> None:
+    """Tell the rooms of its teams that it was declared, but for those that follow it and so read that anyway."""
+    teams = (settings.roster.teams.get(name) for name in (() if incident.drill else incident.teams))
+    rooms = (team.channel for team in teams if team is not None and team.channel in settings.channels)
+    for room in dict.fromkeys(rooms):
+        if communication.will_follow(tx, settings, incident, room):
+            continue
+        title = f"[{incident.severity.upper()}] {incident.key} declared: {plain(incident.title, 120)}"
+        key = f"{incident.key}/declared/{room}"
+        tell(tx, settings, incident, channel=room, purpose="update", title=title, body=incident.reason, key=key)
+
+
+def page(tx: Tx, settings: Settings, incident: Incident) -> None:
+    """Page for an incident by its own policy and urgency."""
+    paging.start(
+        tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency,
+        title=incident.title, drill=incident.drill,
+    )  # fmt: skip
 
 
 def tell(
@@ -94,16 +127,22 @@ def tell(
     paging.tell(tx, subject=incident.key, channel=channel, purpose=purpose, title=title, body=text, key=key)
 
 
-def _count_declared(tx: Tx, it: Incident, *, has_commander: bool) -> None:
+def _count_declared(tx: Tx, it: Incident, hold: Hold | None, *, has_commander: bool) -> None:
+    method = "employee" if it.trigger is Trigger.MANUAL else "alert"
+    if hold is not None and hold.outcome is Outcome.DECLARED_CUSTOMER_VISIBLE:
+        method = "customer"
     waited = max((it.declared_at - it.impact_started_at).total_seconds(), 0)
 
     def figures(m: Metrics) -> None:
         m.incidents_declared_total.labels(trigger=it.trigger.value, severity=it.severity, service=it.service).inc()
         m.incident_time_to_declare_seconds.labels(trigger=it.trigger.value, severity=it.severity).observe(waited)
+        m.incident_detections_total.labels(method=method, severity=it.severity).inc()
+        if it.recurrence_of is not None:
+            m.repeat_incidents_total.labels(service=it.service).inc()
         if has_commander:
             m.incident_time_to_commander_seconds.labels(severity=it.severity).observe(0)
 
-    tx.count(figures)
+    measure(tx, it, figures)
 
 
 def incident_changed(tx: Tx, settings: Settings, incident_id: int, *, firing: int, refired: int, joined: int) -> None:
@@ -112,27 +151,35 @@ def incident_changed(tx: Tx, settings: Settings, incident_id: int, *, firing: in
     if incident.status not in incidents.ACTIVE:
         return
     if firing == 0:
+        if incident.still_firing:
+            subjects.save_incident(tx, replace(incident, still_firing=0))
         _look_for_quiet(tx, incident)
         unheard = unheard_of(tx, settings, incident.key, incident.source)
         text = cut_text(unheard) if unheard else "Nothing fires any more."
         chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.resolved", text, {"firing": 0})])
         return
     jobs.cancel(tx, f"quiet:{incident.key}")
-    if incident.status is Status.MITIGATED:
+    jobs.cancel(tx, f"{HEALTHY}:{incident.key}")
+    back = joined or refired or firing > incident.still_firing
+    if incident.status is Status.MITIGATED and back:
         relapsed(tx, settings, incident, f"Fires again ({count(firing, 'alert')}): the impact is back.", ALERTMANAGER)
     elif joined or refired:
         text = f"{count(joined, 'more alert')} joined, {count(firing, 'alert')} firing now."
         chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.fired", text, {"firing": firing})])
 
 
-def relapsed(tx: Tx, settings: Settings, incident: Incident, text: str, actor: Actor) -> None:
+def relapsed(
+    tx: Tx, settings: Settings, incident: Incident, text: str, actor: Actor, *, who: Standing = SYSTEM
+) -> None:  # fmt: skip
     """Take that what was mitigated is back: it is investigated again, and paged for."""
-    subjects.save_incident(tx, incidents.move(incident, Status.INVESTIGATING, tx.now))
+    moved = incidents.move(incident, Status.INVESTIGATING, tx.now, who=who)
+    subjects.save_incident(tx, moved)
     facts = {"firing": subjects.firing(tx, incident.key)}
     chain.append(tx, incident.key, actor, [Draft("incident.refired", text, facts)])
-    paging.start(
-        tx, settings, subject=incident.key, policy=incident.page_policy, urgency=incident.urgency, title=incident.title,
-    )  # fmt: skip
+    updates.changed(tx, settings, incident, moved, actor=actor)
+    jobs.cancel(tx, f"{HEALTHY}:{incident.key}")
+    page(tx, settings, incident)
+    roles.attend(tx, settings, moved)
 
 
 def quiet_passed(tx: Tx, settings: Settings, subject: str) -> None:
@@ -143,8 +190,20 @@ def quiet_passed(tx: Tx, settings: Settings, subject: str) -> None:
     if unheard_of(tx, settings, subject, incident.source):
         _look_for_quiet(tx, incident)
         return
-    text = "Mitigated: all its alerts stayed resolved. Somebody has to look and resolve it."
-    mitigated(tx, settings, incident, text)
+    alone = incidents.resolves_alone(rank_of(settings, incident.severity))
+    follows = f"It is resolved in {about(HEALTHY_FOR)} unless it fires again" if alone else "Somebody has to look and"
+    follows += "." if alone else " resolve it."
+    mitigated(tx, settings, incident, f"Mitigated: all its alerts stayed resolved. {follows}")
+    if alone:
+        healthy_by(tx, incident)
+
+
+def healthy_by(tx: Tx, incident: Incident) -> None:
+    """Set the clock at which the system looks whether it may resolve an incident."""
+    jobs.schedule(
+        tx, queue=jobs.TIMER, kind=HEALTHY, subject=incident.key, ukey=f"{HEALTHY}:{incident.key}",
+        due_at=tx.now + HEALTHY_FOR,
+    )  # fmt: skip
 
 
 def _look_for_quiet(tx: Tx, incident: Incident) -> None:
@@ -154,15 +213,21 @@ def _look_for_quiet(tx: Tx, incident: Incident) -> None:
     )  # fmt: skip
 
 
-def mitigated(tx: Tx, settings: Settings, incident: Incident, text: str) -> None:
+def mitigated(
+    tx: Tx, settings: Settings, incident: Incident, text: str, *, actor: Actor = INCIDENTD, who: Standing = SYSTEM
+) -> None:  # fmt: skip
     """Take that the impact of an incident is over; of one that is mitigated already nothing comes."""
     if incident.status not in incidents.ACTIVE - {Status.MITIGATED}:
         return
     unanswered = incident.status is Status.DECLARED
-    subjects.save_incident(tx, incidents.move(incident, Status.MITIGATED, tx.now))
-    chain.append(tx, incident.key, INCIDENTD, [Draft("incident.mitigated", text)])
+    moved = incidents.move(incident, Status.MITIGATED, tx.now, who=who)
+    subjects.save_incident(tx, replace(moved, still_firing=subjects.firing(tx, incident.key)))
+    chain.append(tx, incident.key, actor, [Draft("incident.mitigated", text)])
+    updates.changed(tx, settings, incident, moved, actor=actor)
+    graphing.look(tx, settings, incident)
     took = (tx.now - incident.declared_at).total_seconds()
-    tx.count(lambda m: m.incident_time_to_mitigate_seconds.labels(severity=incident.severity).observe(took))
+    how = {"severity": incident.severity}
+    measure(tx, incident, lambda m: m.incident_time_to_mitigate_seconds.labels(**how).observe(took))
     if unanswered:
         told = Occasion.SELF_RESOLVED if is_serious(settings, incident.severity) else None
         paging.end_all(tx, settings, incident.key, occasion=told)
@@ -173,33 +238,12 @@ def engaged(tx: Tx, incident: Incident, *, by: str, actor: Actor) -> Incident:
     if incident.status is not Status.DECLARED:
         return incident
     moved = incidents.move(incident, Status.INVESTIGATING, tx.now)
+    drafts = [Draft("incident.acknowledged", f"{by} has it; investigating.")]
     if not moved.commander:
-        assignment = Assignment(role=Role.INCIDENT_COMMANDER, person=by, since=tx.now, because="answered first")
-        moved = replace(moved, roles=(*moved.roles, assignment))
-        waited = (tx.now - incident.declared_at).total_seconds()
-        tx.count(lambda m: m.incident_time_to_commander_seconds.labels(severity=incident.severity).observe(waited))
+        moved, said = roles.taken_by(tx, moved, by, because="answered first")
+        drafts.append(said)
     subjects.save_incident(tx, moved)
-    chain.append(tx, moved.key, actor, [Draft("incident.acknowledged", f"{by} has it; investigating.")])
+    chain.append(tx, moved.key, actor, drafts)
+    roles.came(tx, moved, by)
+    roles.watch(tx, moved)
     return moved
-
-
-def resolve(tx: Tx, settings: Settings, incident: Incident, *, actor: Actor, note: str) -> Incident:
-    """Resolve an incident and have its postmortem drafted."""
-    resolved = replace(incidents.resolve(incident, tx.now), resolution=note)
-    subjects.save_incident(tx, resolved)
-    why = f": {plain(note)}" if note else "."
-    chain.append(tx, resolved.key, actor, [Draft("incident.resolved", f"Resolved by {actor.name}{why}")])
-    subjects.close_members(tx, resolved.key)
-    jobs.cancel(tx, f"quiet:{resolved.key}")
-    paging.end_all(tx, settings, resolved.key, ending=Ending.RESOLVED)
-    took = (tx.now - incident.declared_at).total_seconds()
-
-    def figures(m: Metrics) -> None:
-        m.incident_time_to_resolve_seconds.labels(severity=incident.severity).observe(took)
-        m.incidents_finished_total.labels(resolution="resolved", severity=incident.severity).inc()
-
-    tx.count(figures)
-    jobs.schedule(
-        tx, queue=jobs.TIMER, kind="draft", subject=resolved.key, ukey=f"draft:{resolved.key}", due_at=tx.now,
-    )  # fmt: skip
-    return resolved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, Text
+from sqlalchemy import Boolean, Column, Date, Float, ForeignKey, Index, Integer, LargeBinary, Text, false
 
 from incidentd.store.tables.base import Id, Instant, Json, id_column, table, where, while_
 
@@ -35,7 +35,9 @@ incident = table(
     Column("open", Boolean, nullable=False),
     Column("declared_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("drill", Boolean, nullable=False, server_default=false()),
     Column("body", Json, nullable=False),
+    Index(None, "source", "correlation_key", "id"),
     Index(
         "uq_incident_open",
         "source",
@@ -57,6 +59,18 @@ member = table(
 )
 """Which alerts a hold or incident is about; `open` while the hold or incident is."""
 
+graph = table(
+    "graph",
+    Column("subject", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("svg", Text, nullable=False),
+    Column("last", Float),
+    Column("png", LargeBinary),
+)
+"""What was measured about a hold or incident, as it was drawn last; `png` is for messages."""
+
 tally = table("tally", Column("subject", Text, primary_key=True), Column("firing", Integer, nullable=False))
 """How many alerts of a hold or incident fire, kept up to date: counting a hundred thousand of them takes long."""
 
@@ -68,8 +82,10 @@ page = table(
     Column("title", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("body", Json, nullable=False),
+    Column("joined", Id),
     Index(None, "subject"),
     Index("ix_page_open", "id", **where("state = 'open'")),
+    Index("ix_page_joined", "joined", **where("joined IS NOT NULL")),
 )
 
 playbook_run = table(
@@ -110,6 +126,8 @@ postmortem = table(
     Column("due_at", Instant),
     Column("drafted_at", Instant, nullable=False),
     Column("markdown", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("body", Json, nullable=False, server_default="{}"),
 )
 
 action_item = table(
@@ -125,6 +143,12 @@ action_item = table(
     Column("correlation_key", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("body", Json, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("jira_key", Text, nullable=False, server_default=""),
+    Column("seen_at", Instant),
+    Column("drill", Boolean, nullable=False, server_default=false()),
     Index(None, "subject"),
     Index(None, "source", "correlation_key"),
+    Index(None, "jira_key"),
+    Index(None, "state"),
 )

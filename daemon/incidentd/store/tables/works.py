@@ -27,8 +27,10 @@ chain_head = table(
     Column("subject", Text, primary_key=True),
     Column("seq", Integer, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("follow_after", Integer, nullable=False, server_default="0"),
 )
-"""The newest entry of each chain; it stays when a subject is pruned."""
+"""The newest entry of each chain; it stays when a subject is pruned. `follow_after` are the milliseconds after which
+channels that follow it are told of an entry; 0 while none does."""
 
 job = table(
     "job",

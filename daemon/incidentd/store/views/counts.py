@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, func, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, func, select
 
 from incidentd.metrics import StateCounts
 from incidentd.playbooks import RunState
-from incidentd.store import switching
+from incidentd.roles import MAIN
+from incidentd.store import items, switching
 from incidentd.store import tables as t
 from incidentd.store.base import Tx
 
@@ -22,11 +24,39 @@ def _by(table: Table, *columns: str, where: ColumnElement[bool] | None = None) -
 
 _HOLDS = _by(t.hold, "state", "severity", where=t.hold.c.open.is_(True))
 _OLDEST_HOLD = select(func.min(t.hold.c.opened_at)).where(t.hold.c.open.is_(True))
-_INCIDENTS = _by(t.incident, "status", "severity", where=t.incident.c.open.is_(True))
-_ITEMS = _by(t.action_item, "state", "priority")
-_POSTMORTEMS = _by(t.postmortem, "state")
+_INCIDENTS = _by(t.incident, "status", "severity", where=t.incident.c.open.is_(True) & t.incident.c.drill.is_(False))
+_DRILLS = select(t.incident.c.id).where(t.incident.c.drill.is_(True))
+_POSTMORTEMS = _by(t.postmortem, "state", where=t.postmortem.c.incident_id.not_in(_DRILLS))
+_POSTMORTEMS_LATE = (
+    select(t.incident.c.severity, func.count().label("number"))
+    .join_from(t.postmortem, t.incident, t.incident.c.id == t.postmortem.c.incident_id)
+    .where(t.incident.c.drill.is_(False), t.postmortem.c.due_at < bindparam("now"))
+    .where(t.postmortem.c.state.not_in(("published", "closed")))
+    .group_by(t.incident.c.severity)
+)
+_ITEMS = _by(t.action_item, "state", "priority", where=t.action_item.c.drill.is_(False))
+_ITEMS_OVERDUE = _by(
+    t.action_item, "priority",
+    where=t.action_item.c.drill.is_(False)
+    & t.action_item.c.state.not_in(("proposed", "done", "declined"))
+    & (t.action_item.c.due < bindparam("today")),
+)  # fmt: skip
+_OVERDUE = (
+    select(t.update_promise.c.audience, t.incident.c.severity, func.count().label("number"))
+    .join_from(t.update_promise, t.incident, t.incident.c.id == t.update_promise.c.incident_id)
+    .where(t.update_promise.c.due_at < bindparam("now"), t.incident.c.drill.is_(False))
+    .group_by(t.update_promise.c.audience, t.incident.c.severity)
+)
+_HELD = (
+    select(t.role_assignment.c.role, t.incident.c.severity, func.count().label("number"))
+    .join_from(t.role_assignment, t.incident, t.incident.c.id == t.role_assignment.c.incident_id)
+    .where(t.incident.c.open.is_(True), t.incident.c.drill.is_(False))
+    .where(t.role_assignment.c.until.is_(None), t.role_assignment.c.state == "accepted")
+    .group_by(t.role_assignment.c.role, t.incident.c.severity)
+)
 _RUNS = select(func.count()).where(t.playbook_run.c.state.in_([RunState.RUNNING, RunState.VERIFYING]))
-_JOBS = _by(t.job, "queue", where=t.job.c.state == "live")
+# what asks Jira how things stand is no write that waits
+_JOBS = _by(t.job, "queue", where=(t.job.c.state == "live") & t.job.c.kind.not_in(("sync", "look")))
 _INBOX = select(func.count(), func.min(t.inbox.c.at)).where(t.inbox.c.done.is_(False))
 
 
@@ -39,15 +69,34 @@ def state_counts(tx: Tx) -> StateCounts:
         holds={(row.state, row.severity): row.number for row in run(_HOLDS)},
         hold_oldest_start=_unix(run(_OLDEST_HOLD).scalar()),
         incidents={(row.status, row.severity): row.number for row in run(_INCIDENTS)},
+        roles_vacant=_vacant(tx),
+        updates_overdue={(row.audience, row.severity): row.number for row in run(_OVERDUE, {"now": tx.now})},
         action_items={(row.state, row.priority): row.number for row in run(_ITEMS)},
+        items_overdue={row.priority: row.number for row in run(_ITEMS_OVERDUE, {"today": tx.now.date()})},
+        jira_synced=_unix(items.synced_at(tx)),
         postmortems={row.state: row.number for row in run(_POSTMORTEMS)},
+        postmortems_overdue={row.severity: row.number for row in run(_POSTMORTEMS_LATE, {"now": tx.now})},
         playbook_runs=run(_RUNS).scalar_one(),
         switched_off=frozenset(switching.switches(tx)),
         notification_outbox=jobs.get("notify", 0),
         jira_outbox=jobs.get("jira", 0),
+        document_outbox=jobs.get("export", 0),
         inbox=waiting,
         inbox_oldest_received=_unix(oldest_received),
     )
+
+
+def _vacant(tx: Tx) -> dict[tuple[str, str], float]:
+    """Count by role and severity the incidents that have nobody in it; drills are in no metric."""
+    held = {(row.role, row.severity): row.number for row in tx.conn.execute(_HELD)}
+    active: Counter[str] = Counter()
+    for row in tx.conn.execute(_INCIDENTS):
+        active[row.severity] += row.number
+    return {
+        (role.short, severity): number - held.get((role.value, severity), 0)
+        for severity, number in active.items()
+        for role in MAIN
+    }
 
 
 def _unix(at: datetime | None) -> float:

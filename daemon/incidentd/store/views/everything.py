@@ -78,8 +78,12 @@ def decided(tx: Tx, source: str = "", fingerprints: Sequence[str] = ()) -> list[
 
 
 def awaiting(tx: Tx) -> tuple[list[Page], list[Incident]]:
-    """Read what waits for people: the pages that nobody answered, and the incidents that somebody has to resolve."""
-    pages = tx.conn.execute(select(page.c.body).where(page.c.state == PageState.OPEN.value)).scalars()
+    """Read what waits for people: the pages that nobody answered, and the incidents that somebody has to resolve.
+
+    A page that joined a summary is answered with it, and is left out.
+    """
+    waits = (page.c.state == PageState.OPEN.value, page.c.joined.is_(None))
+    pages = tx.conn.execute(select(page.c.body).where(*waits)).scalars()
     over = tx.conn.execute(select(incident.c.body).where(incident.c.status == Status.MITIGATED.value)).scalars()
     return [load(body, Page) for body in pages], [load(body, Incident) for body in over]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Select, Table, select
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, select
 
+from incidentd.actionitems import FINISHED as FINISHED_ITEMS
 from incidentd.actionitems import ActionItem, ItemState
 from incidentd.errors import BadRequest
 from incidentd.holds import OPEN, Hold, HoldState
@@ -46,7 +47,11 @@ _RUNS = _List(
     words=("playbook", "target"),
     states=_states(RunState, active=set(RunState) - FINISHED),
 )
-_ITEMS = _List(table=t.action_item, noun=ActionItem, states=_states(ItemState))
+_ITEMS = _List(
+    table=t.action_item,
+    noun=ActionItem,
+    states=_states(ItemState, active=set(ItemState) - FINISHED_ITEMS - {ItemState.PROPOSED}, over=FINISHED_ITEMS),
+)
 
 
 def holds(tx: Tx, ask: Ask) -> Listed:
@@ -59,9 +64,9 @@ def incidents(tx: Tx, ask: Ask) -> Listed:
     return _listed(tx, _INCIDENTS, ask)
 
 
-def pages(tx: Tx, ask: Ask) -> Listed:
-    """List pages."""
-    return _listed(tx, _PAGES, ask)
+def pages(tx: Tx, ask: Ask, *, joined: bool = True) -> Listed:
+    """List pages; without those that `joined` a summary, if that is enough."""
+    return _listed(tx, _PAGES, ask, None if joined else t.page.c.joined.is_(None))
 
 
 def runs(tx: Tx, ask: Ask) -> Listed:
@@ -70,7 +75,7 @@ def runs(tx: Tx, ask: Ask) -> Listed:
 
 
 def action_items(tx: Tx, ask: Ask) -> Listed:
-    """List action items."""
+    """List action items; `state` is one of theirs, `active` for what is promised and not done, or `over`."""
     return _listed(tx, _ITEMS, ask)
 
 
@@ -101,15 +106,15 @@ def timeline(tx: Tx, subject: str, ask: Ask) -> Listed:
     return Listed([_entry(row) for row in rows], None if last is None else write_cursor(last))
 
 
-def _listed(tx: Tx, what: _List, ask: Ask) -> Listed:
-    wanted: ColumnElement[bool] | None = None
+def _listed(tx: Tx, what: _List, ask: Ask, only: ColumnElement[bool] | None = None) -> Listed:
+    wanted = only
     if ask.state:
         column: Column[Any] = what.table.c[what.column]
         values = what.states.get(ask.state)
         if values is None:
             known = ", ".join(what.states)
             raise BadRequest(f"there is no state {ask.state[:40]!r} here; there are {known}")
-        wanted = column.in_(values)
+        wanted = column.in_(values) if only is None else and_(column.in_(values), only)
     rows, following = _newest_first(tx, what.table, wanted, ask, what.words)
     return Listed([shape(load(row.body, what.noun)) for row in rows], following)
 

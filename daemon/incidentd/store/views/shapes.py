@@ -9,9 +9,11 @@ from typing import Any
 from incidentd.actionitems import ActionItem
 from incidentd.durations import format_duration
 from incidentd.holds import Hold
-from incidentd.incidents import Incident
+from incidentd.incidents import Incident, allowed
 from incidentd.pages import Page
 from incidentd.playbooks import Run
+from incidentd.playbooks.standing import short
+from incidentd.playbooks.waiting import state_of, waiting
 from incidentd.text import iso
 
 # What a noun keeps for itself: frozen plans and registers are large, and none of a caller's business.
@@ -24,7 +26,7 @@ _KEPT: dict[type, frozenset[str]] = {
     ),
     Page: frozenset({"chain"}),
     Run: frozenset({"definition", "registers"}),
-    Incident: frozenset({"hold_id"}),
+    Incident: frozenset({"hold_id", "merge", "recurrence_of", "still_firing"}),
 }  # fmt: skip
 
 
@@ -33,6 +35,17 @@ def shape(noun: Hold | Incident | Page | Run | ActionItem) -> dict[str, Any]:
     written = {**_fields(noun), "id": noun.key}
     if isinstance(noun, Incident):
         written |= {"hold": f"HOLD-{noun.hold_id}" if noun.hold_id else None, "commander": noun.commander}
+        written |= {
+            "merged_into": f"INC-{noun.merge.into}" if noun.merge else None,
+            "recurrence_of": f"INC-{noun.recurrence_of}" if noun.recurrence_of else None,
+            "allowed": list(allowed(noun.status)),
+        }
+    if isinstance(noun, Page):
+        written |= {"joined": f"PAGE-{noun.joined}" if noun.joined else None}
+    if isinstance(noun, Run):
+        written |= {
+            "state_text": state_of(noun), "waiting_for": plain(waiting(noun)), "version": short(noun.sha256),
+        }  # fmt: skip
     return written
 
 

@@ -11,7 +11,8 @@ from incidentd.errors import NotFound
 from incidentd.holds import Hold
 from incidentd.incidents import Incident
 from incidentd.pages import Page
-from incidentd.store import subjects, things
+from incidentd.playbooks.refusals import title
+from incidentd.store import refusals, subjects, summaries, switching, things
 from incidentd.store import tables as t
 from incidentd.store.base import Tx, load
 from incidentd.store.views import lists
@@ -20,7 +21,7 @@ from incidentd.store.views.paging import Ask
 from incidentd.store.views.shapes import shape
 from incidentd.text import iso
 
-_ID = re.compile(r"(?:([A-Za-z]{2,4})-)?([0-9]{1,18})")
+_ID = re.compile(r"(?:([A-Za-z]{2,5})-)?([0-9]{1,18})")
 _LAST = 10
 
 _MEMBERS = (
@@ -61,7 +62,8 @@ def hold(tx: Tx, hold_id: int) -> dict[str, Any]:
     key = f"HOLD-{hold_id}"
     incident_id = tx.conn.execute(_INCIDENT_OF_HOLD, {"hold_id": hold_id}).scalar()
     became = f"INC-{incident_id}" if incident_id else None
-    return {**shape(subjects.get_hold(tx, hold_id)), "incident": became, **_about(tx, key)}
+    joined = next((f"PAGE-{it.joined}" for it in reversed(things.pages_of(tx, key)) if it.joined), None)
+    return {**shape(subjects.get_hold(tx, hold_id)), "incident": became, **_about(tx, key), "joined": joined}
 
 
 def incident(tx: Tx, incident_id: int) -> dict[str, Any]:
@@ -75,13 +77,34 @@ def incident(tx: Tx, incident_id: int) -> dict[str, Any]:
 
 
 def page(tx: Tx, page_id: int) -> dict[str, Any]:
-    """Give a page. Raises NotFound."""
-    return shape(things.get_page(tx, page_id))
+    """Give a page; of a summary page also what guards refused and which holds it calls for. Raises NotFound."""
+    found = things.get_page(tx, page_id)
+    if not found.is_summary:
+        return shape(found)
+    sums = refusals.sums(tx, found.policy, found.urgency, page_id)
+    refused = [
+        {
+            "playbook": it.playbook, "guard": it.guard, "runs": it.number, "reason": it.reason,
+            "targets": list(it.targets),
+        }
+        for it in sums
+    ]  # fmt: skip
+    calls_for = [
+        {
+            "page": f"PAGE-{it.page}", "subject": it.subject, "state": it.state.value, "hold": it.hold.value,
+            "severity": it.severity, "title": it.title,
+        }
+        for it in summaries.joined_to(tx, page_id)
+    ]  # fmt: skip
+    named = {"title": title(sums)} if sums else {}
+    return {**shape(found), **named, "refused": refused, "calls_for": calls_for}
 
 
 def page_with_subject(tx: Tx, page_id: int) -> tuple[Page, str]:
     """Give a page and the severity of what it is about. Raises NotFound."""
     found = things.get_page(tx, page_id)
+    if found.is_summary:
+        return found, ""
     about = t.hold if found.subject.startswith("HOLD-") else t.incident
     number = int(found.subject.rpartition("-")[2])
     severity = tx.conn.execute(select(about.c.severity).where(about.c.id == number)).scalar()
@@ -89,8 +112,11 @@ def page_with_subject(tx: Tx, page_id: int) -> tuple[Page, str]:
 
 
 def run(tx: Tx, run_id: int) -> dict[str, Any]:
-    """Give a playbook run with its steps. Raises NotFound."""
-    found = shape(things.get_run(tx, run_id))
+    """Give a playbook run with its steps, and how its version stands where runs changed that. Raises NotFound."""
+    made = things.get_run(tx, run_id)
+    stands = switching.standing(tx, made.playbook, made.sha256)
+    found = {**shape(made), "version_stands": stands.mode.value if stands else None}
+    found["version_because"] = stands.why if stands else ""
     steps = [
         {
             "phase": row.phase, "index": row.idx, "name": row.name, "state": row.state,
@@ -130,7 +156,7 @@ def overview(tx: Tx) -> dict[str, list[dict[str, Any]]]:
     return {
         "incidents": lists.incidents(tx, now).items,
         "holds": lists.holds(tx, now).items,
-        "pages": lists.pages(tx, now).items,
+        "pages": lists.pages(tx, now, joined=False).items,
         "runs": lists.runs(tx, Ask(state="active", limit=200)).items,
         "ended_incidents": [shape(load(row.body, Incident)) for row in done_incidents],
         "ended_holds": [shape(load(row.body, Hold)) for row in done_holds],

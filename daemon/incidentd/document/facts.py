@@ -1,0 +1,121 @@
+"""What the document and the postmortem are made of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from incidentd.actionitems import ActionItem
+from incidentd.document.alike import Alike
+from incidentd.document.spans import Span, span_of
+from incidentd.incidents import Incident
+from incidentd.pages import Page
+from incidentd.playbooks import Run
+from incidentd.records import Records
+from incidentd.roles import Participant
+from incidentd.timeline import Entry
+from incidentd.updates import Promise
+
+# a note's first line may begin with its author's name
+_TODO = re.compile(r"^[ \t]*(?:[\w.@-]{1,64}:[ \t]+)?TODO:[ \t]*(\S.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertLine:
+    """An alert of the incident, as one line."""
+
+    title: str
+    status: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+    link: str = ""
+    """Where it can be looked at; shown when it is an http or https address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """A place to look at."""
+
+    kind: str
+    """Runbook | Dashboard | Query | Progress."""
+    what: str
+    """The alert or the query that it is about."""
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphLine:
+    """A graph of the incident."""
+
+    number: int
+    title: str
+    at: datetime
+    """When it was drawn last."""
+    link: str
+    """Where its picture is: an address, or the name of a file that lies beside the document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFacts:
+    """Everything that the document and the postmortem are made of."""
+
+    incident: Incident
+    entries: tuple[Entry, ...] = ()
+    """Its timeline and, when it was held before, the hold's, each in the order of its chain."""
+    alerts: tuple[AlertLine, ...] = ()
+    pages: tuple[Page, ...] = ()
+    runs: tuple[Run, ...] = ()
+    items: tuple[ActionItem, ...] = ()
+    records: Records = field(default_factory=Records)
+    """What people put down."""
+    graphs: tuple[GraphLine, ...] = ()
+    pointers: tuple[Pointer, ...] = ()
+    alike: tuple[Alike, ...] = ()
+    """Past incidents that are like it, the most alike first."""
+    people: tuple[Participant, ...] = ()
+    """Who was called and who came."""
+    next_commander: str = ""
+    """Who was asked to command next, and did not answer yet."""
+    promises: tuple[Promise, ...] = ()
+    """What audiences are owed that the files name."""
+    rooms: tuple[str, ...] = ()
+    """Channels that follow it."""
+    rank: int = 1
+    """Of its severity; 1 is the worst."""
+    severity_means: str = ""
+    external_url: str = ""
+    version: str = ""
+    """Which version of the document it is, in words; '' for the newest."""
+    head_hash: str = ""
+    """The hash of the timeline's last entry, printed at the end so that a copy cut short shows."""
+
+    @property
+    def span(self) -> Span:
+        """The time that links to dashboards and queries show."""
+        return span_of(self.incident, max((entry.at for entry in self.entries), default=self.incident.declared_at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Todo:
+    """Something that somebody wants done later, said in a note."""
+
+    at: datetime
+    by: str
+    text: str
+
+
+def ordered(facts: IncidentFacts) -> list[Entry]:
+    """Give the timeline, oldest first; what happened at one instant stays in the order in which it came."""
+    return sorted(facts.entries, key=lambda entry: entry.at)
+
+
+def todos(facts: IncidentFacts) -> list[Todo]:
+    """Find what was asked for in notes and in the document's own words, by lines that begin with `TODO:`."""
+    noted = [(entry.at, entry.actor.name, entry.text) for entry in ordered(facts) if entry.kind == "note"]
+    written = [(one.at, one.by, one.text) for one in facts.records.sections]
+    return [
+        Todo(at=at, by=by, text=text.strip())
+        for at, by, said in sorted([*noted, *written], key=lambda one: one[0])
+        for text in _TODO.findall(said)
+    ]

@@ -1,0 +1,78 @@
+"""What the store remembers of a stretch of time, as the reports read it. Drills are in none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from incidentd.actionitems import ActionItem
+from incidentd.holds import Hold
+from incidentd.incidents import Incident
+from incidentd.oncall import Shift
+from incidentd.pages import Page
+from incidentd.playbooks import Run
+
+AlertKey = tuple[str, str]
+"""Source and fingerprint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAlert:
+    """An alert as it stands, and what was decided about it the last time."""
+
+    key: AlertKey
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    decision: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """One time that an alert fired; `ended` is None while it does."""
+
+    key: AlertKey
+    began: datetime
+    ended: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Something that a person did by hand, or noted, about a hold or an incident."""
+
+    subject: str
+    at: datetime
+    text: str
+    change: bool = False
+    """A change made to production, not a note."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that the reports read."""
+
+    since: datetime
+    until: datetime
+    begins: datetime | None = None
+    """When the oldest thing that the store still knows of began; None: nothing ever happened."""
+    holds: tuple[Hold, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    pages: tuple[Page, ...] = ()
+    runs: tuple[Run, ...] = ()
+    items: tuple[ActionItem, ...] = ()
+    done: Mapping[str, datetime] = field(default_factory=dict)
+    """When an action item was done, by its key."""
+    alerts: Mapping[AlertKey, KnownAlert] = field(default_factory=dict)
+    firings: tuple[Firing, ...] = ()
+    """In the order in which they began."""
+    members: Mapping[str, tuple[AlertKey, ...]] = field(default_factory=dict)
+    """The alerts of each hold and incident, in the order in which they joined."""
+    deeds: tuple[Deed, ...] = ()
+    """In the order in which they were done."""
+    shifts: Mapping[str, tuple[Shift, ...]] = field(default_factory=dict)
+    """By schedule, in order; nobody's time is left out."""
+    last_runs: Mapping[str, datetime] = field(default_factory=dict)
+    """When each playbook ran the last time, however long ago."""
+    cut: tuple[str, ...] = ()
+    """What there was more of than is read."""

@@ -1,0 +1,135 @@
+"""Merging and unmerging incidents: what goes along, what comes back, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from incidentd.engine import commands, lifecycle, merging
+from incidentd.errors import BadRequest, NotAllowed
+from incidentd.incidents import Status
+from incidentd.oncall import Roster
+from incidentd.pages import PageState
+from incidentd.settings import Settings
+from incidentd.store import subjects
+from incidentd.timeline import first_broken
+from tests.engine.test_holds_and_incidents import MONEY, SETTINGS
+from tests.engine.test_lifecycle import ANA, BEN, FAY, refused, sample
+from tests.engine.world import Making, World, minutes, person, policy
+
+DISK = replace(MONEY, name="disk", severity="sev3", urgency="urgent", match=(), page="storage")
+PEOPLE: Settings = replace(
+    SETTINGS, rules=(MONEY, DISK), roster=Roster(people={name: person(name) for name in ("ana", "ben", "fay")}),
+    escalations={**SETTINGS.escalations, **policy("storage", (0, "ben"))},
+)  # fmt: skip
+
+
+async def two(world: Making) -> World:
+    """Declare INC-1 (sev1, ana has it) and INC-2 (sev3, ben commands it and nobody answered the second page)."""
+    w = await world(PEOPLE)
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.send(w.firing("DiskFull"), group="disk")
+    await w.do(lifecycle.investigate, 2, actor=BEN)
+    return w
+
+
+async def firing(w: World, subject: str) -> list[bool]:
+    return [it.firing for it in await w.store.read(subjects.members, subject)]
+
+
+async def test_the_survivor_takes_over_alerts_pages_severity_and_a_copy_of_the_timeline(world: Making) -> None:
+    w = await two(world)
+    own = await w.story("INC-2")
+    survivor = await w.do(merging.merge, 2, with_=1, actor=BEN, reason="the disk of the shop")
+    gone = await w.incident(2)
+    assert (survivor.id, gone.status, gone.merge and gone.merge.into) == (1, Status.MERGED, 1)
+    assert await firing(w, "INC-1") == [True, True]
+    assert (await w.page(2)).subject == "INC-1"  # ben was asked for the disk, and did not answer yet
+    copies = [entry for entry in await w.entries("INC-1") if entry.kind == "copied"]
+    assert [entry.text.split(": ", 1)[1] for entry in copies] == [
+        *own,
+        "Merged into INC-1 by ben: the disk of the shop",
+    ]
+    assert copies[0].text.startswith("from INC-2, 14:00:00 UTC, ")
+    assert "ben, who commanded INC-2, investigates here; told so." in await w.story("INC-1")
+    assert any(sent.title.startswith("INC-2 is part of INC-1") for sent in w.post.sent)
+    assert first_broken(await w.entries("INC-1")) is None
+    assert sample(w, "incident_merges_total") == 1
+    assert sample(w, "incidents_finished_total", resolution="merged", severity="sev3") == 1
+
+    await w.send(w.firing("DiskFull"), group="disk")  # a repeat
+    await w.send(w.resolved("DiskFull"), group="disk")
+    w.clock[0] = w.start + minutes(60 * 25)
+    await w.send(w.firing("DiskFull", since=60 * 25), group="disk")
+    assert sorted(await firing(w, "INC-1")) == [True, True]
+    assert (await w.incident()).status is Status.INVESTIGATING
+
+
+async def test_a_minor_survivor_becomes_as_severe_as_what_it_takes_in(world: Making) -> None:
+    w = await two(world)
+    survivor = await w.do(merging.merge, 1, into=2, actor=ANA)
+    assert (survivor.id, survivor.severity, survivor.peak_severity) == (2, "sev1", "sev1")
+    assert survivor.urgency == "business_critical"
+    assert [(change.was, change.to, change.reason) for change in survivor.severity_changes] == [
+        ("sev3", "sev1", "INC-1 was sev1"),
+    ]  # fmt: skip
+
+
+async def test_unmerging_gives_back_alerts_as_they_stand_and_pages(world: Making) -> None:
+    w = await two(world)
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    await w.send(w.firing("DiskFull", pod="b"), group="disk")  # of the same key, or a new one: it stays where it is
+    await w.do(merging.unmerge, 2, actor=FAY, reason="two disks", admin=True)
+    back = await w.incident(2)
+    assert (back.status, back.merge) == (Status.INVESTIGATING, None)
+    assert await firing(w, "INC-2") == [True]
+    assert (await w.page(2)).subject == "INC-2"
+    assert (await w.page(2)).state is PageState.OPEN
+    assert "INC-2 is no part of this any more, says fay: two disks" in await w.story("INC-1")
+
+    await w.send(w.resolved("DiskFull"), group="disk")
+    await w.at(6)
+    assert (await w.incident(2)).status is Status.MITIGATED
+    assert (await w.incident(1)).status is Status.INVESTIGATING
+
+
+async def test_what_resolved_while_it_was_part_of_another_is_mitigated_when_it_is_taken_out(world: Making) -> None:
+    w = await two(world)
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    await w.send(w.resolved("DiskFull"), group="disk")
+    back = await w.do(merging.unmerge, 2, actor=FAY, admin=True)
+    assert (back.status, await firing(w, "INC-2")) == (Status.INVESTIGATING, [False])
+    await w.at(6)
+    assert (await w.incident(2)).status is Status.MITIGATED
+    assert (await w.incident(1)).status is Status.INVESTIGATING
+
+
+async def test_circles_ends_and_strangers_are_refused_and_roots_are_found(world: Making) -> None:
+    w = await two(world)
+    await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")
+    assert "say which" in await refused(w, merging.merge, 1, actor=ANA, error=BadRequest)
+    assert "itself" in await refused(w, merging.merge, 1, into=1, actor=ANA)
+    await refused(w, merging.merge, 1, into=2, actor=FAY, error=NotAllowed)
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    assert "part of INC-1 already" in await refused(w, merging.merge, 1, into=2, actor=ANA)
+    assert "allowed from here: investigating" in await refused(w, merging.merge, 2, into=3, actor=BEN, admin=True)
+
+    assert (await w.do(merging.merge, 3, into=2, actor=FAY)).id == 1  # where INC-2 went
+    said = await refused(w, merging.unmerge, 1, actor=ANA)
+    assert said.startswith("INC-1 is investigating; it is part of no other incident (allowed from here: identified, ")
+    await refused(w, merging.unmerge, 3, actor=FAY, error=NotAllowed)  # the commander of the survivor is ana
+    w.clock[0] = w.start + minutes(24 * 60 + 1)
+    assert "within 1d" in await refused(w, merging.unmerge, 3, actor=ANA)
+    await w.do(lifecycle.resolve, 1, actor=ANA)
+    await w.do(commands.declare_incident, actor=FAY, title="Late", severity="sev3")
+    said = await refused(w, merging.merge, 4, into=3, actor=FAY)
+    assert said.startswith("INC-1 (that is where INC-3 went) is ")
+
+
+async def test_two_merges_crosswise_leave_one_survivor(world: Making) -> None:
+    w = await two(world)
+    seen = [(await w.incident(n)).version for n in (1, 2)]
+    await w.do(merging.merge, 1, into=2, actor=ANA, expected_version=seen[0])
+    said = await refused(w, merging.merge, 2, into=1, actor=BEN, expected_version=seen[1])
+    assert "INC-1 (" in said
+    assert [(await w.incident(n)).status for n in (1, 2)] == [Status.MERGED, Status.INVESTIGATING]
