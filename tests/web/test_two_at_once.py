@@ -361,6 +361,23 @@ async def test_of_two_who_type_at_once_one_wins_and_the_other_reads_why(
     assert f"ana said at {houses[0].at:%H:%M:%S} UTC: nothing is new" in second[1]
 
 
+async def test_whoever_comes_late_hears_nothing_of_what_they_had_seen(
+    houses: list[SmallHouse], desks: tuple[Desk, Desk]
+) -> None:
+    """Who mitigates what nobody accepted moves it twice, at one instant."""
+    ana, ben = desks
+    assert (await ben.post(f"{INC}/severity", severity="sev1")).status == 200
+    seen = (await ben.get(INC)).json["version"]
+    houses[0].at += timedelta(minutes=1)
+    assert (await ana.post(f"{INC}/mitigate", note="rolled back")).status == 200
+    late = await ben.post(f"{INC}/stand-down", code="duplicate", expected_version=seen)
+    assert late.status == 409
+    told = late.error.partition("Meanwhile: ")[2]
+    assert told.startswith(f"{houses[0].at:%H:%M:%S} UTC, ana: "), late.error
+    assert "Mitigated by ana: rolled back" in told
+    assert "Raised" not in told
+
+
 def count_merges(tx: Tx) -> list[str]:
     return [subjects.get_incident(tx, number).status.value for number in (1, 2, 3)]
 

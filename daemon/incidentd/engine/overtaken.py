@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from incidentd import incidents
 from incidentd.incidents import Incident
@@ -33,6 +34,16 @@ def _is_change(entry: Entry) -> bool:
 
 
 def _newest(changes: Sequence[Entry], versions: int) -> Sequence[Entry]:
-    """Give the last changes, none of them from before so many versions: each made one at its instant, or several."""
-    instants = list(dict.fromkeys(one.at for one in reversed(changes)))[: max(versions, 0)]
-    return [one for one in changes if one.at in instants][-_MOST:]
+    """Give the last changes, none of them from before so many versions.
+
+    What happened at one instant is told together: a role that changes hands makes one version and two entries, and
+    who mitigates what nobody accepted makes two versions, one for each move.
+    """
+    told: list[Entry] = []
+    for _, together in groupby(reversed(changes), key=lambda one: one.at):
+        if versions <= 0:
+            break
+        entries = list(together)
+        told += entries
+        versions -= max(1, sum(one.kind.startswith("incident.") for one in entries))
+    return told[:_MOST][::-1]
