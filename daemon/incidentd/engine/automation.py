@@ -7,7 +7,7 @@ from datetime import datetime
 
 from incidentd import guards
 from incidentd.durations import format_duration
-from incidentd.engine import halting, outcome, paging, questions, silencing, suggesting
+from incidentd.engine import approving, halting, outcome, paging, questions, silencing, suggesting
 from incidentd.engine.course.busy import definition_of
 from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_guards, refuse
 from incidentd.errors import BadRequest, Conflict
@@ -98,7 +98,9 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
         refuse(tx, settings, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
-        text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval."
+        lead = approving.ask(tx, settings, run)
+        of = f" of {lead}" if lead else ""
+        text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval{of}."
         chain.append(tx, subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
         return run
     start(tx, run, actor_of(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
@@ -118,15 +120,20 @@ def _next(tx: Tx, run: Run, at: datetime) -> None:
     )  # fmt: skip
 
 
-def take_answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "") -> Run:
+def take_answer(
+    tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "", admin: bool = False
+) -> Run:  # fmt: skip
     """Take an answer to the question of a run, which goes on now. Raises as `questions.answer` does."""
-    run = questions.answer(tx, settings, run_id, answer=answer, actor=actor, key=key)
+    run = questions.answer(tx, settings, run_id, answer=answer, actor=actor, key=key, admin=admin)
     _next(tx, run, tx.now)
     return run
 
 
-def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "") -> Run:
-    """Let a proposed run begin, or one go on that asks. Raises Conflict when it waits for nothing, or may not run.
+def approve(
+    tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "", admin: bool = False
+) -> Run:  # fmt: skip
+    """Let a proposed run begin, or one go on that asks. Raises Conflict when it waits for nothing, or may not run, and
+    NotAllowed for who does not let playbooks act in the active incident that it is for; an `admin` always does.
 
     An answer has to be given in words: who says a second time that a run may begin has not read what it asks.
     """
@@ -135,7 +142,7 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: st
         if not answer and not run.question.closed:
             how = " or ".join(run.question.choices) or "your answer"
             raise Conflict(f"{run.key} began already, and asks: {run.question.text} Answer in words: {how}")
-        return take_answer(tx, settings, run_id, answer=answer, actor=actor)
+        return take_answer(tx, settings, run_id, answer=answer, actor=actor, admin=admin)
     if answer and run.state is RunState.PROPOSED:
         raise BadRequest(
             f"{run.key} asks nothing yet: approve it without an answer and it begins, or stop it with "
@@ -143,6 +150,7 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: st
         )
     if run.state is not RunState.PROPOSED:
         raise Conflict(f"{run.key} is {run.state}; only a proposed run waits for approval")
+    approving.refuse_others(tx, settings, run, actor, admin=admin)
     playbook = definition_of(run)
     if playbook.refused:
         raise Conflict(f"{run.key} may not run now: {playbook.refused}")

@@ -49,7 +49,7 @@ class PageMessage:
     target: Target | None
     links: tuple[tuple[str, str], ...]
     runs: tuple[Run, ...] = ()
-    """Playbook runs that wait for somebody's approval."""
+    """Playbook runs that wait for the approval of whom it goes to."""
 
     def with_links(self, links: Iterable[tuple[str, str]]) -> Facts:
         """Give the facts with these links."""
@@ -83,7 +83,7 @@ def page_message(tx: Tx, settings: Settings, job: Job) -> PageMessage | None:
     )  # fmt: skip
     return PageMessage(
         page=page, occasion=occasion, facts=facts, target=target, links=links_of(tx, about),
-        runs=tuple(offers.proposed(tx, page.subject)),
+        runs=tuple(offers.proposed(tx, settings, page.subject, job.payload["person"])),
     )  # fmt: skip
 
 

@@ -282,6 +282,8 @@ class Run:
     """The monitoring world that the alert came from; its Prometheus answers the run's queries."""
     fingerprint: str = ""
     """Of the alert that asked for the run."""
+    incident: str = ""
+    """The active incident on whose service it would act, so that whoever leads it is asked; '' for most."""
     phase: str = "steps"
     """steps | rollback"""
     cursor: int = 0
