@@ -9,7 +9,8 @@ from incidentd.cli import showing
 PLAYBOOK: dict[str, Any] = {
     "id": "mend", "title": "Mend it", "at": "playbooks/mend.yaml:3", "version": "0123456789ab", "mode": "auto",
     "effective": "auto", "because": "", "verified": 2, "promote": None, "match": [], "rules": ["queue-lag"],
-    "inputs": {}, "target": "host", "domain": "", "risk": "low", "fleet": "", "steps": [], "rollback": [],
+    "inputs": {}, "target": "host", "domain": "", "risk": "low",
+    "safe_during_incident": False, "fleet": "", "steps": [], "rollback": [],
     "verify": None, "on_failure": "page", "runs": [],
     "limits": {
         "per_target": "1 in 1h", "total": "3 in 1h", "overall": "9 in 1h", "alert_age": "10m", "cool_down": "5m",

@@ -79,32 +79,51 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
         inputs = scopes.inputs_for(playbook, alert.labels, alert.annotations)
         target = walk.target_for(playbook, inputs, alert.labels)
         domain = walk.domain_for(playbook, inputs, alert.labels)
+        beside = ""
         if mode is Mode.AUTO:
             about = About(
                 target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires, source=alert.source,
-                labels=alert.labels,
+                labels=alert.labels, subject=subject,
             )  # fmt: skip
-            ask_guards(tx, settings, playbook, about)
+            beside = _asked_of(tx, settings, playbook, about)
+            mode = Mode.APPROVE if beside else mode
         elif off := standing.off(switching.switches(tx), playbook.name):
             raise Refused(guards.Verdict(allowed=False, guard="switch", reason=off))
         new = Run(
             id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
             state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
             registers={}, source=alert.source, started_at=tx.now, fingerprint=alert.fingerprint, domain=domain,
-            untouched=True, vetted_at=tx.now,
+            incident=beside, untouched=True, vetted_at=tx.now,
         )  # fmt: skip
         run = things.insert_run(tx, new)
     except (scopes.NotRunnable, Conflict, Refused) as no:
         refuse(tx, settings, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
-        lead = approving.ask(tx, settings, run)
-        of = f" of {lead}" if lead else ""
-        text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval{of}."
-        chain.append(tx, subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
+        _propose(tx, settings, run, playbook)
         return run
     start(tx, run, actor_of(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
     return run
+
+
+def _asked_of(tx: Tx, settings: Settings, playbook: Playbook, about: About) -> str:
+    """Ask the guards; gives the incident whose lead has to say yes, if that is all that is missing. Raises Refused."""
+    try:
+        ask_guards(tx, settings, playbook, about)
+    except Refused as no:
+        if not no.incident:
+            raise
+        return no.incident
+    return ""
+
+
+def _propose(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
+    """Ask for the approval of a run, and say on its timeline of whom."""
+    lead = approving.ask(tx, settings, run)
+    of = f" of {lead}" if lead else ""
+    why = f": {run.incident} is active about the same service (safe_during_incident)" if run.incident else ""
+    text = f"{run.key}: playbook {playbook.name} fits {plain(run.target, 60)} and waits for approval{of}{why}."
+    chain.append(tx, run.subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
 
 
 def start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
