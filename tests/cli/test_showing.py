@@ -28,6 +28,12 @@ def test_a_version_that_stands_otherwise_is_named_with_why() -> None:
     assert not any("elsewhere" in line for line in showing.playbook({**PLAYBOOK, "other_versions": []}))
 
 
+def test_what_may_begin_during_incidents_says_so() -> None:
+    assert "  acts on:     host; risk low" in showing.playbook(PLAYBOOK)
+    safe = {**PLAYBOOK, "safe_during_incident": True}
+    assert "  acts on:     host; risk low; begins in incidents about its service, too" in showing.playbook(safe)
+
+
 def test_a_run_says_how_the_version_stands_that_it_ran() -> None:
     run: dict[str, Any] = {
         "id": "RUN-7", "playbook": "mend", "target": "host", "subject": "HOLD-1", "state_text": "running", "reason": "",

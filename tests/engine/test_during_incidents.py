@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from incidentd.board import Surface, board
 from incidentd.engine import commands, lifecycle, roles
 from incidentd.errors import NotAllowed
 from incidentd.incidents import Incident, StandDown
@@ -14,7 +15,7 @@ from incidentd.playbooks import Mode, Run, RunState
 from incidentd.roles import Role
 from incidentd.rules import CATCH_ALL, Decide
 from incidentd.settings import Automation, Settings
-from incidentd.store import Tx, subjects, things
+from incidentd.store import Tx, facts, subjects, things
 from incidentd.timeline import Actor
 from tests.engine.test_automation import RULE, playbook
 from tests.engine.test_questions import ACT
@@ -71,6 +72,18 @@ async def test_whoever_leads_the_incident_is_asked_before_a_playbook_acts_on_its
         await w.do(commands.approve_run, 1, actor=ANA)
     await w.do(commands.approve_run, 1, actor=CHO)
     assert w.hands.done[:1] == ["act"]
+
+
+async def test_the_board_of_the_incident_has_the_run_as_long_as_it_waits(world: Making) -> None:
+    w = await at_work(world)
+    await w.send(w.firing("WorkerStuck", instance="w-3", service="shop"))
+    seen = board(await w.store.read(facts.board_facts, 1), Surface.OL, w.now)
+    [due] = [it for it in seen.due if it.kind == "run"]
+    assert (due.id, due.who, due.what) == ("RUN-1", "cho", "let restart-worker run on w-3, or stop it")
+    assert [run.key for run in seen.runs] == ["RUN-1"]
+
+    await w.do(commands.approve_run, 1, actor=CHO)
+    assert board(await w.store.read(facts.board_facts, 1), Surface.OL, w.now).runs == (), "it is the hold's from here"
 
 
 async def test_whoever_comes_to_lead_the_incident_is_asked_then(world: Making) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from incidentd.errors import NotAllowed
 from incidentd.incidents import ACTIVE, Incident
@@ -21,8 +21,6 @@ KIND = "approval"
 QUESTION = "question"
 """The kinds of messages by which people are asked to let a run begin, and what a run asks."""
 _LEADS = (Role.OPERATIONS_LEAD, Role.INCIDENT_COMMANDER)
-_ASKED_ANEW = timedelta(hours=24)
-"""Of runs that are older nobody who comes into a role is told: what they were for is another thing by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +142,7 @@ def ask_anew(tx: Tx, settings: Settings, before: Incident, after: Incident) -> N
     lead = effective_holder(Role.OPERATIONS_LEAD, after.roles)
     if not lead or lead == effective_holder(Role.OPERATIONS_LEAD, before.roles):
         return
-    for run in things.waiting_runs(tx, tx.now - _ASKED_ANEW):
+    for run in things.waiting_runs(tx):
         found = _incident_of(tx, run)
         if found is None or found.id != after.id or _knows(tx, run, lead):
             continue
