@@ -84,6 +84,14 @@ async def test_only_who_leads_the_operations_or_commands_lets_a_run_begin(world:
     assert w.hands.done[:1] == ["act"]
 
 
+async def test_who_has_both_roles_is_named_once(world: Making) -> None:
+    w = await begun(world)
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.do(_change, OL, "ana")
+    with pytest.raises(NotAllowed, match=r"active, ana \(Operations Lead of INC-1\) lets playbooks act there, and cho"):
+        await w.do(commands.approve_run, 1, actor=CHO)
+
+
 @pytest.mark.parametrize(("actor", "admin"), [(ANA, False), (CHO, True)])
 async def test_the_commander_may_too_and_an_admin_whatever_their_role(
     world: Making, actor: Actor, admin: bool

@@ -44,7 +44,8 @@ class Leads:
 
     def __str__(self) -> str:
         """Say in words who they are."""
-        held = zip(_LEADS, (self.lead, self.commander), strict=True)
+        commander = "" if self.commander == self.lead else self.commander
+        held = zip(_LEADS, (self.lead, commander), strict=True)
         return " or ".join(f"{plain(name, 100)} ({role.title} of {self.incident})" for role, name in held if name)
 
 
@@ -144,7 +145,7 @@ def ask_anew(tx: Tx, settings: Settings, before: Incident, after: Incident) -> N
         return
     for run in things.waiting_runs(tx):
         found = _incident_of(tx, run)
-        if found is None or found.id != after.id or _knows(tx, run, lead):
+        if found is None or found.id != after.id or _knows(tx, after, run, lead):
             continue
         if run.state is RunState.PROPOSED:
             send(tx, settings, run, [lead], kind=KIND, key=f"{run.key}/{KIND}")
@@ -155,9 +156,13 @@ def ask_anew(tx: Tx, settings: Settings, before: Incident, after: Incident) -> N
             )  # fmt: skip
 
 
-def _knows(tx: Tx, run: Run, person: str) -> bool:
-    """Say whether somebody was paged for what a run is for; the pages of other subjects are not looked at."""
-    return not run.incident and any(person in page.paged for page in things.pages_of(tx, run.subject))
+def _knows(tx: Tx, incident: Incident, run: Run, person: str) -> bool:
+    """Say whether somebody was paged for what a run is for.
+
+    Other subjects than the incident and its hold are not looked at: they have a lock of their own.
+    """
+    own = run.subject in (incident.key, f"HOLD-{incident.hold_id}")
+    return own and any(person in page.paged for page in things.pages_of(tx, run.subject))
 
 
 def _asks_anybody(it: Question, now: datetime) -> bool:
