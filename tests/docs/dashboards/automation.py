@@ -1,0 +1,67 @@
+"""What playbooks do: whether they help, what stops them, and how much work they save."""
+
+from __future__ import annotations
+
+from tests.docs.dashboards.board import (
+    PLAYBOOK,
+    Board,
+    Row,
+    bars,
+    hourly,
+    number,
+    quantiles,
+    ranked,
+    state,
+    total,
+)
+
+CHOSEN = 'playbook=~"$playbook"'
+
+RUNS = Row(
+    title="Runs",
+    panels=(
+        number("Runs", "Ended in the time looked at, refused ones among them.",
+               total("incidentd_playbook_runs_total", having=CHOSEN)),
+        number("Helped", "The verification passed and the alert stayed away.",
+               total("incidentd_playbook_remediations_total", having=CHOSEN)),
+        number("Time saved", "By what each playbook says that it would take a person.",
+               ('sum(increase(incidentd_toil_saved_seconds_total{HERE,playbook=~"$playbook"}[$__range]))', ""),
+               unit="s"),
+        number("Under way", "Now.", state("incidentd_playbook_runs_active", "")),
+        number("Automation", "Whether somebody has every playbook switched off.",
+               ("max(incidentd_automation_switched_off{HERE})", ""), names={"0": "on", "1": "switched off"},
+               limits=((1, "orange"),)),
+        number("Playbooks off", "Switched off one by one.",
+               ("sum(max by (job, playbook) (incidentd_playbook_switched_off{HERE}))", ""), limits=((1, "orange"),)),
+        bars("What came of runs", "`verified` helped; `verify_failed` ran and did not.",
+             hourly("incidentd_playbook_runs_total", "result", having=CHOSEN)),
+        ranked("Success, by playbook", "Over 30 days: 90 % before one may run by itself, under 80 % it asks again.",
+               ("max by (playbook) (job_playbook:incidentd_playbook_remediations:ratio_increase30d"
+                '{HERE,playbook=~"$playbook"}) >= 0', "{{playbook}}"), unit="percentunit", most=1, width=12),
+        ranked("Results, by playbook", "What each came to, and whether it asked first.",
+               ('sum by (playbook, mode, result) (increase(incidentd_playbook_runs_total{HERE,playbook=~"$playbook"}'
+                "[$__range])) > 0", "{{playbook}} {{mode}} {{result}}")),
+        ranked("How long runs take", "By playbook.",
+               *quantiles("incidentd_playbook_run_duration_seconds", "playbook", having=CHOSEN), unit="s"),
+        ranked("Saved, by playbook", "Work of people.",
+               total("incidentd_toil_saved_seconds_total", "playbook", having=CHOSEN), unit="s"),
+    ),
+)  # fmt: skip
+
+KEPT = Row(
+    title="What keeps them safe",
+    panels=(
+        ranked("Refused, by guard", "Each says that automation wanted to do more than it may.",
+               total("incidentd_playbook_guard_denials_total", "guard", having=CHOSEN)),
+        ranked("Promoted and demoted", "By what their own runs showed.",
+               total("incidentd_playbook_mode_changes_total", "change", having=CHOSEN)),
+        ranked("Switched off", "1 while somebody has it off.",
+               ('max by (playbook) (incidentd_playbook_switched_off{HERE,playbook=~"$playbook"})', "{{playbook}}")),
+    ),
+)  # fmt: skip
+
+BOARD = Board(
+    name="automation", reader="whoever writes playbooks", title="Playbooks",
+    since="now-30d", variables=(PLAYBOOK,), rows=(RUNS, KEPT),
+    about="Whether playbooks help, what stops them, and how much work they save.",
+)  # fmt: skip
