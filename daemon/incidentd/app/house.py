@@ -126,6 +126,8 @@ class House:
                 teams=tuple({*settings.escalations, "default"}),
                 channels=tuple(settings.all_channels()), playbooks=tuple(settings.playbooks),
                 sources=tuple(settings.sources),
+                asked=tuple(name for name, source in settings.sources.items() if source.alertmanager is not None),
+                watched=tuple(name for name, source in settings.sources.items() if source.watchdog is not None),
             )
         )  # fmt: skip
 

@@ -38,6 +38,10 @@ class Known:
     channels: Sequence[str] = ()
     playbooks: Sequence[str] = ()
     sources: Sequence[str] = ()
+    asked: Sequence[str] = ()
+    """The sources that have an Alertmanager to ask."""
+    watched: Sequence[str] = ()
+    """The sources that have a watchdog."""
 
 
 class LabelBounds:
@@ -147,7 +151,8 @@ class Family(Generic[M]):
 
     def known_label_sets(self, known: Known) -> Iterator[dict[str, str]]:
         """Give each set of labels that is known before anything happens; none when some label's values are not."""
-        rules = [("", ("", ""))] if "rule" not in self.labels else list(known.rules.items())
+        of_files = isinstance(self.labels.get("rule"), str)
+        rules = list(known.rules.items()) if of_files else [("", ("", ""))]
         if self.labels.get("rule") == "hold rules":
             rules = [rule for rule in rules if rule[1][0] == "hold"]
         for name, (decision, severity) in rules:
