@@ -126,7 +126,8 @@ def test_labels_that_are_asked_for_exist() -> None:
     for where, expression in ASKED:
         texts = [expression, *(RECORDED.get(name, "") for name in named(expression))]
         of = {family_of(name) for text in texts for name in re.findall(r"\bincidentd_\w+", text)}
-        labels = {label for name in of & set(FAMILIES) for label in FAMILIES[name].labels} | {"job", "instance", "le"}
+        labels = {label for name in of & set(FAMILIES) for label in FAMILIES[name].labels}
+        labels |= {"", "job", "instance", "le"}
         used = {it.strip() for group in re.findall(r"by \(([^)]*)\)", expression) for it in group.split(",")}
         used |= set(re.findall(r"[{,](\w+)(?==)", re.sub(r'"[^"]*"', "", expression)))
         assert used <= labels, (where, used - labels)

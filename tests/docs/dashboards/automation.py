@@ -13,6 +13,7 @@ from tests.docs.dashboards.board import (
     ranked,
     state,
     total,
+    total_fresh,
 )
 
 CHOSEN = 'playbook=~"$playbook"'
@@ -20,7 +21,7 @@ CHOSEN = 'playbook=~"$playbook"'
 RUNS = Row(
     title="Runs",
     panels=(
-        number("Runs", "Ended in the time looked at, refused ones among them.",
+        number("Runs", "Ended in the time looked at; what a guard refused began none.",
                total("incidentd_playbook_runs_total", having=CHOSEN)),
         number("Helped", "The verification passed and the alert stayed away.",
                total("incidentd_playbook_remediations_total", having=CHOSEN)),
@@ -52,7 +53,7 @@ KEPT = Row(
     title="What keeps them safe",
     panels=(
         ranked("Refused, by guard", "Each says that automation wanted to do more than it may.",
-               total("incidentd_playbook_guard_denials_total", "guard", having=CHOSEN)),
+               total_fresh("incidentd_playbook_guard_denials_total", "guard", having=CHOSEN)),
         ranked("Promoted and demoted", "By what their own runs showed.",
                total("incidentd_playbook_mode_changes_total", "change", having=CHOSEN)),
         ranked("Switched off", "1 while somebody has it off.",

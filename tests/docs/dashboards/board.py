@@ -113,6 +113,16 @@ def total(metric: str, by: str = "", *, having: str = "") -> Query:
     return _summed(metric, by, having, "$__range")
 
 
+def total_fresh(metric: str, by: str, *, having: str = "") -> Query:
+    """Ask the same of a metric whose labels come with what happens."""
+    return _fresh(metric, by, having, "$__range"), _legend(by)
+
+
+def hourly_fresh(metric: str, by: str, *, having: str = "") -> Query:
+    """Ask how many there were within each bar, of a metric whose labels come with what happens."""
+    return _fresh(metric, by, having, "$__interval"), _legend(by)
+
+
 def hourly(metric: str, by: str = "", *, having: str = "") -> Query:
     """Ask how many there were within each bar."""
     return _summed(metric, by, having, "$__interval")
@@ -122,6 +132,21 @@ def rate(metric: str, by: str = "", *, having: str = "") -> Query:
     """Ask how many there are a second."""
     grouped = f" by ({by})" if by else ""
     return f"sum{grouped} (rate({metric}{{{_where(having)}}}[$__rate_interval]))", _legend(by)
+
+
+def most(number: int, query: Query) -> Query:
+    """Ask only for the series with the greatest figures."""
+    return f"topk({number}, {query[0]})", query[1]
+
+
+def or_none(query: Query) -> Query:
+    """Say 0 where there is no series yet."""
+    return f"{query[0]} or vector(0)", query[1]
+
+
+def share(some: Query, every: Query) -> Query:
+    """Ask which share some are of all; where there are none of all, nothing."""
+    return f"(({some[0]}) or ({every[0]}) * 0) / ({every[0]}) >= 0", every[1]
 
 
 def state(gauge: str, by: str, *, having: str = "", inner: str = "") -> Query:
@@ -162,6 +187,15 @@ def when(gauge: str, by: str = "", *, having: str = "") -> Query:
 def _summed(metric: str, by: str, having: str, window: str) -> Query:
     grouped = f" by ({by})" if by else ""
     return f"sum{grouped} (increase({metric}{{{_where(having)}}}[{window}]))", _legend(by)
+
+
+def _fresh(metric: str, by: str, having: str, window: str) -> str:
+    """Ask for the growth, and for what a series began with: such a series is first seen when it is 1 already."""
+    series = f"{metric}{{{_where(having)}}}"
+    grown = f"sum by ({by}) (increase({series}[{window}]))"
+    return (
+        f"{grown} + (sum by ({by}) (min_over_time({series}[{window}]) unless {series} offset {window}) or {grown} * 0)"
+    )
 
 
 def _where(having: str) -> str:

@@ -52,7 +52,7 @@ boards in `tests/docs/dashboards` and run `make docs`.
 - Above each dashboard stand the Prometheus, the job, and what this dashboard can be narrowed by (severity, team,
   playbook, replica).
 - Red, yellow and blue marks on every time axis are incidents declared, holds opened and playbook runs. Metrics hold no
-  number of an incident, so a mark says its severity and what declared it; the console says which one it was.
+  number of an incident, so a mark says its severity and who noticed; the console says which one it was.
 - Numbers and horizontal bars are about the whole time that is looked at, upright bars about an hour each.
 - Times are medians and 90th percentiles. They say little of three incidents: look at the counts beside them.
 - Counters are summed over replicas. Gauges of what lasts (holds, incidents, items, outboxes) are read from the same

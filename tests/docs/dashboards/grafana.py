@@ -41,8 +41,8 @@ class Mark:
 
 MARKS = (
     Mark(
-        name="Incidents", colour="red", metric="incidentd_incidents_declared_total", labels=("severity", "trigger"),
-        title="Incident declared", text="{{severity}}, by {{trigger}}",
+        name="Incidents", colour="red", metric="incidentd_incident_detections_total", labels=("severity", "method"),
+        title="Incident declared", text="{{severity}}, noticed by: {{method}}",
     ),
     Mark(
         name="Holds", colour="yellow", metric="incidentd_holds_opened_total", labels=("severity", "rule"),

@@ -9,11 +9,14 @@ from tests.docs.dashboards.board import (
     bars,
     hourly,
     lines,
+    most,
     number,
+    or_none,
     quantiles,
     ranked,
     state,
     total,
+    total_fresh,
 )
 
 CHOSEN = 'severity=~"$severity"'
@@ -21,19 +24,19 @@ CHOSEN = 'severity=~"$severity"'
 COUNTED = Row(
     title="How many",
     panels=(
-        number("Declared", "In the time looked at.", total("incidentd_incidents_declared_total", having=CHOSEN)),
+        number("Declared", "In the time looked at.", total("incidentd_incident_detections_total", having=CHOSEN)),
         number("Over", "Resolved, stood down or merged.",
                total("incidentd_incidents_finished_total", having=CHOSEN)),
         number("Taken up again", "Over, and then not. Many of them: they are resolved too early.",
                total("incidentd_incidents_reopened_total", having=CHOSEN), limits=((1, "yellow"),)),
         number("Merged", "Found to be the same as another.", total("incidentd_incident_merges_total")),
         number("Repeats", "Declared anew of what had an incident before. What was to be done after that one?",
-               total("incidentd_repeat_incidents_total"), limits=((1, "yellow"),)),
+               or_none(total_fresh("incidentd_repeat_incidents_total", "")), limits=((1, "yellow"),)),
         number("Noticed by alerts", "Share of 30 days that an alert noticed before a person did; aim at 90 %.",
                ("min(job:incidentd_detections_by_alert:ratio_increase30d{HERE})", ""), unit="percentunit",
                limits=((0, "red"), (0.9, "green"))),
         bars("Declared by severity", "Day and night of the time looked at.",
-             hourly("incidentd_incidents_declared_total", "severity", having=CHOSEN)),
+             hourly("incidentd_incident_detections_total", "severity", having=CHOSEN)),
         bars("How they ended", "By resolution.",
              hourly("incidentd_incidents_finished_total", "resolution", having=CHOSEN)),
         ranked("Who noticed first", "Customers should not.",
@@ -41,8 +44,7 @@ COUNTED = Row(
         ranked("Severity changed", "Up or down after the declaration.",
                total("incidentd_incident_severity_changes_total", "direction")),
         ranked("Repeats by service", "Where the same thing comes again.",
-               ("topk(10, sum by (service) (increase(incidentd_repeat_incidents_total{HERE}[$__range])))",
-                "{{service}}")),
+               most(10, total_fresh("incidentd_repeat_incidents_total", "service"))),
     ),
 )  # fmt: skip
 

@@ -8,12 +8,14 @@ from tests.docs.dashboards.board import (
     Row,
     bars,
     hourly,
+    hourly_fresh,
     lines,
+    most,
     number,
     ranked,
     rate,
     state,
-    total,
+    total_fresh,
     when,
 )
 
@@ -67,13 +69,12 @@ CAME = Row(
         bars("Decisions", "What rules decided, hour by hour.",
              hourly("incidentd_decisions_total", "decision", having=CHOSEN)),
         bars("Incidents declared", "By what declared them: a rule, a hold without progress, or somebody.",
-             hourly("incidentd_incidents_declared_total", "trigger", having=CHOSEN)),
+             hourly_fresh("incidentd_incidents_declared_total", "trigger", having=CHOSEN)),
         bars("Pages", "Begun, by urgency.", hourly("incidentd_pages_total", "urgency")),
         ranked("Where incidents are", "The ten services with most incidents in the time looked at.",
-               ("topk(10, sum by (service) (increase(incidentd_incidents_declared_total{HERE,"
-                'severity=~"$severity"}[$__range])))', "{{service}}"), width=12),
+               most(10, total_fresh("incidentd_incidents_declared_total", "service", having=CHOSEN)), width=12),
         ranked("What fires", "Alerts in the time looked at, by the word of their severity label.",
-               total("incidentd_alerts_received_total", "severity", having='status="firing"'), width=12),
+               total_fresh("incidentd_alerts_received_total", "severity", having='status="firing"'), width=12),
     ),
 )  # fmt: skip
 

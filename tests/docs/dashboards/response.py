@@ -13,8 +13,10 @@ from tests.docs.dashboards.board import (
     quantiles,
     quantiles_now,
     ranked,
+    share,
     state,
     total,
+    total_fresh,
     when,
 )
 
@@ -66,11 +68,11 @@ SHIFTS = Row(
 WORTH = Row(
     title="What people are woken for",
     panels=(
-        ranked("Verdicts", "What people say of pages.", total("incidentd_page_feedback_total", "verdict"), width=12),
+        ranked("Verdicts", "What people say of pages.",
+               total_fresh("incidentd_page_feedback_total", "verdict"), width=12),
         ranked("Share of pages that were worth it", "By alert. Below a half: make it a ticket or delete it.",
-               ('sum by (alertname) (increase(incidentd_page_feedback_total{HERE,verdict="actionable"}[$__range]))'
-                " / sum by (alertname) (increase(incidentd_page_feedback_total{HERE}[$__range])) >= 0",
-                "{{alertname}}"), unit="percentunit", most=1, width=12),
+               share(total_fresh("incidentd_page_feedback_total", "alertname", having='verdict="actionable"'),
+                     total_fresh("incidentd_page_feedback_total", "alertname")), unit="percentunit", most=1, width=12),
     ),
 )  # fmt: skip
 
