@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,18 @@ class Day:
 
     async def passes(self) -> None:
         """Let all of it happen, what goes on at once side by side."""
-        await asyncio.gather(self._small_things(), self._worker(), self._lag(), self._checkout())
+        await asyncio.gather(self._shift(), self._small_things(), self._worker(), self._lag(), self._checkout())
+
+    async def _shift(self) -> None:
+        """Dia takes over from ana in a few seconds."""
+        begins = datetime.now(UTC) + timedelta(seconds=4)
+        times = {"from": begins.isoformat(), "until": (begins + timedelta(hours=1)).isoformat()}
+        await self.daemon.post("oncall/schedules/platform/overrides", person="dia", because="a walk", by="ana", **times)
+
+        async def handed_over() -> bool:
+            return 'incidentd_oncall_shift_incidents_count{team="platform"} 1.0' in await self.daemon.text("/metrics")
+
+        await until(handed_over)
 
     async def _small_things(self) -> None:
         """The watchdog is heard, two alerts are only written down, and what was no incident is stood down."""
@@ -108,6 +119,7 @@ class Day:
     async def _checkout(self) -> None:
         """An incident from its page to its postmortem, and after that the same thing again."""
         alert = an_alert("CheckoutDown", service="shop", severity="critical")
+        alert["annotations"]["automatable"] = "true"
         await self.daemon.deliver(alert, source="prod")
         page = await until(self._page_of_checkout)
         name = page["subject"]

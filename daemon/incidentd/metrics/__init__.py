@@ -136,6 +136,10 @@ class Metrics:
     repeat_incidents_total = counter(
         "Incidents declared anew of what had one before, too late to take that up again.", service="alert labels"
     )
+    incident_time_to_detect_seconds = histogram(
+        "Impact start to first alert received, as it is known when the incident is resolved.", values.LAG,
+        severity="severities",
+    )  # fmt: skip
     incident_time_to_declare_seconds = histogram(
         "First alert startsAt to declaration.", values.COURSE, trigger=values.TRIGGERS, severity="severities"
     )
@@ -181,6 +185,12 @@ class Metrics:
     # not started at zero, which would say that nobody is on call
     oncall_staffed = gauge("1 when somebody is on call now.", team="set_staffed")
     oncall_coverage_gap_seconds = gauge("Uncovered time inside the look-ahead window.", team="set_staffed")
+    oncall_shift_incidents = histogram(
+        "Holds and incidents that a finished shift was paged for, each once.", values.INTERRUPTIONS, team="schedules"
+    )
+    oncall_shifts_over_budget_total = counter(
+        "Finished shifts with more than two holds and incidents within some 12 hours.", team="schedules"
+    )
     notifications_total = counter(
         "Notification attempts.", channel="channels", purpose=values.PURPOSES, result=values.TRIES
     )
@@ -233,9 +243,25 @@ class Metrics:
     playbook_remediations_total = counter(
         "Runs after which verification passed and the alert stayed resolved.", playbook="playbooks"
     )
+    playbook_regressions_total = counter(
+        "Times that what a playbook was verified on fired again, while it recovered or within an hour.",
+        playbook="playbooks",
+    )
     toil_saved_seconds_total = counter(
         "Estimated human time saved: manual_minutes of the playbook for each verified remediation.",
         playbook="playbooks",
+    )
+    # counted once a hold or incident is over, by the alert that it began with
+    toil_spent_seconds_total = counter(
+        "Time of people from an answer until it hurts no more, by whether a machine could have done it.",
+        alertname="alerts", automatable=("yes", "no"),
+    )  # fmt: skip
+    alerts_automatable_total = counter(
+        "Holds and incidents of alerts that a playbook takes, or that are annotated so, by who dealt with them.",
+        alertname="alerts", handled=values.HANDLED,
+    )  # fmt: skip
+    pages_without_runbook_total = counter(
+        "Pages whose alert named no runbook and that no playbook took.", alertname="alerts"
     )
 
     incident_updates_total = counter(
@@ -293,8 +319,9 @@ class Metrics:
     def prime(self, known: Known) -> None:
         """Export a zero for every set of labels that is known now; at start and after each reload."""
         for label, known_values in (
-            ("rule", known.rules), ("severity", known.severities), ("urgency", known.urgencies), ("team", known.teams),
-            ("channel", known.channels), ("playbook", known.playbooks), ("source", known.sources),
+            ("rule", known.rules), ("severity", known.severities), ("urgency", known.urgencies),
+            ("team", (*known.teams, *known.schedules)), ("channel", known.channels), ("playbook", known.playbooks),
+            ("source", known.sources),
         ):  # fmt: skip
             self.bounds.allow(label, known_values)
         for family in families():

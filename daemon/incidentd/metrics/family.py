@@ -36,6 +36,7 @@ class Known:
     urgencies: Sequence[str] = ()
     teams: Sequence[str] = ()
     channels: Sequence[str] = ()
+    schedules: Sequence[str] = ()
     playbooks: Sequence[str] = ()
     sources: Sequence[str] = ()
     asked: Sequence[str] = ()

@@ -32,6 +32,8 @@ PRIORITIES = ("P0", "P1", "P2", "P3")
 PURPOSES = ("page", "escalation", "update", "resolved", "ticket", "trouble", "timeline")
 PROMISES = ("store", "inbox", "deadline", "page", "message", "playbook", "dispatcher")
 CONTACTS = ("confirmed", "stale", "changed", "unconfirmed")
+HANDLED = ("playbook", "people", "itself")
+"""Who dealt with an alert: a verified run; whoever answered; nobody, it went away."""
 ANSWERS = ("ok", "failed", "refused")
 """What came of a question: an answer; none now; none until somebody changes something."""
 VERDICTS = ("found", "gone", "suppressed", "confirmed", "refired", "refuted")
@@ -45,4 +47,6 @@ LAG = (0.1, 0.5, 1, 5, 15, 30, 60, 300, 900, 3600, 14400)
 WORK = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 DAYS = (3600, 14400, 43200, 86400, 172800, 259200, 432000, 604800, 1209600, 2592000)
 CLOSURE = tuple(days * 86400 for days in (1, 3, 7, 15, 30, 60, 90, 180, 365))
+INTERRUPTIONS = (0, 1, 2, 3, 4, 6, 8, 12, 20, 40)
+"""Incidents of a shift; two are its budget."""
 COURSE = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200)

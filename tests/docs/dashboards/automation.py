@@ -8,6 +8,7 @@ from tests.docs.dashboards.board import (
     Row,
     bars,
     hourly,
+    most,
     number,
     quantiles,
     ranked,
@@ -53,16 +54,32 @@ KEPT = Row(
     title="What keeps them safe",
     panels=(
         ranked("Refused, by guard", "Each says that automation wanted to do more than it may.",
-               total_fresh("incidentd_playbook_guard_denials_total", "guard", having=CHOSEN)),
+               total_fresh("incidentd_playbook_guard_denials_total", "guard", having=CHOSEN), width=6),
+        ranked("Fired again", "What a playbook was verified on came back. It treats a symptom, or looks too early.",
+               total("incidentd_playbook_regressions_total", "playbook", having=CHOSEN), width=6),
         ranked("Promoted and demoted", "By what their own runs showed.",
-               total("incidentd_playbook_mode_changes_total", "change", having=CHOSEN)),
+               total("incidentd_playbook_mode_changes_total", "change", having=CHOSEN), width=6),
         ranked("Switched off", "1 while somebody has it off.",
-               ('max by (playbook) (incidentd_playbook_switched_off{HERE,playbook=~"$playbook"})', "{{playbook}}")),
+               ('max by (playbook) (incidentd_playbook_switched_off{HERE,playbook=~"$playbook"})', "{{playbook}}"),
+               width=6),
+    ),
+)  # fmt: skip
+
+LEFT = Row(
+    title="What is left to automate",
+    panels=(
+        ranked("Who deals with it", "Of alerts that a playbook takes, or that are annotated `automatable: true`.",
+               total_fresh("incidentd_alerts_automatable_total", "handled")),
+        ranked("Time of people", "By whether a machine could have done it.",
+               total_fresh("incidentd_toil_spent_seconds_total", "automatable"), unit="s"),
+        ranked("Done by hand all the same", "By alert: what a machine could have done.",
+               most(10, total_fresh("incidentd_toil_spent_seconds_total", "alertname", having='automatable="yes"')),
+               unit="s"),
     ),
 )  # fmt: skip
 
 BOARD = Board(
     name="automation", reader="whoever writes playbooks", title="Playbooks",
-    since="now-30d", variables=(PLAYBOOK,), rows=(RUNS, KEPT),
+    since="now-30d", variables=(PLAYBOOK,), rows=(RUNS, KEPT, LEFT),
     about="Whether playbooks help, what stops them, and how much work they save.",
 )  # fmt: skip

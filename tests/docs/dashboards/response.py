@@ -9,6 +9,7 @@ from tests.docs.dashboards.board import (
     bars,
     hourly,
     lines,
+    most,
     number,
     quantiles,
     quantiles_now,
@@ -62,6 +63,10 @@ SHIFTS = Row(
         number("Uncovered ahead", "Time of the weeks ahead in which nobody is on call.",
                ("max by (team) (incidentd_oncall_coverage_gap_seconds{HERE})", "{{team}}"), unit="s", width=8,
                limits=((1, "orange"),)),
+        ranked("Incidents a shift", "What finished shifts were paged for, each once; the budget is two in 12 hours.",
+               *quantiles("incidentd_oncall_shift_incidents", "team"), width=12),
+        ranked("Shifts over budget", "Finished ones with more than two within some 12 hours.",
+               total("incidentd_oncall_shifts_over_budget_total", "team"), width=12),
     ),
 )  # fmt: skip
 
@@ -73,6 +78,10 @@ WORTH = Row(
         ranked("Share of pages that were worth it", "By alert. Below a half: make it a ticket or delete it.",
                share(total_fresh("incidentd_page_feedback_total", "alertname", having='verdict="actionable"'),
                      total_fresh("incidentd_page_feedback_total", "alertname")), unit="percentunit", most=1, width=12),
+        ranked("Pages without a runbook", "By alert; no playbook took it either. Write down what to do.",
+               most(10, total_fresh("incidentd_pages_without_runbook_total", "alertname")), width=12),
+        ranked("Time that people spend", "By alert, from the answer until it hurts no more.",
+               most(10, total_fresh("incidentd_toil_spent_seconds_total", "alertname")), unit="s", width=12),
     ),
 )  # fmt: skip
 
