@@ -61,6 +61,7 @@ docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python -m tests.docs.postmortems_page
 	$(BIN)/python -m tests.docs.night_page
 	$(BIN)/python -m tests.docs.slo_rules
+	$(BIN)/python -m tests.docs.dashboards
 
 editors: ## the server that editors ask about YAML, for the tests of the schemas (needs npm)
 	npm ci --prefix tests/editors --ignore-scripts --no-audit --no-fund --silent

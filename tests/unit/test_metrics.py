@@ -9,8 +9,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from incidentd import actionitems, holds, incidents, metrics, playbooks, rules
-from incidentd.metrics import Known, LabelBounds, Metrics, StateCounts, families
+from incidentd import actionitems, holds, incidents, playbooks, rules
+from incidentd.metrics import Known, LabelBounds, Metrics, StateCounts, families, values
 
 KNOWN = Known(
     rules={"queue-lag": ("hold", "sev3"), "checkout-bleeding": ("declare", "sev1")},
@@ -38,14 +38,14 @@ def test_every_name_has_the_prefix_and_counters_end_in_total() -> None:
 
 
 def test_words_in_labels_are_the_words_of_the_house() -> None:
-    assert set(metrics.DECISIONS) == set(rules.Decide)
-    assert set(metrics.HOLD_STATES) == holds.OPEN
-    assert set(metrics.HOLD_OUTCOMES) == set(holds.Outcome)
-    assert set(metrics.INCIDENT_STATES) == incidents.ACTIVE
-    assert set(metrics.TRIGGERS) == set(incidents.Trigger)
-    assert set(metrics.RUN_RESULTS) == playbooks.FINISHED
-    assert set(metrics.ITEM_STATES) == set(actionitems.ItemState)
-    assert set(metrics.ITEM_TYPES) == set(actionitems.ItemType)
+    assert set(values.DECISIONS) == set(rules.Decide)
+    assert set(values.HOLD_STATES) == holds.OPEN
+    assert set(values.HOLD_OUTCOMES) == set(holds.Outcome)
+    assert set(values.INCIDENT_STATES) == incidents.ACTIVE
+    assert set(values.TRIGGERS) == set(incidents.Trigger)
+    assert set(values.RUN_RESULTS) == playbooks.FINISHED
+    assert set(values.ITEM_STATES) == set(actionitems.ItemState)
+    assert set(values.ITEM_TYPES) == set(actionitems.ItemType)
 
 
 def test_no_label_names_a_person_an_incident_or_a_fingerprint() -> None:
@@ -68,6 +68,20 @@ def test_what_the_files_name_is_at_zero_once_they_are_read(daemon: Metrics) -> N
     assert value(daemon, "incidentd_incidents_active", state="declared", severity="sev2") == 0
     assert value(daemon, "incidentd_pages_total", urgency="urgent", team="payments", period="sleep") == 0
     assert value(daemon, "incidentd_notifications_total", channel="ops-chat", purpose="page", result="ok") == 0
+
+
+def test_a_rule_of_language_is_none_of_the_operators_rules(daemon: Metrics) -> None:
+    daemon.prime(KNOWN)
+    assert value(daemon, "incidentd_postmortem_language_findings_total", rule="blame") == 0
+    assert value(daemon, "incidentd_postmortem_language_findings_total", rule="queue-lag") is None
+
+
+def test_what_nobody_asks_is_not_said_to_be_down(daemon: Metrics) -> None:
+    daemon.prime(Known(sources=("prod", "bare"), asked=("prod",), watched=("prod",)))
+    for name in ("incidentd_alertmanager_up", "incidentd_watchdog_last_received_timestamp_seconds"):
+        assert value(daemon, name, source="prod") == 0
+        assert value(daemon, name, source="bare") is None
+    assert value(daemon, "incidentd_condition_queries_total", source="bare", result="ok") == 0
 
 
 def test_priming_again_keeps_what_was_counted(daemon: Metrics) -> None:

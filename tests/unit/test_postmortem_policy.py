@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from incidentd.metrics import LANGUAGE_RULES, POSTMORTEM_STATES
+from incidentd.metrics.values import LANGUAGE_RULES, POSTMORTEM_STATES
 from incidentd.postmortem import RULES, Because, Occasion, State, facts_for, users_affected
 from incidentd.postmortem.facts import data_lost
 from incidentd.postmortem.policy import business_days, due, reminded, reminder_at, reminder_now, required

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from incidentd.metrics import PROMISES
+from incidentd.metrics.values import PROMISES
 from incidentd.promises import LATEST, Promise, Seen, Watch, Word, judge, next_word, trouble_message
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)

@@ -123,9 +123,11 @@ class House:
             Known(
                 rules={rule.name: (rule.decide.value, rule.severity) for rule in settings.rules},
                 severities=tuple(settings.severities), urgencies=tuple(settings.urgencies),
-                teams=tuple({*settings.escalations, "default"}),
+                teams=tuple({*settings.escalations, "default"}), schedules=tuple(settings.roster.schedules),
                 channels=tuple(settings.all_channels()), playbooks=tuple(settings.playbooks),
                 sources=tuple(settings.sources),
+                asked=tuple(name for name, source in settings.sources.items() if source.alertmanager is not None),
+                watched=tuple(name for name, source in settings.sources.items() if source.watchdog is not None),
             )
         )  # fmt: skip
 

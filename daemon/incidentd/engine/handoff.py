@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from incidentd import handoff
-from incidentd.engine import paging
+from incidentd.engine import measuring, paging
 from incidentd.errors import NotFound
 from incidentd.handoff import Change, Known, Silence
 from incidentd.oncall import FOREVER, Override, Roster, Schedule, on_call, shifts_between
@@ -57,6 +57,8 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     change = change_at(schedule, max(edge, last_edge(schedule, edge, tx.now)))
     if change.leaving != change.coming:
         _send(tx, roster, change)
+        if change.leaving:
+            measuring.shift_over(tx, change)
     _schedule(tx, schedule, tx.now, late=True)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from incidentd.engine import measuring
 from incidentd.errors import BadRequest, Conflict
 from incidentd.pages import Page, PageState, Verdict
-from incidentd.store import Tx, chain, inbox, subjects, things
+from incidentd.store import Tx, chain, things
 from incidentd.text import plain
 from incidentd.timeline import Actor, Draft
 
 CHOICES = tuple(verdict.value.replace("_", " ") for verdict in Verdict)
 """The verdicts as buttons say them."""
 KIND = "page.feedback"
-_UNNAMED = "unnamed"
 
 
 def verdict_named(word: str) -> Verdict:
@@ -40,7 +40,7 @@ def judge_page(tx: Tx, page_id: int, verdict: Verdict, *, by: str, actor: Actor)
     data = {"page": page.key, "verdict": verdict.value, "by": by}
     chain.append(tx, page.subject, actor, [Draft(KIND, text, data)])
     if not page.drill:
-        name = _alertname(tx, page.subject)
+        name = measuring.alertname_of(tx, page.subject)
         tx.count(lambda m: m.page_feedback_total.labels(alertname=name, verdict=verdict.value).inc())
     return judged
 
@@ -51,10 +51,3 @@ def refuse_too_early(page: Page) -> None:
         raise Conflict(f"{page.key} calls for many others; say of each of those how it was")
     if page.state is PageState.OPEN:
         raise Conflict(f"{page.key} still waits for an answer; acknowledge it first, and say afterwards how it was")
-
-
-def _alertname(tx: Tx, subject: str) -> str:
-    """Name the first alert of what a page is about."""
-    members = subjects.members(tx, subject)[:1]
-    rows = inbox.alerts_of(tx, members[0].source, [members[0].fingerprint]) if members else []
-    return next((str(row.labels["alertname"]) for row in rows if row.labels.get("alertname")), _UNNAMED)

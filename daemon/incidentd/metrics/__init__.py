@@ -18,55 +18,11 @@ from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, Proce
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from incidentd.metrics import values
 from incidentd.metrics.counts import StateCounts
 from incidentd.metrics.family import Family, Known, LabelBounds, counter, gauge, histogram
 
-__all__ = ["Known", "LabelBounds", "Metrics", "StateCounts", "families"]
-
-# Closed sets: all that a label may say.
-DECISIONS = ("declare", "hold", "ticket", "record")
-HOLD_STATES = ("holding", "recovering", "snoozed")
-HOLD_OUTCOMES = (
-    "declared_no_progress", "declared_hard_cap", "declared_flapping", "declared_growing", "declared_spread",
-    "declared_severity_raised", "declared_customer_visible", "declared_playbook_failed", "declared_ack_missed",
-    "declared_manual", "self_resolved", "auto_remediated", "human_resolved", "snoozed_out", "ticketed", "stood_down",
-    "merged",
-)  # fmt: skip
-INCIDENT_STATES = ("declared", "investigating", "identified", "mitigated")
-ROLES = ("ic", "ol", "cl")
-AUDIENCES = ("responders", "internal", "executives", "external")
-HANDED_OVER = (*ROLES, "deputy", "scribe", "planning")
-HANDOVERS = ("accepted", "declined", "timed_out", "withdrawn", "void")
-TRIGGERS = ("rule", "hold", "manual")
-DETECTIONS = ("alert", "customer", "employee", "partner")
-"""Who noticed an incident first."""
-RUN_MODES = ("approve", "auto")
-RUN_RESULTS = ("verified", "done", "failed", "verify_failed", "interrupted", "refused", "stopped")
-POSTMORTEM_STATES = ("draft", "in_review", "reviewed", "published", "closed")
-LANGUAGE_RULES = (
-    "person-as-cause", "judgement", "human-error", "blame", "people-fix", "counterfactual", "failed-to", "who-why",
-    "animated", "single-cause", "outage",
-)  # fmt: skip
-ITEM_STATES = ("proposed", "open", "filed", "in_progress", "stuck", "done", "declined")
-ITEM_TYPES = ("prevent", "mitigate", "detect", "repair", "investigate", "process", "automate")
-PRIORITIES = ("P0", "P1", "P2", "P3")
-PURPOSES = ("page", "escalation", "update", "resolved", "ticket", "trouble", "timeline")
-PROMISES = ("store", "inbox", "deadline", "page", "message", "playbook", "dispatcher")
-CONTACTS = ("confirmed", "stale", "changed", "unconfirmed")
-ANSWERS = ("ok", "failed", "refused")
-"""What came of a question: an answer; none now; none until somebody changes something."""
-VERDICTS = ("found", "gone", "suppressed", "confirmed", "refired", "refuted")
-TRIES = ("ok", "failed", "given_up")
-"""One try at a door: done; failed and tried again later; failed and given up."""
-
-# Buckets in seconds, each with the targets that people ask about as bounds of their own (5 and 30 minutes above all).
-_REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_RESPONSE = (30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400)
-_LAG = (0.1, 0.5, 1, 5, 15, 30, 60, 300, 900, 3600, 14400)
-_WORK = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
-_DAYS = (3600, 14400, 43200, 86400, 172800, 259200, 432000, 604800, 1209600, 2592000)
-_CLOSURE = tuple(days * 86400 for days in (1, 3, 7, 15, 30, 60, 90, 180, 365))
-_COURSE = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200)
+__all__ = ["Known", "LabelBounds", "Metrics", "StateCounts", "families", "values"]
 
 
 class Metrics:
@@ -74,10 +30,10 @@ class Metrics:
 
     build_info = gauge("Which incidentd this is; always 1.", version="one", python="one")
     store_info = gauge("Which database engine keeps the memory; always 1.", engine="one", version="one")
-    config_last_reload_successful = gauge("1 when the last reload of rules, playbooks and schedules succeeded.")
+    config_last_reload_successful = gauge("1 when the last reload of rules, playbooks and schedules succeeded.", "min")
     config_last_reload_success_timestamp_seconds = gauge("Unix time of the last successful reload.")
     tls_certificate_expiry_timestamp_seconds = gauge(
-        "Unix time at which the listener's own certificate ends (0 without TLS)."
+        "Unix time at which the listener's own certificate ends (0 without TLS).", "min"
     )
     tls_handshakes_failed_total = counter(
         "Connections that never spoke TLS with us: a client certificate that is not good, or plain HTTP."
@@ -90,7 +46,7 @@ class Metrics:
         "Alertmanager webhook deliveries by outcome.",
         result=("accepted", "refused", "unauthorized", "unknown_source", "too_large", "unavailable"),
     )
-    webhook_duration_seconds = histogram("Time to accept and durably store one webhook delivery.", _REQUEST)
+    webhook_duration_seconds = histogram("Time to accept and durably store one webhook delivery.", values.REQUEST)
     webhook_last_received_timestamp_seconds = gauge("Unix time of the last accepted webhook delivery.")
     inbox_length = gauge("Accepted deliveries that are stored and not yet unpacked.")
     inbox_oldest_received_timestamp_seconds = gauge("Unix time the oldest of them was received (0 when none).")
@@ -116,20 +72,26 @@ class Metrics:
     )
     document_outbox_length = gauge("Documents that changed and are not written to the directory yet.")
     graphs_total = counter("Graphs of incidents that were to be drawn.", result=("drawn", "no_data", "failed"))
-    watchdog_last_received_timestamp_seconds = gauge("Unix time the watchdog was last received.", source="sources")
-    alertmanager_requests_total = counter("Questions to Alertmanager what fires.", source="sources", result=ANSWERS)
-    alertmanager_up = gauge("1 when Alertmanager answered the last question.", source="sources")
-    reconciled_alerts_total = counter("Alerts of which Alertmanager said something new when asked.", verdict=VERDICTS)
-    alert_delivery_lag_seconds = histogram("Received time minus startsAt for new firing alerts.", _LAG)
+    watchdog_last_received_timestamp_seconds = gauge("Unix time the watchdog was last received.", source="watched")
+    alertmanager_requests_total = counter(
+        "Questions to Alertmanager what fires.", source="asked", result=values.ANSWERS
+    )
+    alertmanager_up = gauge("1 when Alertmanager answered the last question.", source="asked")
+    reconciled_alerts_total = counter(
+        "Alerts of which Alertmanager said something new when asked.", verdict=values.VERDICTS
+    )
+    alert_delivery_lag_seconds = histogram("Received time minus startsAt for new firing alerts.", values.LAG)
 
     # deciding and holding
-    decisions_total = counter("Severity rule decisions.", decision=DECISIONS, rule="rules", severity="severities")
-    holds_active = gauge("Holds not yet finished.", state=HOLD_STATES, severity="severities")
+    decisions_total = counter(
+        "Severity rule decisions.", decision=values.DECISIONS, rule="rules", severity="severities"
+    )
+    holds_active = gauge("Holds not yet finished.", state=values.HOLD_STATES, severity="severities")
     holds_opened_total = counter("Holds opened.", rule="hold rules", severity="severities")
     holds_finished_total = counter(
-        "Holds finished by outcome.", outcome=HOLD_OUTCOMES, rule="hold rules", severity="severities"
+        "Holds finished by outcome.", outcome=values.HOLD_OUTCOMES, rule="hold rules", severity="severities"
     )
-    hold_duration_seconds = histogram("Time from hold opened to finished.", _COURSE, outcome=HOLD_OUTCOMES)
+    hold_duration_seconds = histogram("Time from hold opened to finished.", values.COURSE, outcome=values.HOLD_OUTCOMES)
     hold_oldest_start_timestamp_seconds = gauge("Unix time the oldest unfinished hold was opened (0 when none).")
     hold_progress_events_total = counter(
         "Signals that were counted as progress.",
@@ -158,9 +120,9 @@ class Metrics:
     hold_refires_total = counter("Alerts that re-fired inside the recovery window.", rule="hold rules")
 
     # incidents
-    incidents_active = gauge("Incidents not in a terminal state.", state=INCIDENT_STATES, severity="severities")
+    incidents_active = gauge("Incidents not in a terminal state.", state=values.INCIDENT_STATES, severity="severities")
     incidents_declared_total = counter(
-        "Incidents declared.", trigger=TRIGGERS, severity="severities", service="alert labels"
+        "Incidents declared.", trigger=values.TRIGGERS, severity="severities", service="alert labels"
     )
     incidents_finished_total = counter(
         "Incidents finished.", resolution=("resolved", "stood_down", "merged"), severity="severities"
@@ -169,25 +131,29 @@ class Metrics:
     incident_severity_changes_total = counter("Severity changes after declaration.", direction=("up", "down"))
     incident_merges_total = counter("Incidents merged into another.")
     incident_detections_total = counter(
-        "Declared incidents by who noticed first.", method=DETECTIONS, severity="severities"
+        "Declared incidents by who noticed first.", method=values.DETECTIONS, severity="severities"
     )
     repeat_incidents_total = counter(
         "Incidents declared anew of what had one before, too late to take that up again.", service="alert labels"
     )
+    incident_time_to_detect_seconds = histogram(
+        "Impact start to first alert received, as it is known when the incident is resolved.", values.LAG,
+        severity="severities",
+    )  # fmt: skip
     incident_time_to_declare_seconds = histogram(
-        "First alert startsAt to declaration.", _COURSE, trigger=TRIGGERS, severity="severities"
+        "First alert startsAt to declaration.", values.COURSE, trigger=values.TRIGGERS, severity="severities"
     )
     incident_time_to_commander_seconds = histogram(
-        "Declaration to accepted Incident Commander.", _RESPONSE, severity="severities"
+        "Declaration to accepted Incident Commander.", values.RESPONSE, severity="severities"
     )
     incidents_role_vacant = gauge(
         "Active incidents with nobody in the role; the commander answers for what is not delegated.",
-        role=ROLES, severity="severities",
+        role=values.ROLES, severity="severities",
     )  # fmt: skip
     incident_time_to_mitigate_seconds = histogram(
-        "Declaration to mitigated (impact stopped).", _COURSE, severity="severities"
+        "Declaration to mitigated (impact stopped).", values.COURSE, severity="severities"
     )
-    incident_time_to_resolve_seconds = histogram("Declaration to resolved.", _COURSE, severity="severities")
+    incident_time_to_resolve_seconds = histogram("Declaration to resolved.", values.COURSE, severity="severities")
 
     # people
     pages_total = counter(
@@ -195,7 +161,7 @@ class Metrics:
         urgency="urgencies", team="teams", period=("business", "off", "sleep"),
     )  # fmt: skip
     page_response_seconds = histogram(
-        "Decision instant to the first human ownership act.", _RESPONSE, urgency="urgencies", team="teams"
+        "Decision instant to the first human ownership act.", values.RESPONSE, urgency="urgencies", team="teams"
     )
     page_acknowledgements_total = counter(
         "Pages by how they were answered the first time; what went away before has a label of its own.",
@@ -219,17 +185,27 @@ class Metrics:
     # not started at zero, which would say that nobody is on call
     oncall_staffed = gauge("1 when somebody is on call now.", team="set_staffed")
     oncall_coverage_gap_seconds = gauge("Uncovered time inside the look-ahead window.", team="set_staffed")
-    notifications_total = counter("Notification attempts.", channel="channels", purpose=PURPOSES, result=TRIES)
-    notification_duration_seconds = histogram("Time of one notification attempt.", _REQUEST, channel="channels")
+    oncall_shift_incidents = histogram(
+        "Holds and incidents that a finished shift was paged for, each once.", values.INTERRUPTIONS, team="schedules"
+    )
+    oncall_shifts_over_budget_total = counter(
+        "Finished shifts with more than two holds and incidents within some 12 hours.", team="schedules"
+    )
+    notifications_total = counter(
+        "Notification attempts.", channel="channels", purpose=values.PURPOSES, result=values.TRIES
+    )
+    notification_duration_seconds = histogram("Time of one notification attempt.", values.REQUEST, channel="channels")
     notification_lag_seconds = histogram(
-        "Time from when somebody was to be told to when their channel took the message.", _LAG, purpose=PURPOSES
+        "Time from when somebody was to be told to when their channel took the message.",
+        values.LAG,
+        purpose=values.PURPOSES,
     )
     notification_last_success_timestamp_seconds = gauge(
         "Unix time of the last delivered notification.", channel="channels"
     )
-    oncall_contacts = gauge("Channels of people, by whether they are known to work.", state=CONTACTS)
+    oncall_contacts = gauge("Channels of people, by whether they are known to work.", state=values.CONTACTS)
     notification_circuits_open = gauge(
-        "Channels that failed again and again and are left alone now.", channel="channels"
+        "Channels that failed again and again and are left alone now.", "sum", channel="channels"
     )
     notifications_held_back_total = counter(
         "Messages that waited because their channel was not to be tried.", channel="channels",
@@ -246,15 +222,17 @@ class Metrics:
         "Pages that went to the fallback of their channel, which did not take them.", channel="channels"
     )
     notifications_undeliverable_total = counter(
-        "Messages that were given up: refused for good, or not taken for a day.", channel="channels", purpose=PURPOSES
+        "Messages that were given up: refused for good, or not taken for a day.",
+        channel="channels",
+        purpose=values.PURPOSES,
     )
     notification_outbox_length = gauge("Notifications waiting to be sent.")
 
     # playbooks
     playbook_runs_total = counter(
-        "Playbook runs by mode and result.", playbook="playbooks", mode=RUN_MODES, result=RUN_RESULTS
+        "Playbook runs by mode and result.", playbook="playbooks", mode=values.RUN_MODES, result=values.RUN_RESULTS
     )
-    playbook_run_duration_seconds = histogram("Playbook run time.", _WORK, playbook="playbooks")
+    playbook_run_duration_seconds = histogram("Playbook run time.", values.WORK, playbook="playbooks")
     playbook_runs_active = gauge("Playbook runs in progress.")
     automation_switched_off = gauge("1 while somebody has every playbook switched off.")
     playbook_switched_off = gauge("1 while somebody has this playbook switched off.", playbook="playbooks")
@@ -265,46 +243,66 @@ class Metrics:
     playbook_remediations_total = counter(
         "Runs after which verification passed and the alert stayed resolved.", playbook="playbooks"
     )
+    playbook_regressions_total = counter(
+        "Times that what a playbook was verified on fired again, while it recovered or within an hour.",
+        playbook="playbooks",
+    )
     toil_saved_seconds_total = counter(
         "Estimated human time saved: manual_minutes of the playbook for each verified remediation.",
         playbook="playbooks",
     )
-
-    incident_updates_total = counter("Stakeholder updates sent.", audience=AUDIENCES, timeliness=("on_time", "late"))
-    incidents_update_overdue = gauge(
-        "Incidents whose promised next update is in the past.", audience=AUDIENCES, severity="severities"
+    # counted once a hold or incident is over, by the alert that it began with
+    toil_spent_seconds_total = counter(
+        "Time of people from an answer until it hurts no more, by whether a machine could have done it.",
+        alertname="alerts", automatable=("yes", "no"),
+    )  # fmt: skip
+    alerts_automatable_total = counter(
+        "Holds and incidents of alerts that a playbook takes, or that are annotated so, by who dealt with them.",
+        alertname="alerts", handled=values.HANDLED,
+    )  # fmt: skip
+    pages_without_runbook_total = counter(
+        "Pages whose alert named no runbook and that no playbook took.", alertname="alerts"
     )
 
-    role_handovers_total = counter("Role handovers by result.", role=HANDED_OVER, result=HANDOVERS)
-    role_handover_duration_seconds = histogram("Offer to acceptance.", _RESPONSE, role=HANDED_OVER)
+    incident_updates_total = counter(
+        "Stakeholder updates sent.", audience=values.AUDIENCES, timeliness=("on_time", "late")
+    )
+    incidents_update_overdue = gauge(
+        "Incidents whose promised next update is in the past.", audience=values.AUDIENCES, severity="severities"
+    )
+
+    role_handovers_total = counter("Role handovers by result.", role=values.HANDED_OVER, result=values.HANDOVERS)
+    role_handover_duration_seconds = histogram("Offer to acceptance.", values.RESPONSE, role=values.HANDED_OVER)
 
     # learning
-    postmortems = gauge("Postmortems by state.", state=POSTMORTEM_STATES)
+    postmortems = gauge("Postmortems by state.", state=values.POSTMORTEM_STATES)
     postmortems_overdue = gauge("Postmortems past their due time.", severity="severities")
     postmortem_time_to_publish_seconds = histogram(
-        "Incident resolved to postmortem published.", _DAYS, severity="severities"
+        "Incident resolved to postmortem published.", values.DAYS, severity="severities"
     )
-    postmortem_language_findings_total = counter("Blameless-language findings at review.", rule=LANGUAGE_RULES)
-    action_items = gauge("Action items by state and priority.", state=ITEM_STATES, priority=PRIORITIES)
-    action_items_overdue = gauge("Open action items past their due date.", priority=PRIORITIES)
-    action_items_created_total = counter("Action items filed.", type=ITEM_TYPES, priority=PRIORITIES)
-    action_item_closure_seconds = histogram("Action item filed to done.", _CLOSURE, priority=PRIORITIES)
+    postmortem_language_findings_total = counter("Blameless-language findings at review.", rule=values.LANGUAGE_RULES)
+    action_items = gauge("Action items by state and priority.", state=values.ITEM_STATES, priority=values.PRIORITIES)
+    action_items_overdue = gauge("Open action items past their due date.", priority=values.PRIORITIES)
+    action_items_created_total = counter("Action items filed.", type=values.ITEM_TYPES, priority=values.PRIORITIES)
+    action_item_closure_seconds = histogram("Action item filed to done.", values.CLOSURE, priority=values.PRIORITIES)
     action_item_effects_total = counter(
         "Done action items whose effect was looked at after 30 days.", effect=("verified", "ineffective")
     )
     jira_requests_total = counter(
-        "Jira API calls.", operation=("create", "comment", "link", "sync", "look"), result=TRIES
+        "Jira API calls.", operation=("create", "comment", "link", "sync", "look"), result=values.TRIES
     )
     jira_sync_last_success_timestamp_seconds = gauge("Unix time of the last successful Jira sync (0 before the first).")
     jira_outbox_length = gauge("Jira writes waiting.")
 
     # the machine itself
-    promise_kept = gauge("1 while incidentd keeps what it promises about itself.", promise=PROMISES)
-    promise_late_seconds = gauge("How long the oldest that is due has been due.", promise=PROMISES)
+    promise_kept = gauge("1 while incidentd keeps what it promises about itself.", "min", promise=values.PROMISES)
+    promise_late_seconds = gauge("How long the oldest that is due has been due.", promise=values.PROMISES)
     heartbeats_total = counter("Heartbeats to the dead man's switch.", result=("sent", "failed", "withheld"))
     heartbeat_last_success_timestamp_seconds = gauge("Unix time the dead man's switch took a heartbeat last.")
-    timer_lag_seconds = histogram("How late deadlines were handled.", _LAG)
-    store_operation_duration_seconds = histogram("Database operation time.", _REQUEST, operation=("commit", "read"))
+    timer_lag_seconds = histogram("How late deadlines were handled.", values.LAG)
+    store_operation_duration_seconds = histogram(
+        "Database operation time.", values.REQUEST, operation=("commit", "read")
+    )
     store_reruns_total = counter("Units of work that were run again, since a change of somebody else came in between.")
 
     def __init__(self, *, version: str = "") -> None:
@@ -320,11 +318,12 @@ class Metrics:
 
     def prime(self, known: Known) -> None:
         """Export a zero for every set of labels that is known now; at start and after each reload."""
-        for label, values in (
-            ("rule", known.rules), ("severity", known.severities), ("urgency", known.urgencies), ("team", known.teams),
-            ("channel", known.channels), ("playbook", known.playbooks), ("source", known.sources),
+        for label, known_values in (
+            ("rule", known.rules), ("severity", known.severities), ("urgency", known.urgencies),
+            ("team", (*known.teams, *known.schedules)), ("channel", known.channels), ("playbook", known.playbooks),
+            ("source", known.sources),
         ):  # fmt: skip
-            self.bounds.allow(label, values)
+            self.bounds.allow(label, known_values)
         for family in families():
             if family.labels:
                 for labels in family.known_label_sets(known):
@@ -366,13 +365,18 @@ class Metrics:
 
     def set_contacts(self, states: Mapping[str, int]) -> None:
         """Say how many channels of people are in each state."""
-        for state in CONTACTS:
+        for state in values.CONTACTS:
             self.oncall_contacts.labels(state=state).set(states.get(state, 0))
+
+    @staticmethod
+    def is_openmetrics(accept: str) -> bool:
+        """Say whether an Accept header names OpenMetrics."""
+        return "application/openmetrics-text" in accept
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Write all of it for a scrape: the body and its content type, OpenMetrics when the Accept header names it."""
         # the library's own choice raises on a version it cannot read, and repeats a stranger's words in the type
-        if "application/openmetrics-text" in accept:
+        if self.is_openmetrics(accept):
             body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4

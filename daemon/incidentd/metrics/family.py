@@ -36,8 +36,13 @@ class Known:
     urgencies: Sequence[str] = ()
     teams: Sequence[str] = ()
     channels: Sequence[str] = ()
+    schedules: Sequence[str] = ()
     playbooks: Sequence[str] = ()
     sources: Sequence[str] = ()
+    asked: Sequence[str] = ()
+    """The sources that have an Alertmanager to ask."""
+    watched: Sequence[str] = ()
+    """The sources that have a watchdog."""
 
 
 class LabelBounds:
@@ -109,10 +114,16 @@ M = TypeVar("M", bound=_Bounded)
 
 
 class Family(Generic[M]):
-    """One metric as it is declared; its name is that of the class attribute it stands in."""
+    """One metric as it is declared; its name is that of the class attribute it stands in.
 
-    def __init__(self, kind: type[M], text: str, labels: Mapping[str, Values], **options: Any) -> None:
+    `over` is what makes one figure of those of several replicas: sum, max or min.
+    """
+
+    def __init__(
+        self, kind: type[M], text: str, labels: Mapping[str, Values], *, over: str = "sum", **options: Any
+    ) -> None:  # fmt: skip
         self._kind = kind
+        self.over = over
         self._options = options
         self.text = text
         self.labels = labels
@@ -147,7 +158,8 @@ class Family(Generic[M]):
 
     def known_label_sets(self, known: Known) -> Iterator[dict[str, str]]:
         """Give each set of labels that is known before anything happens; none when some label's values are not."""
-        rules = [("", ("", ""))] if "rule" not in self.labels else list(known.rules.items())
+        of_files = isinstance(self.labels.get("rule"), str)
+        rules = list(known.rules.items()) if of_files else [("", ("", ""))]
         if self.labels.get("rule") == "hold rules":
             rules = [rule for rule in rules if rule[1][0] == "hold"]
         for name, (decision, severity) in rules:
@@ -168,9 +180,9 @@ def counter(text: str, /, **labels: Values) -> Family[BoundedCounter]:
     return Family(BoundedCounter, text, labels)
 
 
-def gauge(text: str, /, **labels: Values) -> Family[BoundedGauge]:
-    """Declare a gauge."""
-    return Family(BoundedGauge, text, labels)
+def gauge(text: str, over: str = "max", /, **labels: Values) -> Family[BoundedGauge]:
+    """Declare a gauge; `over` is what to ask for of several replicas, which read what lasts from one store."""
+    return Family(BoundedGauge, text, labels, over=over)
 
 
 def histogram(text: str, buckets: Sequence[float], /, **labels: Values) -> Family[BoundedHistogram]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from incidentd.durations import about
@@ -40,14 +40,23 @@ def bare(found: Sequence[Call], settings: Settings) -> Iterator[Finding]:
 
 
 def _is_bare(call: Call, settings: Settings, by_rule: dict[str, str]) -> bool:
-    if any(call.alert.annotations.get(name) for name in RUNBOOKS) or call.runs:
+    if names_runbook(call.alert.annotations) or call.runs:
         return False
     rule = call.incident.rule if call.incident else call.hold.rule if call.hold else ""
-    return not by_rule.get(rule) and not any(_takes(one, call) for one in settings.playbooks.values())
+    return not by_rule.get(rule) and not is_taken(call.alert.labels, settings)
 
 
-def _takes(playbook: Playbook, call: Call) -> bool:
-    return bool(playbook.match) and all(matcher.matches(call.alert.labels) for matcher in playbook.match)
+def names_runbook(annotations: Mapping[str, str]) -> bool:
+    """Say whether an alert says what to do about it."""
+    return any(annotations.get(name) for name in RUNBOOKS)
+
+
+def is_taken(labels: Mapping[str, str], settings: Settings) -> bool:
+    """Say whether the `match` of some playbook takes an alert; a rule may bring one all the same."""
+    return any(
+        playbook.match and all(matcher.matches(labels) for matcher in playbook.match)
+        for playbook in settings.playbooks.values()
+    )  # fmt: skip
 
 
 def rotten(history: History, settings: Settings) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def duties(history: History, settings: Settings) -> dict[str, list[Duty]]:
     pages = sorted((page for page in history.pages if not page.joined), key=lambda page: page.started_at)
     return {
         name: [
-            _duty(shift, pages, zone_of(settings, (shift.person,)))
+            duty_of(shift, pages, zone_of(settings, (shift.person,)))
             for shift in shifts
             if shift.person and shift.end <= history.until
         ]
@@ -49,7 +49,8 @@ def duties(history: History, settings: Settings) -> dict[str, list[Duty]]:
     }
 
 
-def _duty(shift: Shift, pages: Sequence[Page], zone: ZoneInfo) -> Duty:
+def duty_of(shift: Shift, pages: Sequence[Page], zone: ZoneInfo) -> Duty:
+    """Say what a shift brought; of these pages, the oldest first, those count that called whoever had it."""
     mine: Mapping[str, Page] = {
         page.subject: page
         for page in reversed(pages)

@@ -15,7 +15,7 @@ from incidentd.metrics import Metrics
 from incidentd.store import groups, locks
 from incidentd.store.base import Tx, both
 from incidentd.store.bulk import AT_ONCE, parts
-from incidentd.store.tables import alert, alert_event, inbox, quarantine
+from incidentd.store.tables import alert, alert_event, inbox, member, quarantine
 
 BODIES = 64
 ALERTS = 100
@@ -344,6 +344,20 @@ def note_decision(
     row = {"of_source": source, "b_decision": decision, "b_rule": rule, "b_reason": reason, "b_subject": subject}
     for fingerprint in fingerprints:
         tx.later(alert, _NOTE, (source, fingerprint), {**row, "of_fingerprint": fingerprint})
+
+
+_FIRST_OF = (
+    select(alert)
+    .join_from(member, alert, (alert.c.source == member.c.source) & (alert.c.fingerprint == member.c.fingerprint))
+    .where(member.c.subject == bindparam("of"))
+    .order_by(member.c.joined_at, member.c.fingerprint)
+    .limit(1)
+)
+
+
+def first_alert_of(tx: Tx, subject: str) -> Any | None:
+    """Read the row of the alert that a hold or incident began with; None when it is about none."""
+    return tx.conn.execute(_FIRST_OF, {"of": subject}).one_or_none()
 
 
 def alerts_of(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[Any]:

@@ -13,8 +13,9 @@ from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from incidentd.errors import NotFound
 from incidentd.oncall import HORIZON, Override, Published, Roster, on_call, uncovered, wall_of
+from incidentd.pages import Page
 from incidentd.store import locks
-from incidentd.store.base import Read, Tx, both, new_id
+from incidentd.store.base import Read, Tx, both, load, new_id
 from incidentd.store.tables import oncall_override, oncall_shift, page
 
 PAST = timedelta(days=15)
@@ -92,7 +93,11 @@ _SHIFTS = (
     .where(oncall_shift.c.end_at > bindparam("after"), oncall_shift.c.start_at < bindparam("before"))
     .order_by(oncall_shift.c.start_at, oncall_shift.c.id)
 )
-_PAGED = select(page.c.body).where(page.c.started_at >= bindparam("after"), page.c.started_at < bindparam("before"))
+_PAGED = (
+    select(page.c.body)
+    .where(page.c.started_at >= bindparam("after"), page.c.started_at < bindparam("before"))
+    .order_by(page.c.started_at, page.c.id)
+)
 _LAST = select(func.max(oncall_shift.c.end_at)).where(oncall_shift.c.schedule == bindparam("of"))
 _PUBLISH = both(
     lambda insert: insert(oncall_shift).on_conflict_do_nothing(index_elements=["schedule", "start_wall"])
@@ -272,6 +277,11 @@ def pages_by_person(tx: Tx, start: datetime, end: datetime) -> Counter[str]:
     """Count for each person the pages of that time that came to them."""
     bodies = tx.conn.execute(_PAGED, {"after": start, "before": end}).scalars()
     return Counter(person for body in bodies for person in body.get("paged", ()))
+
+
+def pages_of_time(tx: Tx, start: datetime, end: datetime) -> list[Page]:
+    """List the pages that began in that time, oldest first."""
+    return [load(body, Page) for body in tx.conn.execute(_PAGED, {"after": start, "before": end}).scalars()]
 
 
 def _published(row: Row[Any]) -> Published:

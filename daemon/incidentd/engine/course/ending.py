@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from incidentd import incidents
 from incidentd.durations import about
-from incidentd.engine import graphing, learning, paging, roles, stale, updates
+from incidentd.engine import graphing, learning, measuring, paging, roles, stale, updates
 from incidentd.engine.course.common import measure, number_of, rank_of, unheard_of
 from incidentd.engine.course.incident import HEALTHY, healthy_by
 from incidentd.incidents import HEALTHY_FOR, SYSTEM, Incident, Known, Standing, Status
@@ -73,6 +73,7 @@ def _over(tx: Tx, settings: Settings, before: Incident, after: Incident, *, endi
     """Follow its alerts no longer, call nobody more, count it, and have what is learned from it drafted."""
     follow_no_more(tx, settings, after, ending=ending)
     finished(tx, before, after.status)
+    measuring.incident_over(tx, settings, after)
     graphing.look(tx, settings, after)
     jobs.schedule(
         tx, queue=jobs.TIMER, kind="draft", subject=after.key, ukey=f"draft:{after.key}", due_at=tx.now,
@@ -91,9 +92,11 @@ def follow_no_more(tx: Tx, settings: Settings, incident: Incident, *, ending: En
 def finished(tx: Tx, incident: Incident, became: Status) -> None:
     """Count that an incident ended."""
     took = (tx.now - incident.declared_at).total_seconds()
+    unseen = (incident.detected_at - incident.impact_started_at).total_seconds()
 
     def figures(m: Metrics) -> None:
         if became is Status.RESOLVED:
+            m.incident_time_to_detect_seconds.labels(severity=incident.severity).observe(max(unseen, 0))
             m.incident_time_to_resolve_seconds.labels(severity=incident.severity).observe(took)
             if incident.mitigated_at is None:
                 m.incident_time_to_mitigate_seconds.labels(severity=incident.severity).observe(took)

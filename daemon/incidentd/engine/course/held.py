@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from incidentd import holds
 from incidentd.actionitems import ActionItem, ItemSource, ItemState, ItemType
-from incidentd.engine import communication, owning, paging
+from incidentd.engine import communication, measuring, owning, paging
 from incidentd.engine.backlog import filing
 from incidentd.engine.course import again, asking, busy, joining, watching
 from incidentd.engine.course.common import can_be_asked, cut_text, is_serious, number_of, unheard_of
@@ -48,6 +48,7 @@ def open_hold(
     _look_again(tx, hold, holds.next_due(hold))
     watching.begin(tx, hold)
     tx.count(lambda m: m.holds_opened_total.labels(rule=hold.rule, severity=hold.severity).inc())
+    measuring.opened_after(tx, earlier)
     return hold
 
 
@@ -65,6 +66,8 @@ def carry_out(
             _verify(tx, before)
     chain.append(tx, before.key, actor, turn.drafts)
     _count_drafts(tx, turn.hold, turn.drafts)
+    if before.remediated and any(draft.kind == "hold.refired" for draft in turn.drafts):
+        measuring.came_back(tx, before.key)
     if turn.hold == before:
         return None
     hold = replace(turn.hold, last_tick=tx.now)
@@ -111,6 +114,8 @@ def _ended(tx: Tx, settings: Settings, hold: Hold, why: str, actor: Actor) -> In
         occasion = Occasion.SELF_RESOLVED
     ending = Ending.STOOD_DOWN if occasion is Occasion.STOOD_DOWN else Ending.RESOLVED_BEFORE_ACK
     paging.end_all(tx, settings, hold.key, ending=ending, occasion=occasion)
+    if hold.outcome is not holds.Outcome.MERGED:
+        measuring.hold_over(tx, settings, hold)
     return None
 
 
