@@ -38,6 +38,17 @@ def test_what_is_asked_is_beginnings_and_phrases() -> None:
     assert len(asked(" ".join(f"w{n}" for n in range(400))).terms) == 16
 
 
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("po pool", "pool"), ("pool po p", "pool"), ('pool "pool"', '"pool"'), ("ma the-mail-queue", "the-mail-queue"),
+        ("pool pool", "pool"), ("pay-5 pay-50", "pay-5 pay-50"), ('"po" pool', '"po" pool'), ("a b", "a b"),
+    ],
+)  # fmt: skip
+def test_what_a_text_has_anyway_is_not_looked_for(text: str, needed: str) -> None:
+    assert asked(text).needed == asked(needed).terms
+
+
 def test_the_text_of_a_postmortem_is_read_without_its_marks() -> None:
     text = readable(DRAFT.read_text())
     assert text.startswith("CheckoutErrors (checkout, prod): 42% of all payments fail\nDate and people\nWhat · Who")

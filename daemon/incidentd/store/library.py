@@ -222,7 +222,7 @@ class _Look:
 
     def __init__(self, tx: Tx, asked: Asked, standings: Iterable[Standing]) -> None:
         self._tx = tx
-        self._terms = asked.terms
+        self._terms = asked.needed
         kept = [one.value for one in Standing if one in set(standings)]
         self._values: dict[str, Any] = {f"standing{at}": one for at, one in enumerate(kept)}
         self._values |= {f"tag{at}": one for at, one in enumerate(asked.tags)}

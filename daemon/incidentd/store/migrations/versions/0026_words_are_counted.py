@@ -15,7 +15,12 @@ def upgrade() -> None:
     """Expand the schema, and read the words of the texts that are there out of their index."""
     if op.get_bind().dialect.name == "sqlite":
         return
-    op.execute(sa.text("CREATE INDEX ix_library_words_title ON library_words USING gin (title)"))
+    # new texts are few: none waits beside the index, where every search would have to read it
+    op.execute(
+        sa.text("CREATE INDEX ix_library_words_title ON library_words USING gin (title) WITH (fastupdate = off)")
+    )
+    op.execute(sa.text("ALTER INDEX ix_library_words_words SET (fastupdate = off)"))
+    op.execute(sa.text("SELECT gin_clean_pending_list('ix_library_words_words')"))
     op.execute(sa.text("ALTER TABLE library_words ADD COLUMN plain TEXT NOT NULL DEFAULT ''"))
     op.execute(
         sa.text(
