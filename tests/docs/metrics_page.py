@@ -22,11 +22,13 @@ the code (`make docs`).
 - No label holds a person, an incident or a fingerprint. `channel` is the name of a shared channel, or the kind (`mail`,
   `push`, ...) of a person's own. `team` is the escalation policy that is paged, and for `incidentd_oncall_*` the
   schedule.
+- Of several replicas, each counts what it did itself, so counters and histograms are summed. Gauges of what lasts are
+  read from the one store by every replica: the greatest counts, or the least where that is what matters.
 - Times are histograms. Look at the median and the 90th percentile together with their count; a mean of incident
   durations misleads.
 
-| Metric | Type | Labels | Meaning |
-|---|---|---|---|
+| Metric | Type | Labels | Replicas | Meaning |
+|---|---|---|---|---|
 """
 
 VALUES = """
@@ -39,7 +41,7 @@ VALUES = """
 
 def page() -> str:
     """Give the page as it should be."""
-    rows = [f"| `{f.name}` | {f.type} | {_labels(f)} | {f.text} |\n" for f in families()]
+    rows = [f"| `{f.name}` | {f.type} | {_labels(f)} | {f.over} | {f.text} |\n" for f in families()]
     values = [
         f"| `{family.name}` | `{label}` | {', '.join(f'`{value}`' for value in of)} |\n"
         for family in families()

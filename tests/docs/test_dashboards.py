@@ -122,6 +122,13 @@ def test_only_counters_are_asked_for_their_growth() -> None:
             assert kind == "counter" or (kind == "histogram" and name.endswith(("_bucket", "_count", "_sum"))), where
 
 
+def test_figures_of_replicas_are_put_together_as_the_page_of_metrics_says() -> None:
+    for where, expression in ASKED:
+        for how, name in re.findall(r"\b(\w+)(?: by \([^)]*\))? ?\((incidentd_\w+)\{[^}]*\}", expression):
+            if name in FAMILIES and FAMILIES[name].type == "gauge" and "oldest" not in name:  # 0 is none of them
+                assert how in (FAMILIES[name].over, "changes"), (where, name, how)
+
+
 def test_labels_that_are_asked_for_exist() -> None:
     for where, expression in ASKED:
         texts = [expression, *(RECORDED.get(name, "") for name in named(expression))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,27 @@ async def test_metrics_answer_when_the_store_is_slow_or_broken(
         answer = await ask("GET", "/metrics")
         assert answer.status == 200
         assert "incidentd_build_info" in answer.text
+
+
+async def test_scrapes_at_once_share_what_is_counted_after_they_came(
+    house: SmallHouse, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, counted = house.store.read, 0
+
+    async def counting(query: Any) -> Any:
+        nonlocal counted
+        counted += 1
+        return await read(query)
+
+    monkeypatch.setattr(house.store, "read", counting)
+    openmetrics = {"Accept": "application/openmetrics-text"}
+    asked = [ask("GET", "/metrics", headers=openmetrics if number % 2 else {}) for number in range(20)]
+    answers = await asyncio.gather(*asked)
+    assert counted < 10
+    assert {answer.text.endswith("# EOF\n") for answer in answers[1::2]} == {True}
+    assert {answer.text.endswith("# EOF\n") for answer in answers[::2]} == {False}
+    await house.store.write(insert_hold)
+    assert 'incidentd_holds_active{severity="sev3",state="holding"} 1.0' in (await ask("GET", "/metrics")).text
 
 
 async def test_nothing_is_counted_in_an_empty_store(house: SmallHouse) -> None:

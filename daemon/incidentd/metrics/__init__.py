@@ -30,10 +30,10 @@ class Metrics:
 
     build_info = gauge("Which incidentd this is; always 1.", version="one", python="one")
     store_info = gauge("Which database engine keeps the memory; always 1.", engine="one", version="one")
-    config_last_reload_successful = gauge("1 when the last reload of rules, playbooks and schedules succeeded.")
+    config_last_reload_successful = gauge("1 when the last reload of rules, playbooks and schedules succeeded.", "min")
     config_last_reload_success_timestamp_seconds = gauge("Unix time of the last successful reload.")
     tls_certificate_expiry_timestamp_seconds = gauge(
-        "Unix time at which the listener's own certificate ends (0 without TLS)."
+        "Unix time at which the listener's own certificate ends (0 without TLS).", "min"
     )
     tls_handshakes_failed_total = counter(
         "Connections that never spoke TLS with us: a client certificate that is not good, or plain HTTP."
@@ -205,7 +205,7 @@ class Metrics:
     )
     oncall_contacts = gauge("Channels of people, by whether they are known to work.", state=values.CONTACTS)
     notification_circuits_open = gauge(
-        "Channels that failed again and again and are left alone now.", channel="channels"
+        "Channels that failed again and again and are left alone now.", "sum", channel="channels"
     )
     notifications_held_back_total = counter(
         "Messages that waited because their channel was not to be tried.", channel="channels",
@@ -295,7 +295,7 @@ class Metrics:
     jira_outbox_length = gauge("Jira writes waiting.")
 
     # the machine itself
-    promise_kept = gauge("1 while incidentd keeps what it promises about itself.", promise=values.PROMISES)
+    promise_kept = gauge("1 while incidentd keeps what it promises about itself.", "min", promise=values.PROMISES)
     promise_late_seconds = gauge("How long the oldest that is due has been due.", promise=values.PROMISES)
     heartbeats_total = counter("Heartbeats to the dead man's switch.", result=("sent", "failed", "withheld"))
     heartbeat_last_success_timestamp_seconds = gauge("Unix time the dead man's switch took a heartbeat last.")
@@ -368,10 +368,15 @@ class Metrics:
         for state in values.CONTACTS:
             self.oncall_contacts.labels(state=state).set(states.get(state, 0))
 
+    @staticmethod
+    def is_openmetrics(accept: str) -> bool:
+        """Say whether an Accept header names OpenMetrics."""
+        return "application/openmetrics-text" in accept
+
     def render(self, accept: str) -> tuple[bytes, str]:
         """Write all of it for a scrape: the body and its content type, OpenMetrics when the Accept header names it."""
         # the library's own choice raises on a version it cannot read, and repeats a stranger's words in the type
-        if "application/openmetrics-text" in accept:
+        if self.is_openmetrics(accept):
             body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4

@@ -114,10 +114,16 @@ M = TypeVar("M", bound=_Bounded)
 
 
 class Family(Generic[M]):
-    """One metric as it is declared; its name is that of the class attribute it stands in."""
+    """One metric as it is declared; its name is that of the class attribute it stands in.
 
-    def __init__(self, kind: type[M], text: str, labels: Mapping[str, Values], **options: Any) -> None:
+    `over` is what makes one figure of those of several replicas: sum, max or min.
+    """
+
+    def __init__(
+        self, kind: type[M], text: str, labels: Mapping[str, Values], *, over: str = "sum", **options: Any
+    ) -> None:  # fmt: skip
         self._kind = kind
+        self.over = over
         self._options = options
         self.text = text
         self.labels = labels
@@ -174,9 +180,9 @@ def counter(text: str, /, **labels: Values) -> Family[BoundedCounter]:
     return Family(BoundedCounter, text, labels)
 
 
-def gauge(text: str, /, **labels: Values) -> Family[BoundedGauge]:
-    """Declare a gauge."""
-    return Family(BoundedGauge, text, labels)
+def gauge(text: str, over: str = "max", /, **labels: Values) -> Family[BoundedGauge]:
+    """Declare a gauge; `over` is what to ask for of several replicas, which read what lasts from one store."""
+    return Family(BoundedGauge, text, labels, over=over)
 
 
 def histogram(text: str, buckets: Sequence[float], /, **labels: Values) -> Family[BoundedHistogram]:

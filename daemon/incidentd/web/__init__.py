@@ -76,6 +76,7 @@ def make_app(house: House, routes: tuple[Route, ...] = ROUTES) -> web.Applicatio
     app[GATE] = Gate(house)
     app[IN_FLIGHT] = InFlight()
     app[SILENT] = {}
+    app[probes.SCRAPES] = probes.Scrapes()
     app.on_response_prepare.append(guard_headers)
     return app
 

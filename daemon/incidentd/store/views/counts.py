@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -65,11 +66,12 @@ def state_counts(tx: Tx) -> StateCounts:
     run = tx.conn.execute
     jobs = {row.queue: row.number for row in run(_JOBS)}
     waiting, oldest_received = run(_INBOX).one()
+    incidents = {(row.status, row.severity): row.number for row in run(_INCIDENTS)}
     return StateCounts(
         holds={(row.state, row.severity): row.number for row in run(_HOLDS)},
         hold_oldest_start=_unix(run(_OLDEST_HOLD).scalar()),
-        incidents={(row.status, row.severity): row.number for row in run(_INCIDENTS)},
-        roles_vacant=_vacant(tx),
+        incidents=incidents,
+        roles_vacant=_vacant(tx, incidents),
         updates_overdue={(row.audience, row.severity): row.number for row in run(_OVERDUE, {"now": tx.now})},
         action_items={(row.state, row.priority): row.number for row in run(_ITEMS)},
         items_overdue={row.priority: row.number for row in run(_ITEMS_OVERDUE, {"today": tx.now.date()})},
@@ -86,12 +88,12 @@ def state_counts(tx: Tx) -> StateCounts:
     )
 
 
-def _vacant(tx: Tx) -> dict[tuple[str, str], float]:
+def _vacant(tx: Tx, incidents: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
     """Count by role and severity the incidents that have nobody in it; drills are in no metric."""
     held = {(row.role, row.severity): row.number for row in tx.conn.execute(_HELD)}
     active: Counter[str] = Counter()
-    for row in tx.conn.execute(_INCIDENTS):
-        active[row.severity] += row.number
+    for (_, severity), number in incidents.items():
+        active[severity] += int(number)
     return {
         (role.short, severity): number - held.get((role.value, severity), 0)
         for severity, number in active.items()
