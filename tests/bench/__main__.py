@@ -1,9 +1,10 @@
 """What the daemon does, beside floors of this very machine, in ratios of one run; docs/performance.md reads it.
 
-    python -m tests.bench [SECTION ...] [--quick] [--list] [--rounds 3] [--seconds 1.5]
+    python -m tests.bench [SECTION ...] [--quick] [--list] [--rounds 3] [--seconds 1.5] [--minutes 60]
 
-Without a name all sections are run. Each ratio is the median over the rounds; within a round the servers take turns,
-and each is started anew on an empty store. `--quick` takes seconds, and shows only that all of it works.
+Without a name all sections are run, but those that take an hour. Each ratio is the median over the rounds; within a
+round the servers take turns, and each is started anew on an empty store. `--quick` takes seconds, and shows only that
+all of it works.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from tests.bench import (
     practice,
     profile,
     rules,
+    scrape,
     search,
     size,
     slow_disk,
+    soak,
     storm,
     sustain,
 )
@@ -43,7 +46,9 @@ SECTIONS: dict[str, Section] = {
     "rules": rules.SECTION,
     "report": practice.SECTION,
     "search": search.SECTION,
+    "scrape": scrape.SECTION,
     "profile": profile.SECTION,
+    "soak": soak.SECTION,
 }
 PROCESSORS = 2
 """On which everything runs, load and servers: what the targets were set for."""
@@ -57,9 +62,11 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="say only what would be run, and how long it takes")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each load that is compared")
+    parser.add_argument("--minutes", type=float, dest="soaked", help="of the soak")
     asked = parser.parse_args()
-    given = {name: value for name in ("rounds", "seconds") if (value := getattr(asked, name)) is not None}
-    names, size = asked.sections or list(SECTIONS), replace(QUICK if asked.quick else FULL, **given)
+    given = {name: value for name in ("rounds", "seconds", "soaked") if (value := getattr(asked, name)) is not None}
+    usual = [name for name, section in SECTIONS.items() if not section.alone]
+    names, size = asked.sections or usual, replace(QUICK if asked.quick else FULL, **given)
     announce(names, size)
     if not asked.list:
         run(names, size)
@@ -71,6 +78,13 @@ def announce(names: list[str], size: Size) -> None:
     processors = len(os.sched_getaffinity(0))
     print(f"{processors} processors for servers and load together, Python {platform.python_version()}.")
     print(f"This takes about {_about(sum(SECTIONS[name].takes(size) for name in names))}:", flush=True)
+    _list(names, size)
+    if others := [name for name in SECTIONS if SECTIONS[name].alone and name not in names]:
+        print("And when it is named:")
+        _list(others, size)
+
+
+def _list(names: list[str], size: Size) -> None:
     for name in names:
         print(f"  {name:9s} {SECTIONS[name].about} ({_about(SECTIONS[name].takes(size))})", flush=True)
 

@@ -58,6 +58,10 @@ class Size:
     """Alerts whose notification is waited for, one after the other."""
     probed: float = 15.0
     """Seconds for which they come at a rate."""
+    scraped: int = 10_000
+    """Holds, and as many incidents."""
+    soaked: float = 60.0
+    """Minutes of a load that never repeats itself."""
     quick: bool = False
     """Leave out what differs from something else in its numbers alone."""
 
@@ -65,7 +69,7 @@ class Size:
 FULL = Size()
 QUICK = Size(
     rounds=1, seconds=0.3, connections=(64,), bodies=(10,), starts=1, sustained=1.0, few=100, stored=500, burst=50,
-    groups=(50, 80), probes=5, probed=1.0, quick=True,
+    groups=(50, 80), probes=5, probed=1.0, scraped=200, soaked=0.05, quick=True,
 )  # fmt: skip
 """To see that every section works; its figures say nothing."""
 
@@ -80,6 +84,8 @@ class Section:
     """Seconds, about."""
     needs: tuple[str, ...] = ()
     """Programs of others."""
+    alone: bool = False
+    """It is run only when it is named, since it takes so long."""
 
 
 def in_turn(servers: Sequence[str], rounds: int) -> Iterator[str]:

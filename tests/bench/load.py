@@ -28,16 +28,20 @@ WAIT = 0.1
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def template(alerts: int, alertname: str = "QueueLagHigh", kind: int = 0, *, spread: bool = False) -> tuple[bytes, ...]:
+def template(
+    alerts: int, alertname: str = "QueueLagHigh", kind: int = 0, *, spread: bool = False, unique: bool = False
+) -> tuple[bytes, ...]:
     """Give a request in pieces; between them goes the number that makes its alerts its own.
 
     `kind` is where the fingerprints begin, so that alerts of two names are never taken for one; with `spread` each
-    alert of a body has a name of its own.
+    alert of a body has a name of its own, and with `unique` each body every label.
     """
     number = "{number}"
+    own = number if unique else ""
+    alertname += own
     labels = {
-        "alertname": alertname, "cluster": "eu-1", "env": "prod", "instance": f"worker-{number}:9100",
-        "job": "worker", "service": "mail", "severity": "warning", "team": "platform",
+        "alertname": alertname, "cluster": f"eu-1{own}", "env": f"prod{own}", "instance": f"worker-{number}:9100",
+        "job": f"worker{own}", "service": f"mail{own}", "severity": f"warning{own}", "team": f"platform{own}",
     }  # fmt: skip
     alert = {
         "status": "firing",
@@ -320,6 +324,7 @@ def main() -> None:
     parser.add_argument("--name", default="QueueLagHigh", help="of the alerts")
     parser.add_argument("--kind", type=int, default=0, help="where fingerprints begin")
     parser.add_argument("--spread", action="store_true", help="a name of its own for each alert of a body")
+    parser.add_argument("--unique", action="store_true", help="labels of its own for each body, every one of them")
     parser.add_argument("--first", type=int, default=0, help="the number of the first body")
     parser.add_argument("--repeat", type=int, default=0, help="so many different bodies, again and again")
     asked = parser.parse_args()
@@ -327,7 +332,7 @@ def main() -> None:
 
 
 async def _asked_for(asked: argparse.Namespace) -> dict[str, Any]:
-    pieces = template(asked.alerts, asked.name, asked.kind, spread=asked.spread)
+    pieces = template(asked.alerts, asked.name, asked.kind, spread=asked.spread, unique=asked.unique)
     if asked.burst:
         return await burst(asked.port, asked.connections, pieces, asked.first)
     load = Load(asked.port, pieces, first=asked.first, repeat=asked.repeat)
