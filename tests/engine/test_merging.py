@@ -133,3 +133,15 @@ async def test_two_merges_crosswise_leave_one_survivor(world: Making) -> None:
     said = await refused(w, merging.merge, 2, into=1, actor=BEN, expected_version=seen[1])
     assert "INC-1 (" in said
     assert [(await w.incident(n)).status for n in (1, 2)] == [Status.MERGED, Status.INVESTIGATING]
+
+
+async def test_what_is_merged_or_over_survives_no_other_though_it_is_older_and_more_severe(world: Making) -> None:
+    w = await two(world)
+    await w.do(merging.merge, 1, into=2, actor=ANA)
+    for asked, other in ((1, 2), (2, 1)):
+        said = await refused(w, merging.merge, asked, with_=other, actor=ANA, admin=True)
+        assert said in (
+            "INC-1 is merged; only an active incident takes another in",
+            "INC-1 is part of INC-2 already; merged the other way round they would be none",
+        )
+    assert [(await w.incident(n)).status for n in (1, 2)] == [Status.MERGED, Status.INVESTIGATING]

@@ -46,6 +46,7 @@ def merge(
     if into is None:
         ranks = {name: known.rank for name, known in settings.severities.items()}
         root, gone = incidents.survivor_of(root, gone, ranks)
+        incidents.refuse_merge(gone, root, root=root)  # the survivor may be the other one now, and over
     who = replace(asked.who, commands_other=actor.name in (root.commander, gone.commander))
     return _merge(tx, settings, gone, root, who=who, actor=actor, reason=reason)
 
