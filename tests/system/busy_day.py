@@ -81,7 +81,7 @@ class Day:
 
     async def _shift(self) -> None:
         """Dia takes over from ana in a few seconds."""
-        begins = datetime.now(UTC) + timedelta(seconds=4)
+        begins = datetime.now(UTC) + timedelta(seconds=5)
         times = {"from": begins.isoformat(), "until": (begins + timedelta(hours=1)).isoformat()}
         await self.daemon.post("oncall/schedules/platform/overrides", person="dia", because="a walk", by="ana", **times)
 
