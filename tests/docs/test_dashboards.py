@@ -100,6 +100,14 @@ def test_rows_are_full(one: board.Board) -> None:
         assert width == 0, row.title
 
 
+@pytest.mark.parametrize("one", files.BOARDS, ids=lambda one: one.name)
+def test_all_jobs_are_those_of_incidentd_alone(one: board.Board) -> None:
+    made = json.loads((files.FOLDER / f"{one.name}.json").read_text())
+    (job,) = (it for it in made["templating"]["list"] if it["name"] == "job")
+    assert (job["query"]["query"], job.get("allValue")) == ("label_values(incidentd_build_info, job)", None)
+    assert all('job=~"$job"' in target["expr"] for panel in made["panels"] for target in panel.get("targets", []))
+
+
 def test_what_is_asked_is_promql() -> None:
     for where, expression in ASKED:
         try:
