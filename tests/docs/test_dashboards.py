@@ -171,6 +171,13 @@ def test_what_the_page_of_metrics_lists_is_what_is_exported() -> None:
     assert listed == set(re.findall(r"^# TYPE (incidentd_\w+)", exported, re.MULTILINE))
 
 
+def test_no_page_names_a_metric_that_there_is_not() -> None:
+    recorded = "".join(RECORDED)
+    for path in (*files.ROOT.glob("*.md"), *files.ROOT.glob("docs/**/*.md"), *files.ROOT.glob("deploy/**/*.yaml")):
+        for name in re.findall(r"(?<![\w/:.-])incidentd_[a-z_]+[a-z]\b(?!\*|_\*)", path.read_text()):
+            assert family_of(name) in FAMILIES or f":{name}:" in recorded, (path.name, name)
+
+
 def test_provisioning_names_a_source_of_the_kind_that_is_asked() -> None:
     (provider,) = read("dashboards/incidentd.yaml")["providers"]
     (source,) = read("datasources/prometheus.yaml")["datasources"]
