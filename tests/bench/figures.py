@@ -69,7 +69,7 @@ class Size:
 FULL = Size()
 QUICK = Size(
     rounds=1, seconds=0.3, connections=(64,), bodies=(10,), starts=1, sustained=1.0, few=100, stored=500, burst=50,
-    groups=(50, 80), probes=5, probed=1.0, scraped=200, soaked=0.05, quick=True,
+    groups=(50, 80), probes=5, probed=1.0, scraped=200, soaked=0.03, quick=True,
 )  # fmt: skip
 """To see that every section works; its figures say nothing."""
 
