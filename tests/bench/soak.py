@@ -1,6 +1,6 @@
 """An hour of alerts of which no label ever comes twice: memory, files and series stay as they are.
 
-One alert in ten is held and, after a minute without progress, an incident that pages; the others are written down.
+One alert in ten is held and, after seconds without progress, an incident that pages; the others are written down.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ rules:
     urgency: urgent
     decide: hold
     page: default
-    hold: {no_progress_after: 1m, hard_cap: 2m}
+    hold: {no_progress_after: 5s, hard_cap: 1m}
   - {name: everything-else, match: [], severity: sev4, decide: record}
 """
 

@@ -100,6 +100,14 @@ def test_rows_are_full(one: board.Board) -> None:
         assert width == 0, row.title
 
 
+@pytest.mark.parametrize("one", files.BOARDS, ids=lambda one: one.name)
+def test_all_jobs_are_those_of_incidentd_alone(one: board.Board) -> None:
+    made = json.loads((files.FOLDER / f"{one.name}.json").read_text())
+    (job,) = (it for it in made["templating"]["list"] if it["name"] == "job")
+    assert (job["query"]["query"], job.get("allValue")) == ("label_values(incidentd_build_info, job)", None)
+    assert all('job=~"$job"' in target["expr"] for panel in made["panels"] for target in panel.get("targets", []))
+
+
 def test_what_is_asked_is_promql() -> None:
     for where, expression in ASKED:
         try:
@@ -161,6 +169,13 @@ def test_what_the_page_of_metrics_lists_is_what_is_exported() -> None:
     listed = set(re.findall(r"^\| `(incidentd_\w+)` \| (?:counter|gauge|histogram) \|", text, re.MULTILINE))
     exported = Metrics(version="test").render("")[0].decode()
     assert listed == set(re.findall(r"^# TYPE (incidentd_\w+)", exported, re.MULTILINE))
+
+
+def test_no_page_names_a_metric_that_there_is_not() -> None:
+    recorded = "".join(RECORDED)
+    for path in (*files.ROOT.glob("*.md"), *files.ROOT.glob("docs/**/*.md"), *files.ROOT.glob("deploy/**/*.yaml")):
+        for name in re.findall(r"(?<![\w/:.-])incidentd_[a-z_]+[a-z]\b(?!\*|_\*)", path.read_text()):
+            assert family_of(name) in FAMILIES or f":{name}:" in recorded, (path.name, name)
 
 
 def test_provisioning_names_a_source_of_the_kind_that_is_asked() -> None:

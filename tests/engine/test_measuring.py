@@ -7,6 +7,7 @@ from dataclasses import replace
 from incidentd.engine import commands, handoff, lifecycle
 from incidentd.holds import HoldState
 from incidentd.matchers import parse_matcher
+from incidentd.playbooks import Mode
 from incidentd.rules import Decide, SeverityRule
 from incidentd.settings import Settings
 from incidentd.timeline import Actor
@@ -64,6 +65,19 @@ async def test_an_incident_that_is_taken_up_again_counts_its_second_part_alone(w
     assert counted(w, "toil_spent_seconds_total", alertname="Down", automatable="yes") == 600 + 300
     assert counted(w, "alerts_automatable_total", alertname="Down", handled="people") == 2
     assert counted(w, "pages_without_runbook_total", alertname="Down") == 0
+
+
+async def test_what_nobody_touched_went_away_by_itself_and_what_was_stood_down_did_not(world: Making) -> None:
+    w = await world(settings(playbook(), Mode.OFF))
+    await w.send(w.firing("WorkerStuck", instance="w-1"))
+    await w.at(5)
+    await w.send(w.resolved("WorkerStuck", instance="w-1"))
+    await w.at(10)
+    assert (await w.hold()).state is HoldState.CLOSED
+    await w.send(w.firing("WorkerStuck", instance="w-2"))
+    await w.do(commands.stand_down_hold, 2, actor=ANA, reason="a test")
+    assert counted(w, "alerts_automatable_total", alertname="WorkerStuck", handled="people") == 1
+    assert counted(w, "alerts_automatable_total", alertname="WorkerStuck", handled="itself") == 1
 
 
 async def test_a_drill_is_in_no_figure(world: Making) -> None:

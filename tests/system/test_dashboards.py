@@ -117,7 +117,7 @@ def panels() -> Iterator[tuple[str, str, list[str]]]:
 def _chosen(query: str) -> str:
     for macro, value in CHOSEN.items():
         query = query.replace(macro, value)
-    return re.sub(r'"\$\w+"', '".*"', query)
+    return re.sub(r'"\$\w+"', '".*"', query.replace('"$job"', '"incidentd"'))
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ WATCH = timedelta(hours=1)
 AUTOMATABLE = "automatable"
 """The annotation by which an alert says `true` of itself: a machine could deal with it."""
 UNNAMED = "unnamed"
+_BY_HAND = frozenset({Outcome.HUMAN_RESOLVED, Outcome.STOOD_DOWN})
 
 
 def alertname_of(tx: Tx, subject: str) -> str:
@@ -37,7 +38,8 @@ def alertname_of(tx: Tx, subject: str) -> str:
 def hold_over(tx: Tx, settings: Settings, hold: Hold) -> None:
     """Count what a hold that did not become an incident cost, and who dealt with it."""
     over_at = hold.quiet_since or hold.ended_at or tx.now
-    _over(tx, settings, (hold.key,), things.pages_of(tx, hold.key), rule=hold.rule, at=over_at)
+    by_hand = hold.touched or hold.outcome in _BY_HAND
+    _over(tx, settings, (hold.key,), things.pages_of(tx, hold.key), rule=hold.rule, at=over_at, by_hand=by_hand)
 
 
 def incident_over(tx: Tx, settings: Settings, incident: Incident) -> None:
@@ -52,17 +54,17 @@ def incident_over(tx: Tx, settings: Settings, incident: Incident) -> None:
     if incident.reopened:
         since = chain.last_of(tx, incident.key, ["incident.reopened"]) or incident.declared_at
         pages = [page for page in pages if page.started_at >= since]
-    at = incident.mitigated_at or tx.now
-    _over(tx, settings, keys, pages, rule=incident.rule, at=at)
+    at, by_hand = incident.mitigated_at or tx.now, incident.acknowledged_at is not None
+    _over(tx, settings, keys, pages, rule=incident.rule, at=at, by_hand=by_hand)
 
 
 def _over(
-    tx: Tx, settings: Settings, keys: Sequence[str], pages: Iterable[Page], *, rule: str, at: datetime
+    tx: Tx, settings: Settings, keys: Sequence[str], pages: Iterable[Page], *, rule: str, at: datetime, by_hand: bool
 ) -> None:  # fmt: skip
     its = [page for page in pages if not (page.drill or page.joined) and page.errand == NO_ERRAND]
-    alert = inbox.first_alert_of(tx, keys[0]) if its or settings.playbooks else None
+    alert = inbox.first_alert_of(tx, keys[0])
     if alert is None:
-        return
+        return  # somebody declared it, and no alert
     name, annotations = str(alert.labels.get("alertname") or UNNAMED), dict(alert.annotations)
     runs = [run for key in keys for run in things.runs_of(tx, key)]
     taken = coverage.is_taken(alert.labels, settings) or any(
@@ -70,11 +72,12 @@ def _over(
     )
     automatable = taken or bool(runs) or annotations.get(AUTOMATABLE) == "true"
     hands_on = sum((max(at - page.acked_at, timedelta(0)) for page in its if page.acked_at), timedelta(0))
+    handled = _handled(runs, by_hand=by_hand or any(page.acked_at for page in its))
     bare = 0 if taken or runs or coverage.names_runbook(annotations) else len(its)
 
     def figures(m: Metrics) -> None:
         if automatable:
-            m.alerts_automatable_total.labels(alertname=name, handled=_handled(runs, its)).inc()
+            m.alerts_automatable_total.labels(alertname=name, handled=handled).inc()
         if hands_on:
             how = {"alertname": name, "automatable": "yes" if automatable else "no"}
             m.toil_spent_seconds_total.labels(**how).inc(hands_on.total_seconds())
@@ -84,10 +87,10 @@ def _over(
     tx.count(figures)
 
 
-def _handled(runs: Iterable[Run], pages: Iterable[Page]) -> str:
+def _handled(runs: Iterable[Run], *, by_hand: bool) -> str:
     if any(run.state is RunState.VERIFIED for run in runs):
         return "playbook"
-    return "people" if any(page.acked_at for page in pages) else "itself"
+    return "people" if by_hand else "itself"
 
 
 def opened_after(tx: Tx, earlier: Hold | None) -> None:

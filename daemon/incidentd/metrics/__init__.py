@@ -244,7 +244,7 @@ class Metrics:
         "Runs after which verification passed and the alert stayed resolved.", playbook="playbooks"
     )
     playbook_regressions_total = counter(
-        "Times that what a playbook was verified on fired again, while it recovered or within an hour.",
+        "Alerts that fired again after a playbook was verified on them, while they were watched or within an hour.",
         playbook="playbooks",
     )
     toil_saved_seconds_total = counter(

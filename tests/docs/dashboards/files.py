@@ -30,13 +30,13 @@ AFTER = f"""
    [the runbooks](runbooks/README.md) show. Panels about 7 or 30 days and about objectives read what these record.
 2. Put the JSON files where Grafana can read them, and tell Grafana so:
 
-```console
-# mkdir -p /var/lib/grafana/dashboards/incidentd
-# cp deploy/grafana/dashboards/*.json /var/lib/grafana/dashboards/incidentd/
-# cp deploy/grafana/provisioning/dashboards/incidentd.yaml /etc/grafana/provisioning/dashboards/
-# cp deploy/grafana/provisioning/datasources/prometheus.yaml /etc/grafana/provisioning/datasources/
-# systemctl restart grafana-server
-```
+   ```console
+   # mkdir -p /var/lib/grafana/dashboards/incidentd
+   # cp deploy/grafana/dashboards/*.json /var/lib/grafana/dashboards/incidentd/
+   # cp deploy/grafana/provisioning/dashboards/incidentd.yaml /etc/grafana/provisioning/dashboards/
+   # cp deploy/grafana/provisioning/datasources/prometheus.yaml /etc/grafana/provisioning/datasources/
+   # systemctl restart grafana-server
+   ```
 
    Leave the last copy out when Grafana knows your Prometheus already. Without files: *Dashboards*, *New*, *Import*, and
    choose a JSON file.
@@ -58,6 +58,8 @@ boards in `tests/docs/dashboards` and run `make docs`.
 - Counters are summed over replicas. Gauges of what lasts (holds, incidents, items, outboxes) are read from the same
   store by every replica, so the greatest of them counts.
 - A ratio of nothing is shown as *nothing yet*.
+- Nothing is older than what Prometheus keeps: 15 days, unless its `--storage.tsdb.retention.time` says more. Incidents
+  and what is learned from them want 90 days (`90d`); incidentd itself keeps them longer, for its [report](report.md).
 - Which metric is what: [metrics.md](metrics.md).
 """
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from incidentd import incidents, oncall
 from incidentd.durations import about
-from incidentd.engine import communication, graphing, owning, paging, records, roles, stale, updates
+from incidentd.engine import communication, graphing, measuring, owning, paging, records, roles, stale, updates
 from incidentd.engine.course.busy import definition_of
 from incidentd.engine.course.common import cut_text, is_serious, measure, number_of, rank_of, unheard_of
 from incidentd.holds import Hold, Outcome
@@ -176,6 +176,7 @@ def relapsed(
     subjects.save_incident(tx, moved)
     facts = {"firing": subjects.firing(tx, incident.key)}
     chain.append(tx, incident.key, actor, [Draft("incident.refired", text, facts)])
+    measuring.came_back(tx, incident.key)
     updates.changed(tx, settings, incident, moved, actor=actor)
     jobs.cancel(tx, f"{HEALTHY}:{incident.key}")
     page(tx, settings, incident)

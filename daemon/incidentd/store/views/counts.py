@@ -23,17 +23,22 @@ def _by(table: Table, *columns: str, where: ColumnElement[bool] | None = None) -
     return statement if where is None else statement.where(where)
 
 
-_HOLDS = _by(t.hold, "state", "severity", where=t.hold.c.open.is_(True))
-_OLDEST_HOLD = select(func.min(t.hold.c.opened_at)).where(t.hold.c.open.is_(True))
+_HOLDS = _by(t.hold, "state", "severity", where=t.hold.c.open.is_(True)).add_columns(
+    func.min(t.hold.c.opened_at).label("oldest")
+)
 _INCIDENTS = _by(t.incident, "status", "severity", where=t.incident.c.open.is_(True) & t.incident.c.drill.is_(False))
 _DRILLS = select(t.incident.c.id).where(t.incident.c.drill.is_(True))
 _POSTMORTEMS = _by(t.postmortem, "state", where=t.postmortem.c.incident_id.not_in(_DRILLS))
+# of each late one its incident is looked up: a join would go through all incidents instead
+_SEVERITY = (
+    select(t.incident.c.severity)
+    .where(t.incident.c.id == t.postmortem.c.incident_id, t.incident.c.drill.is_(False))
+    .scalar_subquery()
+)
 _POSTMORTEMS_LATE = (
-    select(t.incident.c.severity, func.count().label("number"))
-    .join_from(t.postmortem, t.incident, t.incident.c.id == t.postmortem.c.incident_id)
-    .where(t.incident.c.drill.is_(False), t.postmortem.c.due_at < bindparam("now"))
-    .where(t.postmortem.c.state.not_in(("published", "closed")))
-    .group_by(t.incident.c.severity)
+    select(_SEVERITY.label("of_severity"), func.count().label("number"))
+    .where(t.postmortem.c.due_at < bindparam("now"), t.postmortem.c.state.not_in(("published", "closed")))
+    .group_by("of_severity")
 )
 _ITEMS = _by(t.action_item, "state", "priority", where=t.action_item.c.drill.is_(False))
 _ITEMS_OVERDUE = _by(
@@ -66,10 +71,11 @@ def state_counts(tx: Tx) -> StateCounts:
     run = tx.conn.execute
     jobs = {row.queue: row.number for row in run(_JOBS)}
     waiting, oldest_received = run(_INBOX).one()
+    holds = run(_HOLDS).all()
     incidents = {(row.status, row.severity): row.number for row in run(_INCIDENTS)}
     return StateCounts(
-        holds={(row.state, row.severity): row.number for row in run(_HOLDS)},
-        hold_oldest_start=_unix(run(_OLDEST_HOLD).scalar()),
+        holds={(row.state, row.severity): row.number for row in holds},
+        hold_oldest_start=_unix(min((row.oldest for row in holds), default=None)),
         incidents=incidents,
         roles_vacant=_vacant(tx, incidents),
         updates_overdue={(row.audience, row.severity): row.number for row in run(_OVERDUE, {"now": tx.now})},
@@ -77,7 +83,9 @@ def state_counts(tx: Tx) -> StateCounts:
         items_overdue={row.priority: row.number for row in run(_ITEMS_OVERDUE, {"today": tx.now.date()})},
         jira_synced=_unix(items.synced_at(tx)),
         postmortems={row.state: row.number for row in run(_POSTMORTEMS)},
-        postmortems_overdue={row.severity: row.number for row in run(_POSTMORTEMS_LATE, {"now": tx.now})},
+        postmortems_overdue={
+            row.of_severity: row.number for row in run(_POSTMORTEMS_LATE, {"now": tx.now}) if row.of_severity
+        },
         playbook_runs=run(_RUNS).scalar_one(),
         switched_off=frozenset(switching.switches(tx)),
         notification_outbox=jobs.get("notify", 0),
