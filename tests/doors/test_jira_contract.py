@@ -80,7 +80,7 @@ QUERIES: dict[str, dict[str, str]] = {
     r"/rest/api/2/priority": {},
     r"/rest/api/2/field": {},
     r"/rest/api/2/search": {
-        "jql": r"(?s).{1,2000}", "startAt": NUMBER, "maxResults": NUMBER, "validateQuery": "True|true|strict",
+        "jql": r"(?s).{1,2000}", "startAt": NUMBER, "maxResults": NUMBER, "validateQuery": "true",
         "fields": r"[\w,*-]+",
     },
     r"/rest/api/2/search/jql": {

@@ -23,6 +23,8 @@ LONGEST_ANSWER = 1 << 20
 """Bytes; a search for one issue's labels and a page of comments are far smaller."""
 PAGE = 100
 """Issues of one page of a search."""
+_YES: Any = "true"
+"""As Jira's contract spells it; of a `True` the library would make the word `True`, which stands in no contract."""
 UNEXPECTED = (
     JIRAError, http.RequestException, LookupError, TypeError, ValueError, AttributeError, OSError, RecursionError,
 )  # fmt: skip
@@ -127,7 +129,8 @@ class Client(JIRA):
                 how = {"nextPageToken": token, "maxResults": size, "fields": wanted, "json_result": True}
                 answer: Any = self.enhanced_search_issues(jql, **how)
             else:
-                answer = self.search_issues(jql, len(issues), size, fields=wanted, json_result=True)
+                old: dict[str, Any] = {"fields": wanted, "validate_query": _YES, "json_result": True}
+                answer = self.search_issues(jql, len(issues), size, **old)
             issues += answer["issues"]
             token = answer.get("nextPageToken")
             over = token is None if self.cloud else len(issues) >= int(answer["total"])
