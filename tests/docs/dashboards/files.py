@@ -63,7 +63,9 @@ boards in `tests/docs/dashboards` and run `make docs`.
 
 The pictures below are our own rendering, not Grafana's: its grid, titles, units and colours, drawn from what a real
 Prometheus answered to these panels' queries about some busy days that were pressed into a minute and a half. Bars
-are of five seconds there instead of an hour, and the marks are left out. `make pictures` lets the days pass anew.
+are of five seconds there instead of an hour, and the marks are left out. A percentile is guessed within the step of its
+histogram, so 30 s and 54 s beside each other mean no more than *within a minute*. `make pictures` lets the days pass
+anew.
 """
 
 
