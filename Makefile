@@ -3,8 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
-# tests at a time; most of them wait for a disk or a process
-WORKERS ?= 3
+# tests at a time, on two processors; half of their time they wait for a disk or a process
+WORKERS ?= 4
 # images of containers set it, and then every process compiles the daemon and its tests anew
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

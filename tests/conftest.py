@@ -62,7 +62,7 @@ def compiled_once() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server(compiled_once: None) -> Iterator[Server]:
     """Give a PostgreSQL that the tests of a run share; whoever asks for it is marked `needs("postgres")`."""
-    server = Server()
+    server = Server(in_memory=True)
     server.start()
     yield server
     server.remove()

@@ -24,12 +24,16 @@ _QUICK = (
 )  # fmt: skip
 
 
+_ROOM = 2**31
+"""Bytes: a server writes up to a GiB of its log before it begins anew."""
+
+
 class Server:
     """A server that tests start, stop, kill and freeze as they like."""
 
-    def __init__(self, settings: Sequence[str] = _QUICK) -> None:
+    def __init__(self, settings: Sequence[str] = _QUICK, *, in_memory: bool = False) -> None:
         self._settings = settings
-        self.folder = Path(tempfile.mkdtemp(prefix="incidentd-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="incidentd-pg-", dir=_memory() if in_memory else None))
         self.data = self.folder / "data"
         self.bin = Path(path_of("postgres")).resolve().parent
         self.port = unused_port()
@@ -130,6 +134,15 @@ class Standby(Server):
     def promote(self) -> None:
         """Make it the primary, which waits for nobody."""
         self._run("pg_ctl", "-D", self.data, "-w", "promote")
+
+
+def _memory() -> Path | None:
+    """Name a folder of files that are in memory, with room for many databases; None where there is none.
+
+    To make a database like another one there takes 15 ms; on a disk it takes 260 ms, for some 350 files.
+    """
+    there = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder in it
+    return there if there.is_dir() and shutil.disk_usage(there).free > _ROOM else None
 
 
 def _unprivileged() -> tuple[str, str] | None:

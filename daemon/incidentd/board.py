@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from incidentd.incidents import ACTIVE, Incident, Status, allowed
 from incidentd.pages import Page, PageState
-from incidentd.playbooks import FINISHED, Run
+from incidentd.playbooks import FINISHED, Run, RunState
 from incidentd.records import (
     Change,
     Choice,
@@ -264,8 +264,11 @@ def _of_pages(known: Known) -> list[Due]:
 
 
 def _of_runs(known: Known) -> list[Due]:
+    lead = effective_holder(Role.OPERATIONS_LEAD, known.incident.roles)
     return [
         Due(at=run.ends_at, kind="run", id=run.key, what=f"{run.playbook} on {run.target}", who="playbook")
+        if run.state is not RunState.PROPOSED
+        else Due(at=None, kind="run", id=run.key, what=f"let {run.playbook} run on {run.target}, or stop it", who=lead)
         for run in known.runs
         if run.state not in FINISHED
     ]

@@ -24,6 +24,8 @@ CANARY = timedelta(hours=1)
 """How long one target that was healed speaks for the others."""
 FLEET_WINDOW = timedelta(hours=1)
 """In which the targets are counted that make up a share of the fleet."""
+INCIDENT = "incident"
+"""The guard that is no refusal: whoever leads the incident is asked instead."""
 _AT_ACT = ("mode", "protected", "still_firing", "alert_age", "alerting", "domain", "share")
 """What is asked once more of a run that began: what may have changed in the world, and nothing that counts runs."""
 
@@ -70,6 +72,11 @@ class Facts:
     it takes to refuse."""
     domain: str = ""
     """The failure domain of the target: a zone, a cluster; '' when the playbook names none."""
+    incident: str = ""
+    """The other incident that is active about the service of the alert; '' when there is none, or it was not looked for
+    since it does not matter."""
+    service: str = ""
+    """The service that it is about."""
     approved: bool = False
     """A person has looked at it and said yes."""
     now: datetime
@@ -240,6 +247,16 @@ def _cool_down(facts: Facts) -> str:
     return f"a run on {_target(facts)} ended {ago} ago, and {about(wait)} have to pass (limits.cool_down)"
 
 
+def _incident(facts: Facts) -> str:
+    """People are at work there: whoever leads them says what changes production meanwhile."""
+    if facts.approved or facts.playbook.safe_during_incident or not facts.incident:
+        return ""
+    return (
+        f"{facts.incident} is active on {plain(facts.service, 60)}: whoever leads its operations has to let "
+        f"{facts.playbook.name} run (safe_during_incident)"
+    )
+
+
 def _loop(facts: Facts) -> str:
     verified = facts.last_verified_on_target
     if verified is None or facts.now - verified >= LOOP:
@@ -301,6 +318,7 @@ _GUARDS: Mapping[str, Callable[[Facts], str]] = {
     "total": _total,
     "overall": _overall,
     "cool_down": _cool_down,
+    INCIDENT: _incident,  # the last one, so that whoever is asked may say yes to something that may run
 }
 GUARDS = tuple(_GUARDS)
 """Their names, in the order in which they are asked."""

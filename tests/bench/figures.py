@@ -68,8 +68,8 @@ class Size:
 
 FULL = Size()
 QUICK = Size(
-    rounds=1, seconds=0.3, connections=(64,), bodies=(10,), starts=1, sustained=1.0, few=100, stored=500, burst=50,
-    groups=(50, 80), probes=5, probed=1.0, scraped=200, soaked=0.03, quick=True,
+    rounds=1, seconds=0.1, connections=(64,), bodies=(10,), starts=1, sustained=0.3, few=20, stored=100, burst=20,
+    groups=(30, 50), probes=3, probed=0.3, scraped=200, soaked=0.03, quick=True,
 )  # fmt: skip
 """To see that every section works; its figures say nothing."""
 

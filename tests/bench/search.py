@@ -1,8 +1,8 @@
 """Searches over 5,000 published postmortems, on SQLite and on PostgreSQL, from the question to the answer.
 
 The postmortems are of some 1,500 words, out of a vocabulary in which few words are in almost every text and most words
-are in few, as in any language. The questions are of every kind: a rare word, words that are everywhere, a phrase, how a
-word begins, a tag, and nothing at all. One figure is the slowest kind's 95th percentile, snippets included.
+are in few, as in any language. The questions are of every kind: rare words, words that are everywhere, phrases, how
+words begin, tags, nonsense, and nothing at all. One figure is the slowest kind's 95th percentile, snippets included.
 """
 
 from __future__ import annotations
@@ -38,10 +38,17 @@ QUESTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a rare word": ("needle", ()),
     "a word that is everywhere": (_WORDS[0], ()),
     "three words that are everywhere": (" ".join(_WORDS[:3]), ()),
+    "sixteen words that are everywhere": (" ".join(_WORDS[:16]), ()),
+    "a word of most texts and few titles": (_WORDS[300], ()),
+    "a rare word and one that is everywhere": (f"needle {_WORDS[0]}", ()),
     "a phrase": (f'"{_WORDS[0]} {_WORDS[1]}"', ()),
+    "a rare phrase of words that are everywhere": (f'"{" ".join(_WORDS[:4])}"', ()),
     "how most words begin": ("p", ()),
+    "how words begin, sixteen times": ("p n c d s r l m t v po ne ca di su re", ()),
     "a word with a tag": (_WORDS[1], ("cause:network",)),
+    "a word with a tag that few have": (_WORDS[0], ("cause:rare",)),
     "a tag": ("", ("cause:network",)),
+    "nonsense": ("zzqxv", ()),
     "nothing": ("", ()),
 }
 
@@ -94,6 +101,8 @@ def _fill(tx: Tx, numbers: Sequence[int]) -> None:
         library.put(tx, _text(incident.id, number))
         if number % 7 == 0:
             library.tag(tx, incident.id, ["cause:network:switch"], [], by="bench")
+        if number % 1000 == 5:
+            library.tag(tx, incident.id, ["cause:rare"], [], by="bench")
 
 
 def _text(incident_id: int, number: int) -> Shelved:

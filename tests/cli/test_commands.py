@@ -15,10 +15,12 @@ from click.testing import CliRunner
 from incidentd import __version__
 from incidentd.cli import main, rota
 from incidentd.cli.client import me
+from incidentd.engine import commands
+from incidentd.incidents import Incident, Status, Trigger
 from incidentd.playbooks import RunState
-from incidentd.store import chain, things
+from incidentd.store import chain, subjects, things
 from tests.cli.conftest import Type
-from tests.web.small_house import SmallHouse, body, insert_hold, insert_page
+from tests.web.small_house import NOW, SETUP, SmallHouse, body, insert_hold, insert_page
 from tests.web.test_answers import UNASKED, proposed
 from tests.web.test_receiver import stored
 
@@ -93,6 +95,22 @@ async def test_the_story_of_a_hold_and_the_document_of_an_incident_are_printed(h
     await typed(*DECLARE)
     assert (await typed("incidents", "INC-1")).output.startswith("# INC-1 Checkout is down\n")
     assert json.loads((await typed("incidents", "INC-1", "--json")).output)["title"] == "Checkout is down"
+
+
+async def test_the_last_incident_of_the_same_thing_is_named_first(house: SmallHouse, typed: Type) -> None:
+    ago = NOW - timedelta(days=2)
+    over = Incident(
+        id=0, title="QueueLagHigh", status=Status.CLOSED, severity="sev3", declared_severity="sev3",
+        peak_severity="sev3", urgency="urgent", trigger=Trigger.RULE, reason="x", source="default",
+        correlation_key="queue", impact_started_at=ago, detected_at=ago, declared_at=ago, declared_by="rule queue-lag",
+        resolution="consumers restarted",
+    )  # fmt: skip
+    await house.store.write(subjects.insert_incident, over)
+    await house.store.write(insert_hold)
+    line = "Before: INC-1 of 2026-11-22: consumers restarted"
+    assert (await typed("holds", "HOLD-1")).output.splitlines()[1] == line
+    await house.store.write(commands.declare_hold, house.settings, 1, actor=SETUP)
+    assert (await typed("board", "INC-2", "ic")).output.splitlines()[1] == line
 
 
 async def test_json_is_for_scripts_and_all_shows_what_is_over(house: SmallHouse, typed: Type) -> None:

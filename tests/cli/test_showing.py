@@ -9,7 +9,8 @@ from incidentd.cli import showing
 PLAYBOOK: dict[str, Any] = {
     "id": "mend", "title": "Mend it", "at": "playbooks/mend.yaml:3", "version": "0123456789ab", "mode": "auto",
     "effective": "auto", "because": "", "verified": 2, "promote": None, "match": [], "rules": ["queue-lag"],
-    "inputs": {}, "target": "host", "domain": "", "risk": "low", "fleet": "", "steps": [], "rollback": [],
+    "inputs": {}, "target": "host", "domain": "", "risk": "low",
+    "safe_during_incident": False, "fleet": "", "steps": [], "rollback": [],
     "verify": None, "on_failure": "page", "runs": [],
     "limits": {
         "per_target": "1 in 1h", "total": "3 in 1h", "overall": "9 in 1h", "alert_age": "10m", "cool_down": "5m",
@@ -25,6 +26,12 @@ def test_a_version_that_stands_otherwise_is_named_with_why() -> None:
         in showing.playbook(PLAYBOOK)
     )
     assert not any("elsewhere" in line for line in showing.playbook({**PLAYBOOK, "other_versions": []}))
+
+
+def test_what_may_begin_during_incidents_says_so() -> None:
+    assert "  acts on:     host; risk low" in showing.playbook(PLAYBOOK)
+    safe = {**PLAYBOOK, "safe_during_incident": True}
+    assert "  acts on:     host; risk low; begins in incidents about its service, too" in showing.playbook(safe)
 
 
 def test_a_run_says_how_the_version_stands_that_it_ran() -> None:

@@ -60,8 +60,12 @@ SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "cool_down": (
         "(cool_down)", "ended 1m ago, and 5m have to pass (limits.cool_down)", {"last_ended_on_target": NOW - MINUTE},
     ),
+    "incident": (
+        "(incident)", "INC-1 is active about the same service (safe_during_incident)",
+        {"incident": "INC-1", "service": "shop"},
+    ),
 }  # fmt: skip
-OTHERWISE_SAID = {"approval"}
+OTHERWISE_SAID = {"approval", "incident"}
 """Where nobody approved yet, a run is proposed instead of refused; only a plan says the guard's own sentence."""
 
 # By change of a mode, from and to: the end of the name of its story.

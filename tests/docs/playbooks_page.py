@@ -33,6 +33,7 @@ MEANING = {
     "total": "it ran as often as `limits.total` allows (3 in 10m)",
     "overall": "all playbooks together ran as often as `automation.overall` allows (20 in 1h)",
     "cool_down": "a run on the target ended less than `limits.cool_down` (5m) ago",
+    "incident": "another incident about the same service is active: then whoever leads its operations is asked instead",
 }
 
 FILTER = {

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from apprise.plugins.irc.client import IRCClient
 
 from incidentd.notify import Notifier
 from incidentd.oncall import Channel, ChannelKind
@@ -77,6 +78,8 @@ async def room(folder: Path, port: int) -> AsyncIterator[Room]:
         path_of("ngircd"), "--nodaemon", "--config", str(file),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
+    patch = pytest.MonkeyPatch()
+    patch.setattr(IRCClient, "pump_interval", 0.05)  # twice a message it waits that long for what may still come
     try:
         reader, writer = await connected(port)
         sitting = Room(reader, writer)
@@ -86,6 +89,7 @@ async def room(folder: Path, port: int) -> AsyncIterator[Room]:
         yield sitting
         writer.close()
     finally:
+        patch.undo()
         process.terminate()
         await process.wait()
 

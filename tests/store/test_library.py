@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text as sql
 
 from incidentd.errors import NotFound
 from incidentd.library import Shelved, Standing, asked
 from incidentd.metrics import Metrics
 from incidentd.store import Store, Tx, library, published, subjects
 from incidentd.store.memory import MemoryStore
+from incidentd.store.postgres import make_engine
 from tests.store.conftest import NOW, Opened
 from tests.unit.incident_facts import INCIDENT
 from tests.unit.markdown_checks import HOSTILE
@@ -144,13 +146,52 @@ async def test_of_many_texts_the_best_come_first_and_no_more_than_asked_for(open
         for number in range(1, 701):
             subjects.insert_incident(tx, replace(INCIDENT, id=0, hold_id=None, correlation_key=f"k{number}"))
             title = "The pool is empty" if number == 7 else f"Incident {number}"
-            library.put(tx, shelved(number, title, "the pool was full"))
+            library.put(tx, shelved(number, title, "the pool was full" + ", a pool" * (number in (8, 600))))
 
     opened.now = NOW + timedelta(hours=1)
     await store.write(many)
     found = await store.read(keys, "pool")
     assert (found[0], len(found)) == (7, library.MOST), "a title that has the word is ranked however old it is"
+    assert found[1:4] == [600, 700, 699], "then those of the newest 200 that have it most often, then the newest"
     assert len(await store.read(library.find, asked("pool"), BOTH)) == library.MOST
+
+
+async def test_the_order_is_the_same_on_both_engines(filled: Store) -> None:
+    texts = {1: "cafés " * 3 + "x " * 90, 2: "café, x (CAFÉ)", 3: "cafeteria at the cafe", 4: "cafe one", 5: "cafe two"}
+
+    def more(tx: Tx) -> None:
+        for number, body in texts.items():
+            if number > 3:
+                subjects.insert_incident(tx, replace(INCIDENT, id=0, hold_id=None, correlation_key=f"k{number}"))
+            library.put(tx, shelved(number, f"Incident {number}", body))
+
+    await filled.write(more)
+    assert await filled.read(keys, "cafe") == [2, 3, 5, 4, 1]
+    assert await filled.read(keys, '"cafe"') == [2, 5, 4, 3]
+    assert await filled.read(keys, "cafe x") == [1, 2]
+    assert await filled.read(keys, "caf") == [2, 3, 5, 4, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.needs("postgres")
+async def test_a_text_from_before_words_were_counted_is_ranked_like_a_new_one(on_postgres: Opened) -> None:
+    store = await on_postgres.open()
+    await store.write(fill)
+    await store.close()
+    engine = make_engine(on_postgres.url, None)
+    kept = sql("SELECT id, plain FROM library_words ORDER BY id")
+    with engine.begin() as conn:
+        before = conn.execute(kept).all()
+        conn.execute(sql("ALTER TABLE library_words DROP COLUMN plain"))
+        conn.execute(sql("DROP INDEX ix_library_words_title"))
+        conn.execute(sql("UPDATE alembic_version SET version_num = '0025'"))
+    store = await on_postgres.open()
+    await store.close()
+    with engine.begin() as conn:
+        assert conn.execute(kept).all() == before
+    assert before[0].plain == (
+        "checkout fails the connection pool of the payment client was too small pay 5 did not start"
+    )
 
 
 async def test_a_text_of_any_length_is_put_in(filled: Store) -> None:

@@ -1,4 +1,4 @@
-"""Drafts that were made before people wrote in them here keep their text, and are written in from then on."""
+"""Postmortems from before a change of how they are kept lose nothing by it, drafts and published ones."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from importlib import import_module
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
-from incidentd.engine import commands, postmortems
-from incidentd.postmortem import State, draft, quick_review
+from incidentd.engine import commands, postmortems, publishing
+from incidentd.postmortem import Postmortem, State, draft, quick_review
 from incidentd.settings import Settings
-from incidentd.store import Store, Tx
+from incidentd.store import Store, Tx, published, subjects
 from incidentd.store import postmortems as stored
+from incidentd.store.published import Copy
 from incidentd.store.tables import instant, micros, postmortem_comment, postmortem_edition, postmortem_section
 from incidentd.timeline import Actor
 from tests.store.conftest import NOW
@@ -61,3 +62,46 @@ async def test_old_drafts_are_taken_over_with_their_words_and_written_in(store: 
         "incidentd", "_What would have made it worse, and did not happen?_", "It was night.",
     )  # fmt: skip
     assert "### Where we got lucky\n\nIt was night." in (await store.read(stored.get, 1)).markdown
+
+
+def _three_editions(tx: Tx) -> None:
+    """Put in editions as they were kept: with a copy of the same text, of another one, and without a copy."""
+    it = stored.add(tx, Postmortem(incident_id=1, owner="ana", drafted_at=NOW))
+    for version, words, copied in ((1, "# one", "# one"), (2, "# two", "# 2"), (3, "# three", None)):
+        row = {"postmortem_id": it.id, "version": version, "at": NOW, "by": "ana", "reason": "", "markdown": words}
+        tx.conn.execute(insert(postmortem_edition), row)
+        if copied is not None:
+            published.add(tx, Copy(
+                incident_id=1, version=version, title="Down", severity="sev1", service="", markdown=copied,
+                published_at=NOW,
+            ))  # fmt: skip
+
+
+def _once(tx: Tx) -> None:
+    with Operations.context(MigrationContext.configure(tx.conn)):
+        import_module("incidentd.store.migrations.versions.0027_a_published_text_is_kept_once").upgrade()
+
+
+async def test_a_text_that_was_kept_twice_is_kept_once_and_none_is_lost(store: Store) -> None:
+    await store.write(commands.declare_incident, Settings(), actor=ANA, title="Down", severity="sev1")
+    await store.write(_three_editions)
+    await store.write(_once)
+    kept = text("SELECT markdown FROM postmortem_edition ORDER BY version")
+    assert await store.read(lambda tx: list(tx.conn.execute(kept).scalars())) == ["", "# two", "# three"]
+    read = await store.read(lambda tx: stored.editions(tx, stored.get(tx, 1)))
+    assert [(one.version, one.markdown) for one in read] == [(1, "# one"), (2, "# two"), (3, "# three")]
+
+
+async def test_what_is_published_now_is_kept_once(store: Store) -> None:
+    await store.write(commands.declare_incident, Settings(), actor=ANA, title="Down", severity="sev1")
+
+    def publish(tx: Tx) -> None:
+        it = stored.add(tx, Postmortem(incident_id=1, owner="ana", drafted_at=NOW, markdown="# it", edition=1))
+        stored.publish(tx, it, by="ana", reason="because")
+        publishing.published(tx, Settings(), subjects.get_incident(tx, 1), 1, it.markdown, tx.now)
+
+    await store.write(publish)
+    kept = text("SELECT markdown FROM postmortem_edition")
+    assert await store.read(lambda tx: list(tx.conn.execute(kept).scalars())) == [""]
+    (one,) = await store.read(lambda tx: stored.editions(tx, stored.get(tx, 1)))
+    assert (one.version, one.by, one.reason, one.markdown) == (1, "ana", "because", "# it")

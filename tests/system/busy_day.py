@@ -80,8 +80,13 @@ class Day:
         await asyncio.gather(self._shift(), self._small_things(), self._worker(), self._lag(), self._checkout())
 
     async def _shift(self) -> None:
-        """Dia takes over from ana in a few seconds."""
-        begins = datetime.now(UTC) + timedelta(seconds=5)
+        """Dia takes over from ana, who was paged more often than her budget allows."""
+
+        async def paged() -> bool:
+            return len((await self.daemon.get("pages"))["pages"]) >= 3
+
+        await until(paged)
+        begins = datetime.now(UTC) + timedelta(seconds=3)
         times = {"from": begins.isoformat(), "until": (begins + timedelta(hours=1)).isoformat()}
         await self.daemon.post("oncall/schedules/platform/overrides", person="dia", because="a walk", by="ana", **times)
 

@@ -19,7 +19,7 @@ from tests.doors.jira_double import Fault, JiraDouble, every
 from tests.system.daemon import Daemon, until
 
 LONG = os.environ.get("INCIDENTD_TEST_LONG") == "1"
-ITEMS, KILLS = (200, 20) if LONG else (40, 4)
+ITEMS, KILLS = (200, 20) if LONG else (20, 2)
 
 pytestmark = pytest.mark.slow
 

@@ -43,6 +43,13 @@ def test_what_is_due_next_is_one_list_sorted_by_time_and_what_has_no_time_comes_
     assert {one.kind: one.who for one in due}["summary"] == "ana", "the commander holds what is not delegated"
 
 
+def test_a_run_that_waits_for_approval_is_due_of_whoever_leads_the_operations() -> None:
+    waits = replace(story.RUN, state=RunState.PROPOSED, ends_at=None, finished_at=None)
+    [one] = [it for it in seen(Surface.OL, replace(KNOWN, runs=(waits,))).due if it.kind == "run"]
+    assert (one.at, one.who) == (None, "ben")
+    assert one.what == f"let {waits.playbook} run on {waits.target}, or stop it"
+
+
 def test_each_role_sees_its_own_business() -> None:
     ic, ol, cl = (seen(whose) for whose in Surface)
     assert (ic.holder, ol.holder, cl.holder) == ("ana", "ben", "ana")

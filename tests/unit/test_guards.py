@@ -67,6 +67,18 @@ def test_the_weaker_mode_counts(own: Mode, ceiling: Mode) -> None:
     assert effective_mode(replace(BOOK, mode=own), ceiling) == expected
 
 
+def test_while_another_incident_is_active_on_the_service_whoever_leads_it_is_asked() -> None:
+    beside = {"incident": "INC-3", "service": "shop"}
+    assert refusal(**beside) == (
+        "incident",
+        "INC-3 is active on shop: whoever leads its operations has to let restart-stuck-worker run "
+        "(safe_during_incident)",
+    )
+    assert check(facts(**beside, approved=True)).allowed
+    assert check(facts(**beside, playbook=replace(BOOK, safe_during_incident=True))).allowed
+    assert check_again(facts(**beside)).allowed, "what is under way goes on; people stop it"
+
+
 def test_an_alert_that_stopped_firing_is_left_alone() -> None:
     assert refusal(still_firing=False)[0] == "still_firing"
 

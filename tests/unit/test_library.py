@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidentd.errors import BadRequest
-from incidentd.library import Term, asked, readable, snippet, tag_of, under, words
+from incidentd.library import Term, asked, best_first, readable, snippet, tag_of, under, words
 from tests.docs.night_page import DRAFT
 from tests.unit.markdown_checks import HOSTILE
 
@@ -36,6 +36,17 @@ def test_what_is_asked_is_beginnings_and_phrases() -> None:
     )  # fmt: skip
     assert len(asked("a b " * 500).terms) == 2
     assert len(asked(" ".join(f"w{n}" for n in range(400))).terms) == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("po pool", "pool"), ("pool po p", "pool"), ('pool "pool"', '"pool"'), ("ma the-mail-queue", "the-mail-queue"),
+        ("pool pool", "pool"), ("pay-5 pay-50", "pay-5 pay-50"), ('"po" pool', '"po" pool'), ("a b", "a b"),
+    ],
+)  # fmt: skip
+def test_what_a_text_has_anyway_is_not_looked_for(text: str, needed: str) -> None:
+    assert asked(text).needed == asked(needed).terms
 
 
 def test_the_text_of_a_postmortem_is_read_without_its_marks() -> None:
@@ -88,3 +99,22 @@ def test_a_tag_is_under_itself_and_its_parents() -> None:
     assert under("cause:network", "cause:network")
     assert under("cause:network:switch", "cause")
     assert not under("cause:networks", "cause:network")
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("pool", [5, 4, 2, 3, 1]), ('"pool"', [5, 2, 3, 1, 4]), ("pool queue", [3, 5, 4, 2, 1]),
+        ('"a pool"', [3, 5, 4, 2, 1]), ("nowhere", [5, 4, 3, 2, 1]), ("one two three four five pool", [5, 4, 3, 2, 1]),
+    ],
+)  # fmt: skip
+def test_those_texts_are_best_that_have_the_words_most_often(text: str, order: list[int]) -> None:
+    texts = {
+        1: "pool" + " x" * 50, 2: "the pool", 3: "a pool in a queue", 4: "pools pooling", 5: "pool pool the pool",
+    }  # fmt: skip
+    assert best_first(texts, asked(text)) == order
+
+
+def test_of_no_texts_none_is_best_and_an_empty_one_is_no_error() -> None:
+    assert best_first({}, asked("pool")) == []
+    assert best_first({1: "", 2: ""}, asked("pool")) == [2, 1]

@@ -293,6 +293,19 @@ async def test_a_playbook_of_high_risk_also_wants_a_login_of_the_same_person(hou
     assert "token:" in done.actor.key
 
 
+async def test_of_an_incident_only_its_leads_approve_runs_and_an_admin(house: SmallHouse, ask: Ask) -> None:
+    assert (await house.store.write(proposed, "INC-1", "low")).key == "RUN-4"
+    ana = {"headers": bearer(await house.token("operator", name="ana"))}
+    root = {"headers": bearer(await house.token("admin", name="root"))}
+    path, link = "/api/v1/runs/RUN-4/approve", link_to("approve", "RUN-4", nonce="late")
+    refused = await ask("POST", path, **ana)
+    assert refused.status == 403
+    assert "while INC-1 is active, ben (Incident Commander of INC-1) lets playbooks act there" in refused.error
+    assert "This is for others to say" in (await ask("GET", link)).text
+    assert (await press(ask, link)).status == 403
+    assert (await ask("POST", path, **root)).status == 200
+
+
 async def test_escalating_by_link_goes_on_and_leaves_the_page_open(house: SmallHouse, ask: Ask) -> None:
     assert (await press(ask, link_of(LinkAction.ESCALATE))).status == 200
     page = await house.store.read(things.get_page, 1)

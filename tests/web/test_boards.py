@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from incidentd.engine import lifecycle, updates
+from incidentd.engine import commands, lifecycle, updates
 from incidentd.oncall import Team
 from incidentd.rules import Decide, SeverityRule
 from incidentd.settings import Settings
@@ -157,6 +157,36 @@ async def test_the_operations_lead_sees_where_to_look_how_it_goes_and_what_helpe
     assert "INC-1 QueueLag" in board
     assert "what fixed it: the consumer was restarted" in board
     assert "Playbooks that fit Playbook restart fits: `incidentd playbook run restart`." in board
+
+
+async def test_who_commands_who_tells_people_and_the_page_of_a_hold_see_what_fixed_it_before(tmp_path: Path) -> None:
+    rule = SeverityRule(name="lag", match=(), decide=Decide.HOLD, severity="sev3", urgency="urgent")
+    w = await make_world(tmp_path, Settings(rules=(rule,), escalations=policy("default", (0, "ana"))))
+    await w.send(w.firing())
+    await w.do(commands.declare_hold, 1, actor=ANA)
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="the consumer <b>restarted</b>")
+    await w.send(w.resolved())
+    await w.at(200)
+    await w.send(w.firing())
+    house = SmallHouse(store=w.store, metrics=w.metrics, settings=w.settings, at=w.now)
+    line = "INC-1 of 2026-11-24: the consumer <b>restarted</b>"
+    async with served(make_app(house)) as url, asking(url) as ask:
+        first, second = [(await ask("GET", f"/holds/HOLD-{number}", headers=BROWSER)).text for number in (1, 2)]
+        told = [(await ask("GET", f"/api/v1/holds/HOLD-{number}")).json["before"] for number in (1, 2)]
+        await ask("POST", "/api/v1/holds/2/declare")
+        boards = {
+            role: (await ask("GET", f"/incidents/INC-2/board/{role}", headers=BROWSER)).text
+            for role in ("ic", "cl", "ol")
+        }
+        said = (await ask("GET", "/api/v1/incidents/INC-2/board?role=ic")).json["before"]
+    await w.store.close()
+    assert "<dt>Before</dt>" not in first, "what it became itself was not before it"
+    assert '<dt>Before</dt><dd><a href="../incidents/INC-1">INC-1</a> of <time>2026-11-24</time>' in second
+    assert ": the consumer &lt;b&gt;restarted&lt;/b&gt;" in second
+    assert (told, said) == (["", line], line)
+    for role in ("ic", "cl"):
+        assert 'Before: <a href="../../../incidents/INC-1">INC-1</a> of <time>2026-11-24</time>' in boards[role]
+    assert "Before:" not in boards["ol"], "that one has all that are alike"
 
 
 async def test_hostile_words_are_only_words_on_every_board(house: SmallHouse, ask: Ask) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from incidentd.oncall import Person, Roster
 from incidentd.playbooks.refusals import Refusal
 from incidentd.settings import Settings
 from incidentd.store import Tx, refusals
 from tests.web.asking import Ask
-from tests.web.small_house import SmallHouse, insert_hold, insert_page
+from tests.web.small_house import SmallHouse, bearer, insert_hold, insert_page
 
 HOSTILE = "<img src=x onerror=alert(1)> {{ 7*7 }} \u202egnp.exe"
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
@@ -41,6 +43,27 @@ async def test_a_hold_tells_its_story_and_an_incident_shows_its_document(house: 
     await ask("POST", "/api/v1/holds/1/declare")
     assert 'href="../incidents/INC-1"' in (await ask("GET", "/holds/1", headers=BROWSER)).text
     assert "# INC-1 QueueLagHigh" in (await ask("GET", "/incidents/INC-1", headers=BROWSER)).text
+
+
+async def test_a_reader_sees_times_by_their_own_clock_beside_utc(house: SmallHouse, ask: Ask) -> None:
+    people = {
+        "ana": Person(handle="ana", name="Ana", time_zone="Europe/Madrid"),
+        "ben": Person(handle="ben", name="Ben"),
+    }
+    house.settings = replace(house.settings, roster=Roster(people=people))
+    ana, ben = [bearer(await house.token("viewer", "responder", name=name)) for name in people]
+    await house.store.write(insert_hold)
+    await ask("POST", "/api/v1/holds/1/declare", headers=ana)
+    for path in ("/incidents/1", "/incidents/1/board/cl", "/holds/1", "/"):
+        hers, his = [(await ask("GET", path, headers={**BROWSER, **who})).text for who in (ana, ben)]
+        assert "14:07:00 UTC (15:07 CET)" in hers, path
+        assert "by your clock, of Europe/Madrid" in hers
+        assert "14:07:00 UTC" in his
+        assert "CET" not in his
+    document = (await ask("GET", "/incidents/1", headers={**BROWSER, **ana})).text
+    assert "Declared 2026-11-24 14:07:00 UTC (15:07 CET) by ana" in document
+    assert "| 2026-11-24 14:07:00 (15:07 CET) | ana" in document
+    assert "CET" not in (await ask("GET", "/api/v1/incidents/1/document", headers=ana)).text, "files are in UTC"
 
 
 async def test_hostile_words_are_only_words_on_every_page(house: SmallHouse, ask: Ask) -> None:

@@ -87,6 +87,8 @@ def holds(daemon: Daemon, hold: str | None, everything: bool, q: str, limit: int
             return
         found = daemon.get(path)
         click.echo(plain(f"{found['id']} {found['severity']} {found['state']}: {found['title']}"))
+        if found["before"]:
+            click.echo(plain(f"Before: {found['before']}"))
         for entry in daemon.get(path + "/timeline", limit=1000)["timeline"]:
             click.echo(plain(f"{_cell(entry['at'])}  {entry['actor']} ({entry['via']})  {entry['text']}", 1000))
         return

@@ -77,6 +77,8 @@ def board(daemon: Daemon, incident: str, role: str) -> None:
         return
     who = plain(found["holder"] or "nobody yet")
     click.echo(f"{found['incident']} {plain(found['severity'])}, {found['status']}; {role.lower()}: {who}")
+    if found["before"]:
+        click.echo(plain(f"Before: {found['before']}"))
     rows = [("late" if it["overdue"] else "", it["at"], it["id"], it["who"], it["what"]) for it in found["due"]]
     table(["", "UNTIL", "ID", "WHO", "WHAT"], rows, "Nothing is due.")
     if found["vacant"]:

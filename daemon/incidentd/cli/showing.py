@@ -24,7 +24,9 @@ def playbook(it: Said) -> Iterator[str]:
     yield from _facts("elsewhere", [_version(one) for one in it["other_versions"]])
     yield from _facts("brought in", _ways(it))
     yield from _facts("inputs", [_input(name, one) for name, one in it["inputs"].items()] or ["none"])
-    yield _fact("acts on", it["target"] + (f" in {it['domain']}" if it["domain"] else "") + f"; risk {it['risk']}")
+    yield _fact(
+        "acts on", it["target"] + (f" in {it['domain']}" if it["domain"] else "") + f"; risk {it['risk']}" + _during(it)
+    )
     yield from _facts("limits", _limits(it))
     yield from _facts("steps", _steps(it["steps"]))
     yield _fact("verify", _verify(it["verify"]))
@@ -66,6 +68,10 @@ def _facts(name: str, values: Sequence[str]) -> Iterator[str]:
 def _mode(it: Said) -> str:
     its = f"its file says {it['mode']}" if it["effective"] != it["mode"] else "as its file says"
     return f"{it['effective']} ({its}{'; ' + it['because'] if it['because'] else ''})"
+
+
+def _during(it: Said) -> str:
+    return "; begins in incidents about its service, too" if it["safe_during_incident"] else ""
 
 
 def _promise(it: Said) -> str:

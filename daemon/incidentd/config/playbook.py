@@ -128,6 +128,7 @@ def playbook(part: Part, report: Report, library: Mapping[str, Part], names: Nam
         rollback=tuple(rollback.steps),
         rollback_blocks=tuple(rollback.blocks),
         on_failure=OnFailure(part.get("on_failure", OnFailure.DECLARE)),
+        safe_during_incident=part.get("safe_during_incident", False),
         fleet=part.get("fleet", 0),
         promote=_promote(part, mode, report),
         manual_minutes=float(part.get("manual_minutes", 0)),

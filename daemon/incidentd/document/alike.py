@@ -37,6 +37,12 @@ class Alike:
             return f"stood down: {it.stand_down.replace('_', ' ')}"
         return it.resolution
 
+    @property
+    def line(self) -> str:
+        """Say in one line which it was, when, and what ended it."""
+        fixed = f": {self.fixed_by}" if self.fixed_by else ""
+        return f"{self.incident.key} of {self.incident.declared_at:%Y-%m-%d}{fixed}"
+
 
 def alike(it: Incident, past: Iterable[Incident], shared: dict[str, int]) -> tuple[Alike, ...]:
     """Choose the past incidents that are most like this one, of several as much alike the latest.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from incidentd.durations import format_duration
-from incidentd.engine import automation, commands, contact, handover, judging, questions, roles
+from incidentd.engine import approving, automation, commands, contact, handover, judging, questions, roles
 from incidentd.engine.course.busy import definition_of
 from incidentd.errors import Conflict
 from incidentd.holds import OPEN, Hold, declares_at
@@ -260,7 +260,7 @@ def _hold_over(tx: Tx, hold: Hold) -> tuple[str, str] | None:
 # -- playbook runs ---------------------------------------------------------------------------------------------------
 
 
-def _look_approve(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
+def _look_approve(tx: Tx, settings: Settings, claim: Claim, _key: bytes) -> Shown:
     run = things.get_run(tx, speakable(claim.subject, "RUN"))
     playbook = definition_of(run)
     about = (
@@ -268,7 +268,8 @@ def _look_approve(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Sho
         ("Risk", playbook.risk), ("You are", claim.person),
     )  # fmt: skip
     return Shown(
-        title=plain(playbook.title or run.playbook), about=about, button="Let it run", over=_run_over(run),
+        title=plain(playbook.title or run.playbook), about=about, button="Let it run",
+        over=_run_over(run) or _not_theirs(tx, settings, run, claim.person),
         note="The button lets the playbook begin.", needs_login=playbook.risk == HIGH_RISK,
     )  # fmt: skip
 
@@ -287,7 +288,13 @@ def _run_over(run: Run) -> tuple[str, str] | None:
     return "It waits for nothing", f"{run.key} is {run.state.replace('_', ' ')} by now."
 
 
-def _look_answer(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Shown:
+def _not_theirs(tx: Tx, settings: Settings, run: Run, person: str) -> tuple[str, str] | None:
+    """Say that somebody else says by now whether a run acts: the roles of an incident may have changed hands."""
+    why = approving.refused(tx, settings, run, person)
+    return ("This is for others to say", f"{why[:1].upper()}{why[1:]}.") if why else None
+
+
+def _look_answer(tx: Tx, settings: Settings, claim: Claim, _key: bytes) -> Shown:
     number, _, key = claim.subject.partition("/")
     run = things.get_run(tx, speakable(number, "RUN"))
     title = plain(definition_of(run).title or run.playbook)
@@ -295,6 +302,8 @@ def _look_answer(tx: Tx, _settings: Settings, claim: Claim, _key: bytes) -> Show
         question = questions.open_question(run, tx.now, key)
     except Conflict as error:
         return Shown(title=title, over=("It is over", str(error)))
+    if others := _not_theirs(tx, settings, run, claim.person):
+        return Shown(title=title, over=others)
     about = (
         ("Run", f"{run.key}, for {run.subject}"), ("Target", plain(run.target, 200)),
         ("Waits until", instant(question.expires_at)), ("You are", claim.person),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from incidentd import guards
 from incidentd.durations import format_duration
-from incidentd.engine import halting, outcome, paging, questions, silencing, suggesting
+from incidentd.engine import approving, halting, outcome, paging, questions, silencing, suggesting
 from incidentd.engine.course.busy import definition_of
 from incidentd.engine.permission import About, Refused, actor_of, as_it_stands, ask_guards, refuse
 from incidentd.errors import BadRequest, Conflict
@@ -79,30 +79,51 @@ def _begin(tx: Tx, settings: Settings, *, subject: str, playbook: Playbook, aler
         inputs = scopes.inputs_for(playbook, alert.labels, alert.annotations)
         target = walk.target_for(playbook, inputs, alert.labels)
         domain = walk.domain_for(playbook, inputs, alert.labels)
+        beside = ""
         if mode is Mode.AUTO:
             about = About(
                 target=target, domain=domain, starts_at=alert.starts_at, fires=alert.fires, source=alert.source,
-                labels=alert.labels,
+                labels=alert.labels, subject=subject,
             )  # fmt: skip
-            ask_guards(tx, settings, playbook, about)
+            beside = _asked_of(tx, settings, playbook, about)
+            mode = Mode.APPROVE if beside else mode
         elif off := standing.off(switching.switches(tx), playbook.name):
             raise Refused(guards.Verdict(allowed=False, guard="switch", reason=off))
         new = Run(
             id=0, subject=subject, playbook=playbook.name, sha256=playbook.sha256, definition=playbook.source,
             state=RunState.RUNNING if mode is Mode.AUTO else RunState.PROPOSED, mode=mode, target=target, inputs=inputs,
             registers={}, source=alert.source, started_at=tx.now, fingerprint=alert.fingerprint, domain=domain,
-            untouched=True, vetted_at=tx.now,
+            incident=beside, untouched=True, vetted_at=tx.now,
         )  # fmt: skip
         run = things.insert_run(tx, new)
     except (scopes.NotRunnable, Conflict, Refused) as no:
         refuse(tx, settings, subject, playbook, no)
         return None
     if run.state is RunState.PROPOSED:
-        text = f"{run.key}: playbook {playbook.name} fits {plain(target, 60)} and waits for approval."
-        chain.append(tx, subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
+        _propose(tx, settings, run, playbook)
         return run
     start(tx, run, actor_of(playbook), f"{run.key}: playbook {playbook.name} begins on {plain(target, 60)}.")
     return run
+
+
+def _asked_of(tx: Tx, settings: Settings, playbook: Playbook, about: About) -> str:
+    """Ask the guards; gives the incident whose lead has to say yes, if that is all that is missing. Raises Refused."""
+    try:
+        ask_guards(tx, settings, playbook, about)
+    except Refused as no:
+        if not no.incident:
+            raise
+        return no.incident
+    return ""
+
+
+def _propose(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> None:
+    """Ask for the approval of a run, and say on its timeline of whom."""
+    lead = approving.ask(tx, settings, run)
+    of = f" of {lead}" if lead else ""
+    why = f": {run.incident} is active about the same service (safe_during_incident)" if run.incident else ""
+    text = f"{run.key}: playbook {playbook.name} fits {plain(run.target, 60)} and waits for approval{of}{why}."
+    chain.append(tx, run.subject, actor_of(playbook), [Draft("run.proposed", text, {"run": run.key})])
 
 
 def start(tx: Tx, run: Run, actor: Actor, text: str) -> None:
@@ -118,15 +139,20 @@ def _next(tx: Tx, run: Run, at: datetime) -> None:
     )  # fmt: skip
 
 
-def take_answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "") -> Run:
+def take_answer(
+    tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "", admin: bool = False
+) -> Run:  # fmt: skip
     """Take an answer to the question of a run, which goes on now. Raises as `questions.answer` does."""
-    run = questions.answer(tx, settings, run_id, answer=answer, actor=actor, key=key)
+    run = questions.answer(tx, settings, run_id, answer=answer, actor=actor, key=key, admin=admin)
     _next(tx, run, tx.now)
     return run
 
 
-def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "") -> Run:
-    """Let a proposed run begin, or one go on that asks. Raises Conflict when it waits for nothing, or may not run.
+def approve(
+    tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "", admin: bool = False
+) -> Run:  # fmt: skip
+    """Let a proposed run begin, or one go on that asks. Raises Conflict when it waits for nothing, or may not run, and
+    NotAllowed for who does not let playbooks act in the active incident that it is for; an `admin` always does.
 
     An answer has to be given in words: who says a second time that a run may begin has not read what it asks.
     """
@@ -135,7 +161,7 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: st
         if not answer and not run.question.closed:
             how = " or ".join(run.question.choices) or "your answer"
             raise Conflict(f"{run.key} began already, and asks: {run.question.text} Answer in words: {how}")
-        return take_answer(tx, settings, run_id, answer=answer, actor=actor)
+        return take_answer(tx, settings, run_id, answer=answer, actor=actor, admin=admin)
     if answer and run.state is RunState.PROPOSED:
         raise BadRequest(
             f"{run.key} asks nothing yet: approve it without an answer and it begins, or stop it with "
@@ -143,6 +169,7 @@ def approve(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: st
         )
     if run.state is not RunState.PROPOSED:
         raise Conflict(f"{run.key} is {run.state}; only a proposed run waits for approval")
+    approving.refuse_others(tx, settings, run, actor, admin=admin)
     playbook = definition_of(run)
     if playbook.refused:
         raise Conflict(f"{run.key} may not run now: {playbook.refused}")

@@ -251,6 +251,11 @@ def add_action_item(
     return item
 
 
-def approve_run(tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "") -> Run:
-    """Let a proposed playbook run begin, or answer one that asks. Raises NotFound, and Conflict when it may not."""
-    return automation.approve(tx, settings, run_id, actor=actor, answer=answer)
+def approve_run(
+    tx: Tx, settings: Settings, run_id: int, *, actor: Actor, answer: str = "", admin: bool = False
+) -> Run:  # fmt: skip
+    """Let a proposed playbook run begin, or answer one that asks.
+
+    Raises NotFound, Conflict when it may not, and NotAllowed for who is not asked.
+    """
+    return automation.approve(tx, settings, run_id, actor=actor, answer=answer, admin=admin)

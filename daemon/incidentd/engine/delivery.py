@@ -10,6 +10,7 @@ from typing import Protocol
 
 from incidentd import holds, messages
 from incidentd.engine import (
+    approving,
     attaching,
     communication,
     contact,
@@ -160,6 +161,8 @@ class Delivery:
                 return await self._ask(job)
             case questions.KIND:
                 return await self._question(job)
+            case approving.KIND:
+                return await self._approval(job)
             case contact.KIND:
                 return self._test(job)
             case _:
@@ -254,6 +257,16 @@ class Delivery:
         may = _may_hold_links(self._settings(), job)
         link = f"\nOr here: {offers.of_question(run.key, key, self._reader(job))}" if may else ""
         return self._notification(job, (words[0], words[1] + link))
+
+    async def _approval(self, job: Job) -> Notification | None:
+        """Write the words that ask whoever leads an incident to let a run begin."""
+        settings, run = self._settings(), int(job.payload["run"])
+        found = await self._store.read(approving.message, settings, run, job.payload["person"])
+        if found is None:
+            return None
+        may = _may_hold_links(settings, job)
+        link = f"\nOr here: {offers.of_approval(found[0].key, self._reader(job))}" if may else ""
+        return self._notification(job, (found[1][0], found[1][1] + link))
 
     async def _task(self, job: Job) -> Notification | None:
         """Write the words to whoever was given a task."""

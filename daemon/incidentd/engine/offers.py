@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from incidentd import links
+from incidentd.engine import approving
 from incidentd.holds import Hold
 from incidentd.links import LinkAction
 from incidentd.pages import Page, PageState, needs_ack
 from incidentd.playbooks import Run, RunState, questions
+from incidentd.settings import Settings
 from incidentd.store import Tx, subjects, things
 from incidentd.text import plain
 
@@ -69,6 +71,11 @@ def of_question(run: str, question: str, reader: Reader) -> str:
     return _link(reader, LinkAction.ANSWER, f"{run}/{question}")
 
 
+def of_approval(run: str, reader: Reader) -> str:
+    """Make the link of a message that asks to let a run begin."""
+    return _link(reader, LinkAction.APPROVE, run)
+
+
 def of_handover(handover: str, reader: Reader) -> str:
     """Make the link of a message that offers roles to its reader."""
     return _link(reader, LinkAction.HANDOVER, handover)
@@ -84,13 +91,15 @@ def of_test(subject: str, reader: Reader) -> str:
     return _link(reader, LinkAction.CONFIRM, subject)
 
 
-def proposed(tx: Tx, subject: str) -> list[Run]:
-    """Find the newest runs for a hold or incident that wait for the approval or the answer of anybody who is paged."""
+def proposed(tx: Tx, settings: Settings, subject: str, person: str) -> list[Run]:
+    """Find the newest runs for a hold or incident that wait for the approval or the answer of this person: where nobody
+    is named it is anybody who is paged, unless somebody leads the operations of the incident.
+    """
     incident = subjects.get_incident(tx, int(subject.removeprefix("INC-"))) if subject.startswith("INC-") else None
     hold = incident.hold_id if incident is not None else None
     begun = [run for run in things.runs_of(tx, f"HOLD-{hold}") if _asks(run)] if hold is not None else []
     own = [run for run in things.runs_of(tx, subject) if run.state is RunState.PROPOSED or _asks(run)]
-    return [*begun, *own][-_MOST_RUNS:]
+    return [run for run in (*begun, *own) if not approving.refused(tx, settings, run, person)][-_MOST_RUNS:]
 
 
 def _asks(run: Run) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incidentd import escalation, holds
-from incidentd.document import Alike, span_of, within
+from incidentd.document import span_of, within
 from incidentd.engine import fallback, offers, paging, refusals
 from incidentd.engine.backlog import promised_before
 from incidentd.engine.fallback import NEEDS_AN_ANSWER, since
@@ -19,7 +19,7 @@ from incidentd.pages import Facts, Occasion, Page, PageState
 from incidentd.playbooks import FINISHED, Run
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things, together
-from incidentd.store.around import last_like
+from incidentd.store.around import before
 from incidentd.store.jobs import Job
 from incidentd.text import plain
 from incidentd.timeline import INCIDENTD, Draft
@@ -49,7 +49,7 @@ class PageMessage:
     target: Target | None
     links: tuple[tuple[str, str], ...]
     runs: tuple[Run, ...] = ()
-    """Playbook runs that wait for somebody's approval."""
+    """Playbook runs that wait for the approval of whom it goes to."""
 
     def with_links(self, links: Iterable[tuple[str, str]]) -> Facts:
         """Give the facts with these links."""
@@ -83,7 +83,7 @@ def page_message(tx: Tx, settings: Settings, job: Job) -> PageMessage | None:
     )  # fmt: skip
     return PageMessage(
         page=page, occasion=occasion, facts=facts, target=target, links=links_of(tx, about),
-        runs=tuple(offers.proposed(tx, page.subject)),
+        runs=tuple(offers.proposed(tx, settings, page.subject, job.payload["person"])),
     )  # fmt: skip
 
 
@@ -124,11 +124,8 @@ def _tried(tx: Tx, subject: str) -> tuple[str, ...]:
 
 def _before(tx: Tx, about: Hold | Incident) -> str:
     """Say when the same thing was the last time, and what fixed it."""
-    last = last_like(tx, about)
-    if last is None:
-        return ""
-    fixed = Alike(incident=last, why=()).fixed_by
-    return f"{last.key} of {last.declared_at:%Y-%m-%d}{f': {fixed}' if fixed else ''}"
+    last = before(tx, about)
+    return last.line if last else ""
 
 
 def links_of(tx: Tx, about: Hold | Incident) -> tuple[tuple[str, str], ...]:

@@ -9,19 +9,22 @@ from datetime import datetime
 from incidentd import guards
 from incidentd.alerts import AlertStatus
 from incidentd.engine import refusals
+from incidentd.incidents import Incident
 from incidentd.playbooks import FINISHED, Playbook, Run, RunState, scopes, standing
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, firing, inbox, switching, things
+from incidentd.store import Tx, chain, firing, inbox, seen, switching, things
 from incidentd.timeline import Actor, Draft
 
 
 class Refused(Exception):
     """A guard said no."""
 
-    def __init__(self, verdict: guards.Verdict, target: str = "") -> None:
+    def __init__(self, verdict: guards.Verdict, target: str = "", incident: str = "") -> None:
         super().__init__(verdict.reason)
         self.guard = verdict.guard
         self.target = target
+        self.incident = incident
+        """Whose lead has to say yes, when that is all that is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class About:
     source: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Of the alert that asks; none when nothing but a person does."""
+    subject: str = ""
+    """The hold or incident that it is for; an incident's own playbook begins as its mode says."""
 
 
 def actor_of(playbook: Playbook) -> Actor:
@@ -54,9 +59,10 @@ def ask_guards(tx: Tx, settings: Settings, playbook: Playbook, about: About) -> 
     facts = _facts(tx, settings, playbook, about)
     verdict = guards.check(facts)
     if verdict.allowed:
-        verdict = guards.check(_counted(tx, facts, about))
+        facts = _beside(tx, settings, _counted(tx, facts, about), about)
+        verdict = guards.check(facts)
     if not verdict.allowed:
-        raise Refused(verdict, about.target)
+        raise Refused(verdict, about.target, facts.incident if verdict.guard == guards.INCIDENT else "")
 
 
 def ask_again(tx: Tx, settings: Settings, playbook: Playbook, run: Run, *, whole: bool) -> guards.Verdict:
@@ -110,6 +116,23 @@ def _counted(tx: Tx, facts: guards.Facts, about: About) -> guards.Facts:
         return facts
     most = guards.most_alerting(facts.playbook)
     return replace(facts, alerting=firing.like(tx, about.source, about.labels, most + 1))
+
+
+def _beside(tx: Tx, settings: Settings, facts: guards.Facts, about: About) -> guards.Facts:
+    """Add which other incident is active about the service of the alert; a drill is none."""
+    service = settings.labels.value("service", about.labels)
+    if not service or about.approved or facts.playbook.safe_during_incident:
+        return facts
+    for it in seen.active(tx):
+        if not it.drill and it.key != about.subject and _is_about(tx, settings, it, service):
+            return replace(facts, incident=it.key, service=service)
+    return facts
+
+
+def _is_about(tx: Tx, settings: Settings, it: Incident, service: str) -> bool:
+    if it.service == service:
+        return True
+    return any(settings.labels.value("service", labels) == service for labels in seen.labels_of(tx, it.key))
 
 
 def _trusted_since(runs: Sequence[Run]) -> datetime | None:

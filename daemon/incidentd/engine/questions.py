@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from incidentd import holds
 from incidentd.durations import about
-from incidentd.engine import refusals
+from incidentd.engine import approving, refusals
 from incidentd.errors import BadRequest, Conflict, NotAllowed
 from incidentd.incidents import ACTIVE
-from incidentd.oncall import LOG_CHANNEL
 from incidentd.pages import Page
 from incidentd.playbooks import Run, RunState, Step, StepResult, questions, walk
 from incidentd.playbooks.questions import Question
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, jobs, subjects, things
+from incidentd.store import Tx, chain, subjects, things
 from incidentd.text import instant, plain
 from incidentd.timeline import INCIDENTD, Actor, Draft
 
-KIND = "question"
+KIND = approving.QUESTION
 
 
 def look(tx: Tx, settings: Settings, run: Run, step: Step) -> tuple[Run, StepResult | None]:
@@ -47,41 +47,38 @@ def _ask(tx: Tx, settings: Settings, run: Run, step: Step) -> Run:
     things.save_run(tx, run)
     fails = "it goes on without one" if step.ignore_errors else "the run fails"
     otherwise = f"it goes on with `{question.default}`" if question.default else fails
+    lead = approving.leads(tx, settings, run) if questions.asks_anybody(question) else None
     text = (
-        f"{run.key} asks {questions.who(question)}: {question.text} Without an answer by "
+        f"{run.key} asks {lead or questions.who(question)}: {question.text} Without an answer by "
         f"{instant(question.expires_at)} {otherwise}."
     )
     chain.append(tx, run.subject, _run(run), [Draft("run.asked", text, {"run": run.key, "question": key})])
-    _tell(tx, settings, run, question)
+    _tell(tx, settings, run, question, lead)
     return run
 
 
-def _tell(tx: Tx, settings: Settings, run: Run, question: Question) -> None:
-    """Ask the people who may answer; where nobody is named, whoever was or is now paged for what it runs for.
+def _tell(tx: Tx, settings: Settings, run: Run, question: Question, lead: approving.Leads | None) -> None:
+    """Ask the people who may answer; where nobody is named, who leads the operations of the incident that it runs for,
+    else whoever was or is now paged for what it runs for.
 
     Whoever has no channel is asked in the log, as pages go there, and the timeline names them.
     """
-    named = questions.asked(question, settings.roster)
+    named = [lead.asked] if lead else questions.asked(question, settings.roster)
     pages = [] if named else _pages(tx, settings, run.subject)
     answered = [page.held_by for page in pages if page.held_by]
     paged = answered or [handle for page in pages for handle in page.paged]
     people = named or list(dict.fromkeys(paged))
-    unheard = [handle for handle in people if not _channels(settings, handle)]
-    for handle in people or [""]:
-        for channel in _channels(settings, handle) or [LOG_CHANNEL]:
-            payload = {"person": handle, "channel": channel, "purpose": "page", "run": run.id, "question": question.key}
-            mine = f"{handle}/{channel}" if channel == LOG_CHANNEL else channel
-            jobs.schedule(
-                tx, queue=jobs.NOTIFY, kind=KIND, subject=run.subject, due_at=tx.now, payload=payload,
-                ukey=f"{run.key}/{question.key}/{mine}", give_up_at=question.expires_at,
-            )  # fmt: skip
+    unheard = [handle for handle in people if not approving.channels(settings, handle)]
+    _send(tx, settings, run, people or [""], question)
     if unheard or not people:
         _say_unheard(tx, run, question, unheard, len(people))
 
 
-def _channels(settings: Settings, handle: str) -> list[str]:
-    person = settings.roster.people.get(handle)
-    return [channel.name for channel in person.channels] if person else []
+def _send(tx: Tx, settings: Settings, run: Run, people: Sequence[str], question: Question) -> None:
+    approving.send(
+        tx, settings, run, people, kind=KIND, key=f"{run.key}/{question.key}", question=question.key,
+        give_up_at=question.expires_at,
+    )  # fmt: skip
 
 
 def _say_unheard(tx: Tx, run: Run, question: Question, unheard: list[str], asked: int) -> None:
@@ -108,11 +105,13 @@ def _pages(tx: Tx, settings: Settings, subject: str) -> list[Page]:
     return things.pages_of(tx, subject)
 
 
-def answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "") -> Run:
+def answer(
+    tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor, key: str = "", admin: bool = False
+) -> Run:  # fmt: skip
     """Take somebody's answer; the run goes on with it when it is looked at next. `key` names the question if need be.
 
-    Raises Conflict when the run waits for none or somebody else was first, NotAllowed for somebody who is not asked,
-    and BadRequest for what is no answer.
+    Raises Conflict when the run waits for none or somebody else was first, NotAllowed for somebody who is not asked
+    (an `admin` always is where nobody is named), and BadRequest for what is no answer.
     """
     run = things.get_run(tx, run_id)
     question = open_question(run, tx.now, key)
@@ -123,6 +122,7 @@ def answer(tx: Tx, settings: Settings, run_id: int, *, answer: str, actor: Actor
             f"counts, or that of `--by` where no token is needed: `incidentd approve {run.key} ... --by NAME`",
             authenticated=True,
         )
+    approving.refuse_others(tx, settings, run, actor, admin=admin)
     answer = answer.strip()
     if why := questions.refused(question, answer):
         raise BadRequest(f"{run.key} asks: {question.text} And {why}")

@@ -16,7 +16,7 @@ from incidentd.roles import Participant
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, facts, graphs, participants, views
 from incidentd.store import updates as stored
-from incidentd.store.around import similar
+from incidentd.store.around import before, similar
 from incidentd.store.graphs import Drawn
 from incidentd.text import labels_line
 from incidentd.updates import Promise, State, Update
@@ -69,6 +69,8 @@ class Seen:
     """What was said of playbooks that fit, the last ones; for the Operations Lead."""
     tried: tuple[Task, ...] = ()
     """The tasks that ended last, the last one first."""
+    before: Alike | None = None
+    """The last incident of the same correlation; for the Operations Lead it is among those that are alike."""
     waiting: tuple[Update, ...] = ()
     """Texts that wait for the Incident Commander."""
     drafts: tuple[dict[str, Any], ...] = ()
@@ -106,7 +108,7 @@ def seen(tx: Tx, settings: Settings, incident_id: int, whose: Surface) -> Seen:
     match whose:
         case Surface.IC:
             people = sorted(participants.everybody(tx, it.id), key=lambda one: (one.team == "", one.team))
-            return replace(common, commands=commands(it), people=tuple(people))
+            return replace(common, commands=commands(it), people=tuple(people), before=before(tx, it))
         case Surface.OL:
             entries = chain.entries(tx, it.key)
             fits = [entry.text for entry in entries if entry.kind == "run.proposed"]
@@ -118,7 +120,8 @@ def seen(tx: Tx, settings: Settings, incident_id: int, whose: Surface) -> Seen:
         case Surface.CL:
             owed = [one.audience for one in promises if one.due_at is not None]
             named = [audience for audience in owed if audience in settings.updates.audiences]
-            return replace(common, drafts=tuple(updates.prepared(tx, settings, it.id, audience) for audience in named))
+            drafts = tuple(updates.prepared(tx, settings, it.id, audience) for audience in named)
+            return replace(common, drafts=drafts, before=before(tx, it))
 
 
 def _still_blocked(found: Known) -> dict[str, tuple[str, ...]]:

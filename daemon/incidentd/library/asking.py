@@ -33,6 +33,11 @@ class Asked:
     tags: tuple[str, ...] = ()
     """Each with what is below it."""
 
+    @property
+    def needed(self) -> tuple[Term, ...]:
+        """The terms without those that a text has anyway when it has another, as `po` when it has `pool`."""
+        return tuple(one for one in self.terms if not any(_follows(one, other) for other in self.terms))
+
 
 def asked(text: str, tags: tuple[str, ...] = ()) -> Asked:
     """Read what somebody typed; never raises for any text."""
@@ -42,3 +47,8 @@ def asked(text: str, tags: tuple[str, ...] = ()) -> Asked:
         if found:
             terms.append(Term(words=tuple(found[:MOST_TERMS]), begins=not quoted))
     return Asked(terms=tuple(dict.fromkeys(terms))[:MOST_TERMS], tags=tags)
+
+
+def _follows(one: Term, other: Term) -> bool:
+    beginning = one != other and one.begins and len(one.words) == 1
+    return beginning and any(word.startswith(one.words[0]) for word in other.words)

@@ -14,8 +14,8 @@ from incidentd.text import plain
 LENGTH = 240
 """Characters that are shown."""
 _BEFORE = 80
-_LOOKED_AT = 40
-"""Places of each word that are compared."""
+_LOOKED_AT = 60
+"""Places that are compared, shared by the words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,8 @@ def _places(body: str, asked: Asked) -> list[tuple[int, int]]:
     small = body.lower()
     if len(small) != len(body):  # a letter became two
         small = body
-    return sorted(place for term in asked.terms for place in islice(_places_of(small, term), _LOOKED_AT))
+    each = _LOOKED_AT // max(len(asked.terms), 1)
+    return sorted(place for term in asked.terms for place in islice(_places_of(small, term), each))
 
 
 def _places_of(small: str, term: Term) -> Iterator[tuple[int, int]]:

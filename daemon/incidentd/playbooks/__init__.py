@@ -198,6 +198,8 @@ class Playbook:
     blocks: tuple[Block, ...] = ()
     """Of the steps; an inner one stands before the one that it is in."""
     rollback_blocks: tuple[Block, ...] = ()
+    safe_during_incident: bool = False
+    """It begins by itself also while an incident about the same service is active; else it asks whoever leads that."""
     fleet: int = 0
     """How many targets there are; 0 is not known, and nobody asks for shares of it."""
     promote: Promote | None = None
@@ -282,6 +284,8 @@ class Run:
     """The monitoring world that the alert came from; its Prometheus answers the run's queries."""
     fingerprint: str = ""
     """Of the alert that asked for the run."""
+    incident: str = ""
+    """The active incident on whose service it would act, so that whoever leads it is asked; '' for most."""
     phase: str = "steps"
     """steps | rollback"""
     cursor: int = 0

@@ -27,13 +27,22 @@ def waiting(run: Run) -> Waiting | None:
     """Say what a run waits for; None when it waits for nobody."""
     question = run.question
     if run.state is RunState.PROPOSED:
-        return Waiting(what="approval", who="whoever may approve runs")
+        return Waiting(what="approval", who=_who(run) or "whoever may approve runs")
     if run.state is not RunState.RUNNING or question is None or question.closed:
         return None
+    who = _who(run) if questions.asks_anybody(question) else ""
     return Waiting(
-        what="answer", who=questions.who(question), until=question.expires_at, question=question.text,
+        what="answer", who=who or questions.who(question), until=question.expires_at, question=question.text,
         answers=question.choices,
     )  # fmt: skip
+
+
+def _who(run: Run) -> str:
+    """Say who lets playbooks act in the incident that a run is for; '' when it is for none that it knows of."""
+    key = run.incident or (run.subject if run.subject.startswith("INC-") else "")
+    if not key:
+        return ""
+    return f"the Operations Lead or the Incident Commander of {key}; while it has neither, whoever may approve runs"
 
 
 def state_of(run: Run) -> str:

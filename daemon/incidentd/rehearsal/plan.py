@@ -31,6 +31,10 @@ _MEANS = {
     Mode.APPROVE: "it is proposed, and begins when a person approves it",
     Mode.AUTO: "it begins by itself when every guard lets it",
 }
+_BESIDE = {
+    True: "also while another incident about the same service is active (safe_during_incident)",
+    False: "while another incident about the same service is active, it asks whoever leads that (safe_during_incident)",
+}
 _LATER = "[filled in from what earlier steps give]"
 _DESCRIBED = ("alertmanager", "ticket")
 
@@ -108,6 +112,7 @@ class Plan:
     mode: Mode
     modes: tuple[Mode, Mode]
     """The playbook's own, and the configuration's."""
+    safe_during_incident: bool
     guards: tuple[Verdict, ...]
     steps: tuple[PlannedStep, ...]
     verify: PlannedStep | None
@@ -126,6 +131,8 @@ class Plan:
         yield f"target:  {plain(self.target, _MOST)}" + (f" in {plain(self.domain, 100)}" if self.domain else "")
         modes = f"the playbook's is {self.modes[0]}, the configuration's {self.modes[1]}"
         yield f"mode:    {self.mode}: {_MEANS[self.mode]} ({modes})"
+        if self.mode is Mode.AUTO:
+            yield f"         {_BESIDE[self.safe_during_incident]}"
         yield f"guards, at {instant(self.alert.now)}, on a target where nothing ran before:"
         for one in self.guards:
             yield f"  {'ok' if one.allowed else 'refuses':<8} {one.guard:<14} {one.reason}"
@@ -149,6 +156,7 @@ class Plan:
             "alert": {**alert, **times, "firing": self.alert.firing}, "matches": not self.mismatch,
             "mismatch": self.mismatch, "inputs": dict(self.inputs),
             "target": self.target, "domain": self.domain, "mode": self.mode.value,
+            "safe_during_incident": self.safe_during_incident,
             "may_run": all(one.allowed for one in self.guards), "guards": [asdict(one) for one in self.guards],
             "steps": [asdict(one) for one in self.steps], "verify": asdict(self.verify) if self.verify else None,
             "rollback": [asdict(one) for one in self.rollback], "on_failure": self.on_failure,
@@ -174,6 +182,7 @@ def plan(playbook: Playbook, settings: Settings, asked: Asked) -> Plan:
         playbook=playbook.name, title=playbook.title, alert=asked, inputs=inputs, target=target, domain=domain,
         mismatch=not_for(playbook, asked.labels, settings.rules),
         mode=guards.effective_mode(playbook, ceiling), modes=(playbook.mode, ceiling),
+        safe_during_incident=playbook.safe_during_incident,
         guards=guards.every(facts), steps=_row(run, playbook.steps, playbook.blocks, settings.roster),
         verify=_planned(run, verify.step, settings.roster) if verify else None, held=held,
         rollback=_row(run, playbook.rollback, playbook.rollback_blocks, settings.roster),

@@ -35,6 +35,7 @@ _SAME_KEY = (
     .limit(_OF_KEY)
 )
 _LAST_OF_KEY = _SAME_KEY.limit(1)
+_LAST_BEFORE_HOLD = _LAST_OF_KEY.where(incident.c.declared_at < bindparam("opened"))
 _SHARED = (
     select(member.c.subject, func.count().label("number"))
     .where(member.c.subject.in_(bindparam("keys", expanding=True)))
@@ -86,14 +87,16 @@ def similar(tx: Tx, it: Incident) -> tuple[Alike, ...]:
     return tuple(_with_what_helped(tx, one) for one in found)
 
 
-def last_like(tx: Tx, about: Incident | Hold) -> Incident | None:
-    """Find the last incident of the same correlation that is over; None when there was none."""
+def before(tx: Tx, about: Incident | Hold) -> Alike | None:
+    """Find the last incident of the same correlation that is over, from before this; None when there was none."""
     if not about.correlation_key:
         return None
-    before = about.id if isinstance(about, Incident) else _ANY
-    key = {"before": before, "of_source": about.source, "key": about.correlation_key}
-    row = tx.conn.execute(_LAST_OF_KEY, key).one_or_none()
-    return None if row is None else load(row.body, Incident)
+    key = {"of_source": about.source, "key": about.correlation_key}
+    if isinstance(about, Incident):
+        row = tx.conn.execute(_LAST_OF_KEY, {**key, "before": about.id}).one_or_none()
+    else:
+        row = tx.conn.execute(_LAST_BEFORE_HOLD, {**key, "before": _ANY, "opened": about.opened_at}).one_or_none()
+    return None if row is None else Alike(incident=load(row.body, Incident), why=("the same correlation",))
 
 
 def _shared(tx: Tx, it: Incident, keys: list[str]) -> dict[str, int]:

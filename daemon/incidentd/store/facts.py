@@ -12,7 +12,8 @@ from incidentd.board import Due, Known
 from incidentd.document import AlertLine, GraphLine, IncidentFacts, Pointer, as_of, records_of_version, span_of
 from incidentd.handover import titles
 from incidentd.holds import Hold
-from incidentd.incidents import Incident
+from incidentd.incidents import ACTIVE, Incident
+from incidentd.playbooks import Run, RunState
 from incidentd.roles import OFFERED, OfferState, Participant, Role
 from incidentd.rules import SEVERITIES
 from incidentd.settings import Settings
@@ -118,13 +119,23 @@ def board_facts(tx: Tx, incident_id: int, settings: Settings | None = None) -> K
         incident=incident,
         records=records.records_of(tx, incident_id),
         pages=tuple(page for key in keys for page in things.pages_of(tx, key)),
-        runs=tuple(run for key in keys for run in things.runs_of(tx, key)),
+        runs=(*(run for key in keys for run in things.runs_of(tx, key)), *_beside(tx, incident)),
         firing=sum(member.firing for member in members),
         alerts=len(members),
         others=_of_roles(tx, incident),
         rank=_rank(settings, incident),
         here=_here(participants.of_incident(tx, incident_id)),
     )
+
+
+def _beside(tx: Tx, incident: Incident) -> Iterable[Run]:
+    """Find the runs for other alerts of its service that wait for whoever leads it."""
+    if incident.status not in ACTIVE:
+        return ()
+    return [
+        run for run in things.waiting_runs(tx)
+        if run.incident == incident.key and run.subject != incident.key and run.state is RunState.PROPOSED
+    ]  # fmt: skip
 
 
 def alerts_of(tx: Tx, subject: str) -> list[Row[Any]]:

@@ -1,17 +1,20 @@
 """The library in the store: texts put in and found again by words and tags, by FTS5 on SQLite, tsvector on PostgreSQL.
 
 Both engines are given the same words (`library.words`) and never what somebody typed, so they find the same texts and
-no question is an error. Those come first that have all words in their title and tags, then the others by the engine's
-own measure; of more than 200 only the newest are ranked.
+no question is an error. They say which texts have the words, and the order is made here, the same on both: those come
+first that have all words in their title and tags, then the others by `library.best_first`; of more than 200 only the
+newest are ranked. The engines' own measures are not asked: `bm25` reads all of the index that a word has before it
+ranks one text, and `ts_rank` compares every place of a word with every place of every other one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, text
+from sqlalchemy import Row, bindparam, case, column, delete, func, select, table, text
 
 from incidentd import library as shelf
 from incidentd.library import Asked, Found, Shelved, Standing, Term, words
@@ -23,7 +26,7 @@ MOST = 50
 """Postmortems of one answer."""
 _TITLE = 300
 _RANKED = 200
-"""Of more texts that have the words, so many are ranked: those with a word in their title, then the newest."""
+"""Of more texts that have the words, so many are ranked: the newest with the words as typed, then the newest others."""
 
 _IS_THERE = select(library.c.id).where(
     library.c.incident_id == bindparam("of"), library.c.standing == bindparam("b_standing")
@@ -53,6 +56,7 @@ _MISSING = (
     .limit(bindparam("most"))
 )
 
+_WORDS = table("library_words")
 _FORGET = {
     "sqlite": text("DELETE FROM library_words WHERE rowid = :id"),
     "postgresql": text("DELETE FROM library_words WHERE id = :id"),
@@ -60,35 +64,40 @@ _FORGET = {
 _LEARN = {
     "sqlite": text("INSERT INTO library_words (rowid, title, tags, body) VALUES (:id, :title, :tags, :body)"),
     "postgresql": text(
-        "INSERT INTO library_words (id, title, words) VALUES (:id, CAST(:title AS tsvector), CAST(:words AS tsvector))"
+        "INSERT INTO library_words (id, title, words, plain)"
+        " VALUES (:id, CAST(:title AS tsvector), CAST(:words AS tsvector), :plain)"
     ),
 }
 _WHERE = "standing IN ({standings}){tags}"
 _HAS_TAG = (
-    " AND EXISTS (SELECT 1 FROM postmortem_tag g WHERE g.incident_id = l.incident_id"
-    " AND (g.tag = :{name} OR g.tag LIKE :{name}_below ESCAPE '~'))"
+    " AND l.incident_id IN (SELECT g.incident_id FROM postmortem_tag g"
+    " WHERE g.tag = :{name} OR g.tag LIKE :{name}_below ESCAPE '~')"
 )
 _LOOK = {
     "sqlite": (
-        "WITH titled AS (SELECT l.id AS id, -1000.0 AS score FROM library_words w"
-        " CROSS JOIN library l ON l.id = w.rowid WHERE library_words MATCH :titled AND {where}"
-        " ORDER BY w.rowid DESC LIMIT :ranked),"
-        " newest AS (SELECT l.id AS id, bm25(library_words, 8.0, 4.0, 1.0) AS score FROM library_words w"
-        " CROSS JOIN library l ON l.id = w.rowid WHERE library_words MATCH :asked AND {where}"
-        " ORDER BY w.rowid DESC LIMIT :ranked)"
-        " SELECT id FROM (SELECT * FROM titled UNION ALL SELECT * FROM newest)"
-        " GROUP BY id ORDER BY MIN(score), id DESC LIMIT :most"
+        # with the plus one list is made and looked into; without it FTS5 would be asked anew for each text of it
+        "SELECT w.rowid FROM library_words w WHERE library_words MATCH :asked"
+        " AND +w.rowid IN (SELECT l.id FROM library l WHERE {where}) ORDER BY w.rowid DESC LIMIT :ranked"
     ),
     "postgresql": (
-        "WITH found AS (SELECT l.id, w.title @@ CAST(:asked AS tsquery) AS titled"
-        " FROM library_words w JOIN library l ON l.id = w.id"
-        " WHERE w.words @@ CAST(:asked AS tsquery) AND {where}"
-        " ORDER BY titled DESC, l.id DESC LIMIT :ranked)"
-        " SELECT f.id FROM found f JOIN library_words w ON w.id = f.id"
-        " ORDER BY f.titled DESC, CASE WHEN f.titled THEN 0 ELSE"
-        " ts_rank('{{0.1, 0.2, 0.4, 0.8}}', w.words, CAST(:asked AS tsquery), 1) END DESC, f.id DESC LIMIT :most"
+        "WITH hit AS MATERIALIZED (SELECT id FROM library_words WHERE {of} @@ CAST(:asked AS tsquery))"
+        " SELECT id FROM (SELECT h.id FROM hit h JOIN library l ON l.id = h.id WHERE {where}"
+        " ORDER BY h.id DESC OFFSET 0) newest{phrase} LIMIT :ranked"
     ),
 }
+# the index knows no phrases: it gives the texts that have the words, which are read one by one, until there are enough
+_PHRASE = " WHERE (SELECT w.words @@ CAST(:phrase AS tsquery) FROM library_words w WHERE w.id = newest.id)"
+# the planner does not see that reading the words of every text costs far more than the index
+_BY_INDEX = text("SELECT set_config('enable_seqscan', 'off', true)")
+_PLAIN = {
+    "sqlite": select(column("rowid").label("id"), func.substr(column("body"), 1, shelf.COUNTED).label("plain"))
+    .select_from(_WORDS).where(column("rowid").in_(bindparam("of", expanding=True))),
+    # a short text is given as it is, since cutting it costs more than all the rest
+    "postgresql": select(column("id"), case(
+        (func.octet_length(column("plain")) <= shelf.COUNTED, column("plain")),
+        else_=func.substr(column("plain"), 1, shelf.COUNTED),
+    ).label("plain")).select_from(_WORDS).where(column("id").in_(bindparam("of", expanding=True))),
+}  # fmt: skip
 _NEWEST = "SELECT l.id FROM library l WHERE {where} ORDER BY l.at DESC, l.id DESC LIMIT :most"
 
 
@@ -130,6 +139,7 @@ def _index(tx: Tx, number: int, title: str, tags: Iterable[str], body: str) -> N
         row = {
             "title": _vector((of_title, "A"), (of_tags, "B")),
             "words": _vector((of_title, "A"), (of_tags, "B"), (of_body, "")),
+            "plain": " ".join(of_body),
         }
     tx.conn.execute(_LEARN[tx.dialect], {"id": number, **row})
 
@@ -192,22 +202,69 @@ def all_tags(tx: Tx) -> dict[str, int]:
 
 def find(tx: Tx, asked: Asked, standings: Iterable[Standing], *, most: int = MOST) -> list[Found]:
     """Find the texts that have all words and all tags, the best first; without words the newest first."""
-    values: dict[str, Any] = {"most": most, "ranked": _RANKED}
-    kept = [one.value for one in Standing if one in set(standings)]
-    values |= {f"standing{at}": one for at, one in enumerate(kept)}
-    values |= {f"tag{at}": one for at, one in enumerate(asked.tags)}
-    values |= {f"tag{at}_below": _below(one) for at, one in enumerate(asked.tags)}
-    where = _WHERE.format(
-        standings=", ".join(f":standing{at}" for at in range(len(kept))) or "NULL",
-        tags="".join(_HAS_TAG.format(name=f"tag{at}") for at in range(len(asked.tags))),
-    )
-    if asked.terms:
-        values["asked"] = written = _WRITTEN[tx.dialect](asked.terms)
-        values["titled"] = f"{{title tags}} : ({written})"
-    query = (_LOOK[tx.dialect] if asked.terms else _NEWEST).format(where=where)
-    named = {name: value for name, value in values.items() if f":{name}" in query}
-    ids = list(tx.conn.execute(text(query), named).scalars())
-    return _found(tx, ids)
+    look = _Look(tx, asked, standings)
+    if not asked.terms:
+        return _found(tx, look.newest(most))
+    titled = look.titled()
+    if len(titled) >= most:  # the rest would not be shown
+        return _found(tx, titled[:most])
+    others = [number for number in look.others() if number not in titled]
+    return _found(tx, [*titled, *_ranked(tx, others, asked)][:most])
+
+
+def _ranked(tx: Tx, numbers: Sequence[int], asked: Asked) -> list[int]:
+    rows = tx.conn.execute(_PLAIN[tx.dialect], {"of": list(numbers)})
+    return shelf.best_first({row.id: row.plain for row in rows}, asked)
+
+
+class _Look:
+    """One look into the index: which texts have the words of a question, the newest first."""
+
+    def __init__(self, tx: Tx, asked: Asked, standings: Iterable[Standing]) -> None:
+        self._tx = tx
+        self._terms = asked.needed
+        kept = [one.value for one in Standing if one in set(standings)]
+        self._values: dict[str, Any] = {f"standing{at}": one for at, one in enumerate(kept)}
+        self._values |= {f"tag{at}": one for at, one in enumerate(asked.tags)}
+        self._values |= {f"tag{at}_below": _below(one) for at, one in enumerate(asked.tags)}
+        self._where = _WHERE.format(
+            standings=", ".join(f":standing{at}" for at in range(len(kept))) or "NULL",
+            tags="".join(_HAS_TAG.format(name=f"tag{at}") for at in range(len(asked.tags))),
+        )
+        if self._terms and tx.dialect == "postgresql":
+            tx.conn.execute(_BY_INDEX)
+
+    def newest(self, most: int) -> list[int]:
+        """Give those that are newest, whatever they say."""
+        return self._ask(_NEWEST.format(where=self._where), most=most)
+
+    def titled(self) -> list[int]:
+        """Give those that have all words in title and tags."""
+        return self._having(self._terms, titled=True)
+
+    def others(self) -> set[int]:
+        """Give those that have all words anywhere: as they were typed, and when these are few also as beginnings."""
+        typed = tuple(replace(term, begins=False) for term in self._terms)
+        found = set(self._having(typed))
+        if len(found) >= _RANKED or typed == self._terms:
+            return found
+        return found | set(self._having(self._terms))
+
+    def _having(self, terms: tuple[Term, ...], *, titled: bool = False) -> list[int]:
+        if self._tx.dialect == "sqlite":
+            asked = _for_fts5(terms)
+            query = _LOOK["sqlite"].format(where=self._where)
+            return self._ask(query, asked=f"{{title tags}} : ({asked})" if titled else asked, ranked=_RANKED)
+        phrase = not titled and any(len(term.words) > 1 for term in terms)
+        query = _LOOK["postgresql"].format(
+            of="title" if titled else "words", where=self._where, phrase=_PHRASE if phrase else ""
+        )
+        values = {"phrase": _for_postgresql(terms)} if phrase else {}
+        asked = _for_postgresql(terms, "&" if phrase else "<->")
+        return self._ask(query, **values, asked=asked, ranked=_RANKED)
+
+    def _ask(self, query: str, **values: Any) -> list[int]:
+        return list(self._tx.conn.execute(text(query), {**self._values, **values}).scalars())
 
 
 def _below(tag: str) -> str:
@@ -219,16 +276,13 @@ def _for_fts5(terms: Iterable[Term]) -> str:
     return " AND ".join(f'"{" ".join(term.words)}"{" *" if term.begins else ""}' for term in terms)
 
 
-def _for_postgresql(terms: Iterable[Term]) -> str:
+def _for_postgresql(terms: Iterable[Term], follows: str = "<->") -> str:
     written = []
     for term in terms:
         quoted = [f"'{word}'" for word in term.words]
         quoted[-1] += ":*" if term.begins else ""
-        written.append(f"({' <-> '.join(quoted)})")
+        written.append(f"({f' {follows} '.join(quoted)})")
     return " & ".join(written)
-
-
-_WRITTEN: Mapping[str, Any] = {"sqlite": _for_fts5, "postgresql": _for_postgresql}
 
 
 def _found(tx: Tx, ids: list[int]) -> list[Found]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from incidentd.errors import NotFound
 from incidentd.holds import Hold, Outcome
@@ -21,6 +21,7 @@ from incidentd.store.tables import (
     postmortem_comment,
     postmortem_edition,
     postmortem_section,
+    published,
 )
 
 _it, _section, _comment, _edition = postmortem.c, postmortem_section.c, postmortem_comment.c, postmortem_edition.c
@@ -33,7 +34,14 @@ _COMMENTS = select(_comment.body).where(_comment.postmortem_id == bindparam("of"
 _SAVE_COMMENT = update(postmortem_comment).where(
     _comment.postmortem_id == bindparam("b_of"), _comment.number == bindparam("b_number")
 )
-_EDITIONS = select(postmortem_edition).where(_edition.postmortem_id == bindparam("of")).order_by(_edition.version)
+_TEXT = func.coalesce(func.nullif(_edition.markdown, ""), published.c.markdown).label("markdown")
+_EDITIONS = (
+    select(_edition.version, _edition.at, _edition.by, _edition.reason, _TEXT)
+    .join_from(postmortem_edition, postmortem, _it.id == _edition.postmortem_id)
+    .outerjoin(published, and_(published.c.incident_id == _it.incident_id, published.c.version == _edition.version))
+    .where(_edition.postmortem_id == bindparam("of"))
+    .order_by(_edition.version)
+)
 _LIST = (
     select(
         _it.incident_id, _it.state, _it.owner, _it.due_at, _it.drafted_at, incident.c.title, incident.c.severity,
@@ -172,10 +180,9 @@ def save_comment(tx: Tx, it: Postmortem, changed: Comment) -> None:
 
 
 def publish(tx: Tx, it: Postmortem, *, by: str, reason: str = "") -> None:
-    """Keep the text as it is published, for good; there is one of each version."""
+    """Note who published a version and why. Its text is the copy that `published.add` keeps in the same transaction."""
     row = {
-        "postmortem_id": it.id, "version": it.edition, "at": tx.now, "by": by, "reason": reason,
-        "markdown": it.markdown,
+        "postmortem_id": it.id, "version": it.edition, "at": tx.now, "by": by, "reason": reason, "markdown": "",
     }  # fmt: skip
     tx.execute(insert(postmortem_edition), row)
 

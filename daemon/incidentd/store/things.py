@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, func, literal_column, or_, select, update
@@ -88,6 +88,13 @@ _RECENT = (
     .where(playbook_run.c.state != "refused")
     .order_by(playbook_run.c.id)
 )
+_STALE = timedelta(hours=24)
+"""A run that waited for so long is for another world by now."""
+_WAITING = (
+    select(playbook_run.c.body)
+    .where(playbook_run.c.started_at >= bindparam("since"), playbook_run.c.state.in_(("proposed", "running")))
+    .order_by(playbook_run.c.id)
+)
 _STEP = both(
     lambda insert: (new := insert(playbook_step)).on_conflict_do_update(
         index_elements=["run_id", "phase", "idx"],
@@ -148,6 +155,11 @@ def recent_runs(tx: Tx, since: datetime) -> list[Run]:
     """
     locks.automation(tx)
     return [load(body, Run) for body in tx.conn.execute(_RECENT, {"since": since}).scalars()]
+
+
+def waiting_runs(tx: Tx) -> list[Run]:
+    """List the runs, none older than a day, that are proposed or in a step; nothing is locked by that."""
+    return [load(body, Run) for body in tx.conn.execute(_WAITING, {"since": tx.now - _STALE}).scalars()]
 
 
 def step_started(tx: Tx, run: Run, idx: int, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from incidentd.access import Right
+from incidentd.access import Right, allows
 from incidentd.actionitems import ItemType
 from incidentd.durations import parse_duration
 from incidentd.engine import commands, judging
@@ -17,7 +17,7 @@ from incidentd.store.views import shape, speakable
 from incidentd.web.answers import json_answer
 from incidentd.web.api import with_url
 from incidentd.web.bodies import read_fields
-from incidentd.web.callers import actor
+from incidentd.web.callers import CALLER, actor
 from incidentd.web.house import HOUSE, Route
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
@@ -196,7 +196,8 @@ async def approve(request: web.Request) -> web.Response:
     """Approve a playbook run that was proposed, or answer one that asks."""
     number, fields = speakable(request.match_info["id"], "RUN"), await read_fields(request, _Answer)
     who = actor(request, fields.by)
-    return await _changed(request, commands.approve_run, number, actor=who, answer=fields.answer)
+    admin = allows(request[CALLER].scopes, Right.ADMIN) and not (request[CALLER].local and fields.by)
+    return await _changed(request, commands.approve_run, number, actor=who, answer=fields.answer, admin=admin)
 
 
 async def _changed(request: web.Request, command: Any, number: int, **how: Any) -> web.Response:

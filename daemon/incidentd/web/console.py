@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from incidentd import document
 from incidentd.access import Right
 from incidentd.settings import Settings
-from incidentd.store import Tx, facts, graphs, subjects, views
+from incidentd.store import Tx, around, facts, graphs, subjects, views
 from incidentd.store.views import Ask, speakable
 from incidentd.text import iso
 from incidentd.web.around import silenced
@@ -46,17 +46,20 @@ async def hold(request: web.Request) -> web.Response:
     number = speakable(request.match_info["id"], "HOLD")
     found = await house.store.read(views.hold, number)
     story = await house.store.read(views.timeline, f"HOLD-{number}", Ask(limit=1000))
-    pointers = await house.store.read(_pointers, house.settings, number)
+    pointers, before = await house.store.read(_around, house.settings, number)
     silences = await silenced(house, f"HOLD-{number}")
     drawn = await house.store.read(graphs.of, f"HOLD-{number}")
     return page(
         request, "hold.html", it=found, entries=story.items, pointers=pointers, silences=silences, graphs=drawn,
-        now=house.now(),
+        before=before, now=house.now(),
     )  # fmt: skip
 
 
-def _pointers(tx: Tx, settings: Settings, number: int) -> tuple[document.Pointer, ...]:
-    return facts.pointers_of(tx, settings, subjects.get_hold(tx, number))
+def _around(
+    tx: Tx, settings: Settings, number: int
+) -> tuple[tuple[document.Pointer, ...], document.Alike | None]:  # fmt: skip
+    it = subjects.get_hold(tx, number)
+    return facts.pointers_of(tx, settings, it), around.before(tx, it)
 
 
 async def called(request: web.Request) -> web.Response:

@@ -74,7 +74,8 @@ def _written(one: Playbook, settings: Settings) -> dict[str, Any]:
             name: {"from": it.source, "type": it.kind.value, "pattern": it.pattern, "default": it.default}
             for name, it in one.inputs.items()
         },
-        "target": one.target, "domain": one.domain, "risk": one.risk, "on_failure": one.on_failure.value,
+        "target": one.target, "domain": one.domain, "risk": one.risk,
+        "safe_during_incident": one.safe_during_incident, "on_failure": one.on_failure.value,
         "fleet": one.fleet, "promote": plain(one.promote), "refused": one.refused,
         "limits": {
             "per_target": _limit(limits.per_target), "total": _limit(limits.total),

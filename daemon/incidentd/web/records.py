@@ -16,7 +16,7 @@ from incidentd.durations import parse_duration
 from incidentd.engine import records, surfaces
 from incidentd.errors import BadRequest, NotFound
 from incidentd.records import Belief, Confidence, CriterionState, Kind, Record, SectionName, blocks
-from incidentd.store import Tx, subjects
+from incidentd.store import Tx, around, subjects
 from incidentd.store import records as kept
 from incidentd.store.views import shape, speakable
 from incidentd.store.views.shapes import plain
@@ -230,12 +230,14 @@ async def working_surface(request: web.Request) -> web.Response:
     if len(asked) != 1 or len(request.query) != 1 or asked[0] not in set(Surface):
         raise BadRequest(f"write whose board it is: ?role= with one of {', '.join(Surface)}")
     known = await house.store.read(surfaces.known, house.settings, number)
+    last = await house.store.read(around.before, known.incident)
     found = board(known, Surface(asked[0]), house.now())
     shown = {
         **plain(replace(found, unanswered=(), runs=())),
         **{name: [_shape(number, one) for one in getattr(found, name)] for name in _LISTS},
         "unanswered": [shape(page) for page in found.unanswered],
         "runs": [shape(run) for run in found.runs],
+        "before": last.line if last else "",
     }
     return json_answer({"incident": f"INC-{number}", **shown})
 

@@ -59,6 +59,8 @@ boards in `tests/docs/dashboards` and run `make docs`.
 - Counters are summed over replicas. Gauges of what lasts (holds, incidents, items, outboxes) are read from the same
   store by every replica, so the greatest of them counts.
 - A ratio of nothing is shown as *nothing yet*.
+- Nothing is older than what Prometheus keeps: 15 days, unless its `--storage.tsdb.retention.time` says more. Incidents
+  and what is learned from them want 90 days (`90d`); incidentd itself keeps them longer, for its [report](report.md).
 - Which metric is what: [metrics.md](metrics.md).
 
 The pictures below are our own rendering, not Grafana's: its grid, titles, units and colours, drawn from what a real

@@ -139,7 +139,7 @@ def step_back(
     own = own_holder(role, incident.roles)
     if not (admin or not settings.roster.people or actor.name in {own, incident.commander}):
         raise NotAllowed(f"{own or 'nobody'} has the {role.title} of {incident.key}", authenticated=True)
-    return release(tx, incident, role, actor=actor, because=_said(because))
+    return release(tx, settings, incident, role, actor=actor, because=_said(because))
 
 
 def page_team(
@@ -197,7 +197,7 @@ def let_go(
     if not went(tx, incident, person, by=actor):
         raise NotFound(f"{plain(person, 40)} does not work on {incident.key}")
     for role in held_by(person, incident.roles):
-        incident = release(tx, incident, role, actor=actor, because="let go")
+        incident = release(tx, settings, incident, role, actor=actor, because="let go")
     said = f": {plain(_said(because), 500)}" if because else "."
     text = f"{person} is let go{said}"
     chain.append(tx, incident.key, actor, [Draft("people.released", text, {"person": person})])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from incidentd import incidents, pages
+from incidentd.engine import approving
 from incidentd.engine.roles.people import came
 from incidentd.errors import Conflict, NotFound
 from incidentd.incidents import Incident, Status
@@ -57,6 +58,7 @@ def change(
     chain.append(tx, incident.key, actor, drafts)
     if first(incident, role):
         count_commander(tx, incident)
+    approving.ask_anew(tx, settings, incident, after)
     return after
 
 
@@ -69,7 +71,9 @@ def _go_along(tx: Tx, incident: Incident, role: Role, before: str) -> list[Page]
     ]  # fmt: skip
 
 
-def release(tx: Tx, incident: Incident, role: Role, *, actor: Actor, because: str) -> Incident:
+def release(
+    tx: Tx, settings: Settings, incident: Incident, role: Role, *, actor: Actor, because: str
+) -> Incident:  # fmt: skip
     """Give a role back to the Incident Commander. Raises Conflict for the commander's own: that is only handed over."""
     refuse_over(incident)
     before = own_holder(role, incident.roles)
@@ -85,6 +89,7 @@ def release(tx: Tx, incident: Incident, role: Role, *, actor: Actor, because: st
     text = f"{before} is {role.title} no longer{why} {lead or 'Nobody'} answers for it."
     facts = {"role": role.value, "person": "", "was": before}
     chain.append(tx, incident.key, actor, [Draft("role.changed", text, facts)])
+    approving.ask_anew(tx, settings, incident, after)
     return after
 
 

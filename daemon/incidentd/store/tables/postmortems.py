@@ -37,4 +37,7 @@ postmortem_edition = Table(
     Column("reason", Text, nullable=False),
     Column("markdown", Text, nullable=False),
 )
-"""What was published, and each correction of it; none is ever changed."""
+"""What was published, and each correction of it; none is ever changed.
+
+The text is that of the copy in `published`; `markdown` is '' but for editions from before there were copies.
+"""

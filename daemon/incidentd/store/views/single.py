@@ -14,6 +14,7 @@ from incidentd.pages import Page
 from incidentd.playbooks.refusals import title
 from incidentd.store import refusals, subjects, summaries, switching, things
 from incidentd.store import tables as t
+from incidentd.store.around import before
 from incidentd.store.base import Tx, load
 from incidentd.store.views import lists
 from incidentd.store.views.alerts import written
@@ -63,7 +64,12 @@ def hold(tx: Tx, hold_id: int) -> dict[str, Any]:
     incident_id = tx.conn.execute(_INCIDENT_OF_HOLD, {"hold_id": hold_id}).scalar()
     became = f"INC-{incident_id}" if incident_id else None
     joined = next((f"PAGE-{it.joined}" for it in reversed(things.pages_of(tx, key)) if it.joined), None)
-    return {**shape(subjects.get_hold(tx, hold_id)), "incident": became, **_about(tx, key), "joined": joined}
+    found = subjects.get_hold(tx, hold_id)
+    last = before(tx, found)
+    return {
+        **shape(found), "incident": became, **_about(tx, key), "joined": joined,
+        "before": last.line if last else "",
+    }  # fmt: skip
 
 
 def incident(tx: Tx, incident_id: int) -> dict[str, Any]:
