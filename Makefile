@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-fast test-long demo bench docs editors lock clean
+.PHONY: help setup check format test test-fast test-long demo bench docs pictures editors lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -62,6 +62,9 @@ docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python -m tests.docs.night_page
 	$(BIN)/python -m tests.docs.slo_rules
 	$(BIN)/python -m tests.docs.dashboards
+
+pictures: $(STAMP) ## draw the dashboards for the docs, from two minutes of a real Prometheus (not part of `make docs`)
+	$(BIN)/python -m tests.docs.dashboards.pictures
 
 editors: ## the server that editors ask about YAML, for the tests of the schemas (needs npm)
 	npm ci --prefix tests/editors --ignore-scripts --no-audit --no-fund --silent

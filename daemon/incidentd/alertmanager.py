@@ -298,7 +298,7 @@ class Alertmanager:
         ends = [following.start() for following in names[1:]] + [len(configuration)]
         return frozenset(
             found["name"].strip("\"'")
-            for found, end in zip(names, ends, strict=True)
+            for found, end in zip(names, ends, strict=False)  # there is an end too many where no receiver is shown
             if address.search(configuration, found.end(), end)
         )
 

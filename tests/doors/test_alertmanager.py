@@ -101,6 +101,11 @@ async def test_what_a_real_one_says_is_read() -> None:
     assert (firing.muted_by, firing.processed, firing.labels) == ((), True, {"alertname": "A"})
 
 
+async def test_one_that_shows_no_configuration_is_read_without_its_receivers() -> None:
+    snapshot = await answer_of(peer(status=STATUS | {"config": {"original": ""}}))
+    assert (len(snapshot.alerts), snapshot.receivers) == (2, frozenset())
+
+
 @pytest.mark.parametrize(
     ("status", "muted_by", "processed"),
     [

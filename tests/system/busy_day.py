@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,9 @@ def documents(url: str, prometheus: str, alertmanager: str) -> list[dict[str, An
     ]  # fmt: skip
 
 
-def write(daemon: Daemon, folder: Path, *, prometheus: str, others: str) -> None:
+def write(daemon: Daemon, folder: Path, parts: Iterable[dict[str, Any]], others: str) -> None:
     """Put the files where the daemon finds them, and into its environment where messages go: all to one address."""
-    parts = [json.dumps(one) for one in documents(daemon.url, prometheus, f"{others}/alertmanager")]
-    (folder / "incidentd.yaml").write_text("\n---\n".join(parts))  # JSON is YAML
+    (folder / "incidentd.yaml").write_text("\n---\n".join(map(json.dumps, parts)))  # JSON is YAML
     messages = others.replace("http://", "json://")
     daemon.environment |= {f"URL_{who.upper()}": f"{messages}/{who}" for who in (*PEOPLE, "office")}
 
@@ -138,10 +138,13 @@ class Day:
         await self._do(name, "resolve", note="rolled back", by="cho")
         await self.daemon.post(f"pages/{page['id']}/feedback", verdict="actionable", by="ana")
         item = await self._do(name, "action-items", title="Refuse a release without a limit", priority="P1", by="ana")
-        await self.daemon.post(f"action-items/{item['id']}/done", evidence="release 4.3", by="ana")
+        await self._done(item["id"])
         await self._postmortem(name)
         await self.daemon.deliver(an_alert("CheckoutDown", service="shop", severity="critical"), source="prod")
         await self._sees("incidents", "declared", at_least=2)
+
+    async def _done(self, item: str) -> None:
+        await self.daemon.post(f"action-items/{item}/done", evidence="release 4.3", by="ana")
 
     async def _postmortem(self, name: str) -> None:
         """It is written, reviewed, published and closed."""

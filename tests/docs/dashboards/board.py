@@ -23,7 +23,7 @@ class Look(StrEnum):
     BARS = "bars"
     """A bar for what happened within each hour."""
     RANKED = "bargauge"
-    """A bar a series, the figures over the whole time that is looked at."""
+    """A bar a series, the greatest first; the figures over the whole time that is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,10 @@ class Panel:
     names: dict[str, str] = field(default_factory=dict)
     """Words for figures that are not figures."""
     most: float | None = None
+    fractions: bool = False
+    """Whether parts of one make sense. What is counted is shown without: `increase()` guesses what it did not see."""
+    named: bool = False
+    """What the series are called is all there is to say; their figure is always 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +141,16 @@ def rate(metric: str, by: str = "", *, having: str = "") -> Query:
 def most(number: int, query: Query) -> Query:
     """Ask only for the series with the greatest figures."""
     return f"topk({number}, {query[0]})", query[1]
+
+
+def happened(query: Query) -> Query:
+    """Leave out what never was: of many series most stand at 0, and hide the others."""
+    return f"{query[0]} > 0", query[1]
+
+
+def or_called(word: str, label: str, query: Query) -> Query:
+    """Call the series without a value of a label by a word, instead of by nothing."""
+    return f'label_replace({query[0]}, "{label}", "{word}", "{label}", "")', query[1]
 
 
 def or_none(query: Query) -> Query:

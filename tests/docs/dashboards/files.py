@@ -11,6 +11,7 @@ from tests.docs.dashboards.board import Board, Panel
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "grafana" / "dashboards"
 PAGE = ROOT / "docs" / "dashboards.md"
+PICTURES = ROOT / "docs" / "pictures"
 BOARDS = (now.BOARD, incidents.BOARD, response.BOARD, holds.BOARD, automation.BOARD, learning.BOARD, itself.BOARD)
 
 HEAD = """# Dashboards
@@ -61,6 +62,12 @@ boards in `tests/docs/dashboards` and run `make docs`.
 - Nothing is older than what Prometheus keeps: 15 days, unless its `--storage.tsdb.retention.time` says more. Incidents
   and what is learned from them want 90 days (`90d`); incidentd itself keeps them longer, for its [report](report.md).
 - Which metric is what: [metrics.md](metrics.md).
+
+The pictures below are our own rendering, not Grafana's: its grid, titles, units and colours, drawn from what a real
+Prometheus answered to these panels' queries about some busy days that were pressed into a minute and a half. Bars
+are of five seconds there instead of an hour, and the marks are left out. A percentile is guessed within the step of its
+histogram, so 30 s and 54 s beside each other mean no more than *within a minute*. `make pictures` lets the days pass
+anew.
 """
 
 
@@ -78,6 +85,7 @@ def page() -> str:
 def _board(board: Board) -> Iterator[str]:
     yield f"\n## {board.title}\n\n{board.about} Opens with `{board.since}`; file "
     yield f"[{board.name}.json](../deploy/grafana/dashboards/{board.name}.json).\n\n"
+    yield f"![{board.title}, as it was at the end of busy days](pictures/{board.name}.png)\n\n"
     yield "| Row | Panel | Shows |\n|---|---|---|\n"
     for row in board.rows:
         yield from (_line(row.title if number == 0 else "", panel) for number, panel in enumerate(row.panels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +137,8 @@ def _panel(panel: Panel) -> Builder:
         made.min(0)
     if panel.most is not None:
         made.max(panel.most)
+    if panel.unit == "short" and not panel.fractions:
+        made.decimals(0)
     made.thresholds(_limits(panel))
     if panel.names:
         words = {value: models.ValueMappingResult(text=word) for value, word in panel.names.items()}
@@ -149,16 +152,33 @@ def _looks(panel: Panel) -> Builder:
     match panel.look:
         case Look.NUMBER:
             newest = common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
-            return stat.Panel().reduce_options(newest).graph_mode(kinds.BigValueGraphMode.NONE)
+            figure = stat.Panel().reduce_options(newest).graph_mode(kinds.BigValueGraphMode.NONE)
+            return figure.text_mode(_text(panel))
         case Look.RANKED:
             newest = common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
             lying = bargauge.Panel().reduce_options(newest).orientation(kinds.VizOrientation.HORIZONTAL)
-            return lying.display_mode(kinds.BarGaugeDisplayMode.BASIC)
+            return _always_named(panel, lying.display_mode(kinds.BarGaugeDisplayMode.BASIC))
         case Look.LINES:
             return timeseries.Panel().fill_opacity(10).show_points(kinds.VisibilityMode.NEVER)
         case Look.BARS:
             upright = timeseries.Panel().draw_style(kinds.GraphDrawStyle.BARS).fill_opacity(80).interval("1h")
             return upright.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL))
+
+
+def _text(panel: Panel) -> kinds.BigValueTextMode:
+    """Say whether names are shown. Left to itself, Grafana leaves the name out where there is one series only."""
+    if panel.named:
+        return kinds.BigValueTextMode.NAME
+    legends = any(legend for _, legend in panel.asks)
+    return kinds.BigValueTextMode.VALUE_AND_NAME if legends else kinds.BigValueTextMode.VALUE
+
+
+def _always_named(panel: Panel, made: bargauge.Panel) -> bargauge.Panel:
+    """Have Grafana name a bar also when it is the only one; two questions give two bars, which it names anyway."""
+    if len(panel.asks) > 1:
+        return made
+    (_, legend), *_ = panel.asks
+    return made.display_name(re.sub(r"\{\{(\w+)\}\}", r"${__field.labels.\1}", legend))
 
 
 def _limits(panel: Panel) -> dashboard.ThresholdsConfig:
@@ -168,6 +188,8 @@ def _limits(panel: Panel) -> dashboard.ThresholdsConfig:
 
 
 def _query(look: Look, letter: str, expression: str, legend: str) -> prometheus.Dataquery:
+    if look is Look.RANKED:
+        expression = f"sort_desc({expression})"
     made = prometheus.Dataquery().expr(expression.replace(HERE, JOB)).legend_format(legend or "__auto")
     made.ref_id(letter).datasource(_SOURCE)
     return made.range() if look in (Look.LINES, Look.BARS) else made.instant()

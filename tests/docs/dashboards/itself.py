@@ -30,9 +30,10 @@ RUNS = Row(
     panels=(
         number("Up", "Replicas that answer.", ("sum(up{HERE})", ""), limits=((0, "red"), (1, "green"))),
         number("Version", "Of each replica; different ones only while you upgrade.",
-               ("max by (version, python) (incidentd_build_info{HERE})", "{{version}}, Python {{python}}")),
+               ("max by (version, python) (incidentd_build_info{HERE})", "{{version}}, Python {{python}}"),
+               named=True),
         number("Store", "Which database keeps the memory.",
-               ("max by (engine, version) (incidentd_store_info{HERE})", "{{engine}} {{version}}")),
+               ("max by (engine, version) (incidentd_store_info{HERE})", "{{engine}} {{version}}"), named=True),
         number("Restarts", "Within a day.", ('sum(changes(process_start_time_seconds{HERE,instance=~"$instance"}[1d]))',
                ""), limits=((3, "orange"),)),
         number("Files", "Whether the last reload was taken.",
@@ -41,10 +42,11 @@ RUNS = Row(
         number("Read", "When the files were last taken.",
                when("incidentd_config_last_reload_success_timestamp_seconds"), unit="dateTimeFromNow"),
         number("Promises", "What it promises about itself. `/-/ready` says what waits.",
-               ("min by (promise) (incidentd_promise_kept{HERE})", "{{promise}}"), width=12,
+               ("min by (promise) (incidentd_promise_kept{HERE})", "{{promise}}"), width=24,
                names={"0": "broken", "1": "kept"}, limits=((0, "red"), (1, "green"))),
         lines("Late", "How long the oldest that is due has been due.",
-              ("max by (promise) (incidentd_promise_late_seconds{HERE})", "{{promise}}"), unit="s"),
+              ("max by (promise) (incidentd_promise_late_seconds{HERE})", "{{promise}}"), unit="s",
+              width=24),
     ),
 )  # fmt: skip
 
@@ -59,7 +61,7 @@ OBJECTIVES = Row(
         ),
         lines("How fast budgets burn", "1 spends in 30 days what 30 days allow; alerts begin at 14.4 within an hour.",
               *((f"max(job:incidentd_{name}:ratio_rate1h{{HERE}}) / {most:g}", what.lower())
-                for name, what, most in BUDGETS), width=24),
+                for name, what, most in BUDGETS), width=24, fractions=True),
     ),
 )  # fmt: skip
 
@@ -128,10 +130,9 @@ MACHINE = Row(
         lines("Memory", "Resident, by replica.",
               (f"process_resident_memory_bytes{{HERE,{ONE}}}", "{{instance}}"), unit="bytes"),
         lines("Processor", "Cores in use, by replica.",
-              (f"rate(process_cpu_seconds_total{{HERE,{ONE}}}[$__rate_interval])", "{{instance}}")),
-        lines("Files open", "Beside how many may be.",
-              (f"process_open_fds{{HERE,{ONE}}}", "{{instance}}"),
-              (f"process_max_fds{{HERE,{ONE}}}", "{{instance}} limit")),
+              (f"rate(process_cpu_seconds_total{{HERE,{ONE}}}[$__rate_interval])", "{{instance}}"), fractions=True),
+        lines("Files open", "Share of how many may be; at 100 % nobody is let in.",
+              (f"process_open_fds{{HERE,{ONE}}} / process_max_fds{{HERE,{ONE}}}", "{{instance}}"), unit="percentunit"),
         bars("Refused callers", "Without the right, or without TLS that is good.",
              (hourly("incidentd_auth_failures_total")[0], "without the right"),
              (hourly("incidentd_tls_handshakes_failed_total")[0], "no good TLS")),

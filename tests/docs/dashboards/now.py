@@ -12,6 +12,7 @@ from tests.docs.dashboards.board import (
     lines,
     most,
     number,
+    or_called,
     ranked,
     rate,
     state,
@@ -72,9 +73,13 @@ CAME = Row(
              hourly_fresh("incidentd_incidents_declared_total", "trigger", having=CHOSEN)),
         bars("Pages", "Begun, by urgency.", hourly("incidentd_pages_total", "urgency")),
         ranked("Where incidents are", "The ten services with most incidents in the time looked at.",
-               most(10, total_fresh("incidentd_incidents_declared_total", "service", having=CHOSEN)), width=12),
+               or_called("no service", "service",
+                         most(10, total_fresh("incidentd_incidents_declared_total", "service", having=CHOSEN))),
+               width=12),
         ranked("What fires", "Alerts in the time looked at, by the word of their severity label.",
-               total_fresh("incidentd_alerts_received_total", "severity", having='status="firing"'), width=12),
+               or_called("no severity", "severity",
+                         total_fresh("incidentd_alerts_received_total", "severity", having='status="firing"')),
+               width=12),
     ),
 )  # fmt: skip
 
