@@ -276,7 +276,10 @@ def check_what_was_done(url: str, mail: MailDouble, journal: list[str]) -> None:
         told |= {int(key[len("PAGE-") : key.index("/")]) for key in keys} | of_the_rest(text, pages)
         copies.update(keys)
         marked += len(keys) if "possible repeat" in f"{one['Subject']}{text}" else 0
-    assert told == set(pages.values()), [str(one) for one in mail.mails[-3:]]
+    untold = {subject: number for subject, number in pages.items() if number not in told}
+    jobs = rows(url, "SELECT ukey, state FROM job WHERE queue = 'notify'")
+    assert not untold, (untold, jobs, [one.get_content() for one in mail.mails])
+    assert told == set(pages.values())
     again = sum(count - 1 for count in copies.values())
     assert again <= marked
     assert rows(url, "SELECT target FROM playbook_run GROUP BY 1 HAVING count(*) > 1") == []
