@@ -185,6 +185,34 @@ async def test_what_is_overdue_is_not_called_in_anew_when_another_becomes_part_o
     assert {key for key in keys if keys.count(key) > 1} == set()
 
 
+async def test_what_was_called_in_for_both_goes_on_where_its_reminders_were(world: Making) -> None:
+    """Both were due at the same instant; of the survivor it was left out, and comes back from the other one."""
+    w = await two(world)
+    for number in (1, 2):
+        text = "We look into slow pages; the cause is not yet known."
+        asking = updates.Asking(actor=(ANA, BEN)[number - 1])
+        await w.do(
+            updates.send_update, number, audience=OUTSIDE, asking=asking, next_in=minutes(10), text=f"{text} {number}"
+        )
+    await w.at(17)
+    asking = updates.Asking(actor=ANA)
+    await w.do(updates.skip_update, 1, audience=OUTSIDE, asking=asking, reason="nothing is new")
+    later = (await due(w, 1))["external"]
+    assert later is not None
+    assert later > 17
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    assert (await due(w, 1))["external"] == 10
+    await w.at(60)
+    called = [
+        (entry.data["nag"], f"{entry.at:%H:%M}")
+        for entry in await w.entries("INC-1")
+        if entry.kind == "updates.overdue" and entry.data["audience"] == "external"
+    ]
+    assert called == [(0, "14:10"), (1, "14:15"), (2, "14:20"), (3, "14:35"), (4, "14:50")]
+    keys = [it.key for it in w.post.sent]
+    assert {key for key in keys if keys.count(key) > 1} == set()
+
+
 async def test_of_what_is_part_of_another_nobody_is_told_anything_more(world: Making) -> None:
     w = await two(world)
     await w.do(merging.merge, 2, into=1, actor=BEN)

@@ -12,6 +12,7 @@ from incidentd.updates.drafts import Known, Phase, draft, first_words, phase_of,
 from incidentd.updates.lint import Finding, lint, unfilled
 from incidentd.updates.promise import (
     Promise,
+    Reminders,
     State,
     Update,
     joined,
@@ -23,7 +24,7 @@ from incidentd.updates.promise import (
 )
 
 __all__ = [
-    "CADENCES", "LONG_AFTER", "Audience", "AudiencePlan", "Cadence", "Finding", "Known", "Phase", "Promise", "State",
-    "Update", "UpdateSettings", "draft", "first_words", "joined", "lint", "longest", "phase_of", "raised", "same_words",
-    "started", "told", "unfilled", "with_promise",
+    "CADENCES", "LONG_AFTER", "Audience", "AudiencePlan", "Cadence", "Finding", "Known", "Phase", "Promise",
+    "Reminders", "State", "Update", "UpdateSettings", "draft", "first_words", "joined", "lint", "longest", "phase_of",
+    "raised", "same_words", "started", "told", "unfilled", "with_promise",
 ]  # fmt: skip

@@ -26,6 +26,16 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminders:
+    """How often a promise was called in."""
+
+    of: datetime
+    """When it was due: the reminders belong to that instant, and one that is due at another one has none yet."""
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
     """How one audience of one incident stands."""
 
@@ -40,6 +50,12 @@ class Promise:
     """Decided by somebody in place of the configured cadence, for as long as the severity does not rise."""
     long: bool = False
     """Somebody decided that this one takes long."""
+    reminders: Reminders | None = None
+    """The last ones; they stay when it is kept or moved, since it may come to be due at that instant again."""
+
+    def reminded(self) -> Reminders | None:
+        """Give the reminders of what is due now; None while there was none."""
+        return self.reminders if self.reminders is not None and self.reminders.of == self.due_at else None
 
     def is_overdue(self, now: datetime) -> bool:
         """Say whether the promise is broken."""
@@ -104,10 +120,14 @@ def raised(promise: Promise, cadence: Cadence, *, declared_at: datetime, now: da
 def joined(promise: Promise, other: Promise) -> Promise:
     """Take over what was promised for another incident that is part of this one now: the earlier of both holds.
 
-    Whom this one told nothing yet was told of the other; so they hear how it ends.
+    Whom this one told nothing yet was told of the other; so they hear how it ends. What is overdue there is called in
+    from where its reminders were.
     """
-    due = [at for at in (promise.due_at, other.due_at) if at is not None]
-    sooner = replace(promise, due_at=min(due, default=None))
+    due = min((at for at in (promise.due_at, other.due_at) if at is not None), default=None)
+    sooner = replace(promise, due_at=due)
+    if due != promise.due_at:
+        both = [it for it in (sooner.reminded(), replace(other, due_at=due).reminded()) if it is not None]
+        sooner = replace(sooner, reminders=max(both, key=lambda it: it.count, default=promise.reminders))
     if promise.sent:
         return sooner
     return replace(sooner, sent=other.sent, last_text=other.last_text, last_at=other.last_at)

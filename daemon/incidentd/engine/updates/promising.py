@@ -22,6 +22,7 @@ from incidentd.updates import (
     Audience,
     Phase,
     Promise,
+    Reminders,
     State,
     Update,
     first_words,
@@ -154,7 +155,7 @@ def _keep(tx: Tx, incident: Incident, promise: Promise) -> None:
 
 
 def deadline(tx: Tx, incident: Incident, promise: Promise) -> None:
-    """Make, move or cancel the deadline of a promise. Of one that is due at the same instant reminders go on."""
+    """Make, move or cancel the deadline of a promise. Of one that is overdue already the reminders go on."""
     key = f"{incident.key}/update/{promise.audience}"
     if promise.due_at is None:
         jobs.cancel(tx, key)
@@ -162,10 +163,16 @@ def deadline(tx: Tx, incident: Incident, promise: Promise) -> None:
     of, before = promise.due_at.isoformat(), jobs.live(tx, key)
     if before is not None and before.payload.get("of") == of:
         return
+    reminded = promise.reminded()
     jobs.schedule(
-        tx, queue=jobs.TIMER, kind=KIND, subject=incident.key, ukey=key, due_at=promise.due_at,
-        payload={"audience": promise.audience.value, "nags": 0, "of": of},
+        tx, queue=jobs.TIMER, kind=KIND, subject=incident.key, ukey=key,
+        due_at=_next(reminded) if reminded else promise.due_at,
+        payload={"audience": promise.audience.value, "of": of},
     )  # fmt: skip
+
+
+def _next(last: Reminders) -> datetime:
+    return last.last_at + (NAG_AFTER if last.count <= 2 else NAG_EVERY)
 
 
 def time_came(tx: Tx, settings: Settings, job: Job) -> None:
@@ -183,7 +190,7 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     elif not promise.sent and incident.status in ACTIVE and plan.begins_by_itself(incident.severity):
         _send_first(tx, settings, incident, promise)
     else:
-        _nag(tx, settings, incident, promise, int(job.payload["nags"]))
+        _nag(tx, settings, incident, promise)
 
 
 def _send_first(tx: Tx, settings: Settings, incident: Incident, promise: Promise) -> None:
@@ -204,10 +211,11 @@ def _is_late(promise: Promise, now: datetime) -> bool:
     return promise.due_at is not None and now - promise.due_at > timedelta(minutes=1)
 
 
-def _nag(tx: Tx, settings: Settings, incident: Incident, promise: Promise, nags: int) -> None:
+def _nag(tx: Tx, settings: Settings, incident: Incident, promise: Promise) -> None:
+    due, before = promise.due_at or tx.now, promise.reminded()
+    nags = before.count if before else 0
     waits = stored.waiting(tx, incident.id, promise.audience)
     people, urgent = _whom(tx, settings, incident, nags, waits is not None)
-    due = promise.due_at or tx.now
     late = f", {about(tx.now - due)} ago" if tx.now - due >= timedelta(minutes=1) else ""
     asked = f"; {waits.key} waits for the Incident Commander's approval" if waits else ""
     told = ", ".join(people) or "nobody, since nobody is on call"
@@ -220,11 +228,8 @@ def _nag(tx: Tx, settings: Settings, incident: Incident, promise: Promise, nags:
         tx, settings, incident, people, title=text, body=body,
         key=f"{incident.key}/update/{promise.audience}/{due.isoformat()}/{nags}", urgent=urgent,
     )  # fmt: skip
-    jobs.schedule(
-        tx, queue=jobs.TIMER, kind=KIND, subject=incident.key, ukey=f"{incident.key}/update/{promise.audience}",
-        due_at=tx.now + (NAG_AFTER if nags < 2 else NAG_EVERY),
-        payload={"audience": promise.audience.value, "nags": nags + 1, "of": due.isoformat()},
-    )  # fmt: skip
+    again = replace(promise, reminders=Reminders(of=due, count=nags + 1, last_at=tx.now))
+    _keep(tx, incident, again)
 
 
 def _to_do(incident: Incident, promise: Promise, waits: Update | None) -> str:
