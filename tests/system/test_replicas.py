@@ -264,7 +264,11 @@ def check_what_was_made(load: Load, url: str) -> None:
 
 
 def check_what_was_done(url: str, mail: MailDouble, journal: list[str]) -> None:
-    """Check one page a subject, whose message arrived; one run a worker, of which no step was repeated."""
+    """Check one page a subject, whose message arrived; one run a worker, of which no step was repeated.
+
+    On a slow machine guards refuse runs, since the first one is not verified yet when the next alert comes: the pages
+    of those holds join a summary page, and its message is theirs.
+    """
     assert rows(url, "SELECT subject FROM page GROUP BY 1 HAVING count(*) > 1") == []
     pages = dict(rows(url, "SELECT subject, id FROM page"))
     told: set[int] = set()
@@ -276,10 +280,11 @@ def check_what_was_done(url: str, mail: MailDouble, journal: list[str]) -> None:
         told |= {int(key[len("PAGE-") : key.index("/")]) for key in keys} | of_the_rest(text, pages)
         copies.update(keys)
         marked += len(keys) if "possible repeat" in f"{one['Subject']}{text}" else 0
-    untold = {subject: number for subject, number in pages.items() if number not in told}
+    callers = dict(rows(url, "SELECT id, coalesce(nullif((body->>'joined')::int, 0), id) FROM page"))
+    untold = {subject: number for subject, number in pages.items() if not {number, callers[number]} & told}
     jobs = rows(url, "SELECT ukey, state FROM job WHERE queue = 'notify'")
     assert not untold, (untold, jobs, [one.get_content() for one in mail.mails])
-    assert told == set(pages.values())
+    assert told <= set(pages.values())
     again = sum(count - 1 for count in copies.values())
     assert again <= marked
     assert rows(url, "SELECT target FROM playbook_run GROUP BY 1 HAVING count(*) > 1") == []
