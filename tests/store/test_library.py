@@ -183,7 +183,8 @@ async def test_a_text_from_before_words_were_counted_is_ranked_like_a_new_one(on
     with engine.begin() as conn:
         before = conn.execute(kept).all()
         conn.execute(sql("ALTER TABLE library_words DROP COLUMN plain"))
-        conn.execute(sql("DROP INDEX ix_library_words_title"))
+        for newer in ("ix_library_words_title", "ix_hold_counted", "ix_incident_counted"):
+            conn.execute(sql(f"DROP INDEX {newer}"))
         conn.execute(sql("UPDATE alembic_version SET version_num = '0025'"))
     store = await on_postgres.open()
     await store.close()

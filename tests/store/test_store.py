@@ -212,9 +212,9 @@ VALUES: dict[str, Any] = {
         ("ix_inbox_new", store_inbox._NEXT), ("ix_alert_undecided", store_inbox._UNDECIDED),
         ("uq_hold_open", subjects._OPEN_HOLD), ("uq_incident_open", subjects._OPEN_INCIDENT),
         ("ix_member_open", subjects._MEMBERSHIPS), ("ix_job_due", jobs._DUE), ("uq_job_live", jobs._LIVE_KEY),
-        ("ix_inbox_new", counts._INBOX), ("uq_hold_open", counts._HOLDS),
-        ("ix_job_rank", jobs._DUE_IN_LANES), ("ix_alert_group_cut", reconciling._ANY_CUT),
-        ("ix_alert_status", reconciling._ANY_MUTED),
+        ("ix_inbox_new", counts._INBOX), ("ix_hold_counted", counts._HOLDS),
+        ("ix_incident_counted", counts._INCIDENTS), ("ix_job_rank", jobs._DUE_IN_LANES),
+        ("ix_alert_group_cut", reconciling._ANY_CUT), ("ix_alert_status", reconciling._ANY_MUTED),
     ],
 )  # fmt: skip
 async def test_what_is_asked_all_the_time_is_found_by_its_index(store: Store, index: str, query: Select[Any]) -> None:

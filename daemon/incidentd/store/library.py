@@ -80,13 +80,14 @@ _LOOK = {
         " AND +w.rowid IN (SELECT l.id FROM library l WHERE {where}) ORDER BY w.rowid DESC LIMIT :ranked"
     ),
     "postgresql": (
-        "WITH hit AS MATERIALIZED (SELECT id FROM library_words WHERE {of} @@ CAST(:asked AS tsquery))"
-        " SELECT id FROM (SELECT h.id FROM hit h JOIN library l ON l.id = h.id WHERE {where}"
+        "WITH hit AS MATERIALIZED (SELECT id, ctid AS place FROM library_words WHERE {of} @@ CAST(:asked AS tsquery))"
+        " SELECT id FROM (SELECT h.id, h.place FROM hit h JOIN library l ON l.id = h.id WHERE {where}"
         " ORDER BY h.id DESC OFFSET 0) newest{phrase} LIMIT :ranked"
     ),
 }
-# the index knows no phrases: it gives the texts that have the words, which are read one by one, until there are enough
-_PHRASE = " WHERE (SELECT w.words @@ CAST(:phrase AS tsquery) FROM library_words w WHERE w.id = newest.id)"
+# the index knows no phrases: it gives the texts that have the words, which are read one by one, until there are enough;
+# each by its place in the table, since to find it by its number takes a third of the time
+_PHRASE = " WHERE (SELECT w.words @@ CAST(:phrase AS tsquery) FROM library_words w WHERE w.ctid = newest.place)"
 # the planner does not see that reading the words of every text costs far more than the index
 _BY_INDEX = text("SELECT set_config('enable_seqscan', 'off', true)")
 _PLAIN = {

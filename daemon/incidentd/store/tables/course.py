@@ -21,6 +21,7 @@ hold = table(
     Column("body", Json, nullable=False),
     Index("uq_hold_open", "source", "correlation_key", unique=True, **while_("open", on=True)),
     Index(None, "source", "correlation_key", "ended_at"),
+    Index("ix_hold_counted", "state", "severity", "opened_at", **while_("open", on=True)),
 )
 
 incident = table(
@@ -45,6 +46,7 @@ incident = table(
         unique=True,
         **while_("open", on=True, and_also="correlation_key <> ''"),
     ),
+    Index("ix_incident_counted", "status", "severity", "drill", **while_("open", on=True)),
 )
 
 member = table(
