@@ -28,7 +28,13 @@ OTHERS = {
 """What every exporter has beside its own."""
 AD_HOC: dict[str, str] = {}
 """Metrics that no dashboard, alert or recording rule asks for, each with what it is for."""
-_MACROS = {"$__rate_interval": "5m", "$__range": "6h", "$__interval": "1h"}
+_MACROS = {
+    "$__rate_interval": "5m",
+    "$__range_s": "21600",
+    "$__range": "6h",
+    "$__interval_ms": "3600000",
+    "$__interval": "1h",
+}
 
 
 def asked() -> Iterator[tuple[str, str]]:

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from incidentd.engine import commands, handoff, lifecycle
 from incidentd.holds import HoldState
+from incidentd.incidents import Status
 from incidentd.matchers import parse_matcher
+from incidentd.pages import PageState
 from incidentd.playbooks import Mode
 from incidentd.rules import Decide, SeverityRule
 from incidentd.settings import Settings
+from incidentd.store import things
 from incidentd.timeline import Actor
 from tests.engine.test_automation import playbook, settings
 from tests.engine.test_handoff import EDGE, SCHEDULE
@@ -65,6 +68,45 @@ async def test_an_incident_that_is_taken_up_again_counts_its_second_part_alone(w
     assert counted(w, "toil_spent_seconds_total", alertname="Down", automatable="yes") == 600 + 300
     assert counted(w, "alerts_automatable_total", alertname="Down", handled="people") == 2
     assert counted(w, "pages_without_runbook_total", alertname="Down") == 0
+
+
+async def test_what_a_playbook_did_the_first_time_is_not_counted_for_the_second(world: Making) -> None:
+    rule = replace(DOWN, match=(parse_matcher('alertname="WorkerStuck"'),), playbook="restart-worker")
+    w = await world(replace(settings(playbook()), rules=(rule,)))
+    await w.send(w.firing("WorkerStuck", instance="w-1"))
+    await w.at(4)
+    await w.send(w.resolved("WorkerStuck", instance="w-1"))
+    await w.at(20)
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="it was restarted", admin=True)
+    how = {"alertname": "WorkerStuck", "handled": "playbook"}
+    assert counted(w, "alerts_automatable_total", **how) == 1
+    await w.at(30)
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="it is back", admin=True)
+    for page in await w.store.read(things.pages_of, "INC-1"):
+        if page.state is PageState.OPEN:
+            await w.do(commands.ack_page, page.id, by="ana", actor=ANA)
+    await w.at(40)
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="by hand", admin=True)
+    assert counted(w, "alerts_automatable_total", **how) == 1
+    assert counted(w, "alerts_automatable_total", alertname="WorkerStuck", handled="people") == 1
+    assert counted(w, "incident_time_to_detect_seconds_count", severity="sev2") == 1
+
+
+async def test_what_comes_back_and_goes_again_alone_was_answered_by_nobody(world: Making) -> None:
+    w = await world(declares())
+    await w.send(alert(w, automatable="true"))
+    await w.at(3)
+    await w.send(w.resolved("Down"))
+    await w.at(20)
+    assert (await w.incident()).status is Status.MITIGATED
+    await w.send(alert(w, automatable="true"))
+    assert (await w.incident()).status is Status.INVESTIGATING
+    assert (await w.incident()).acknowledged_at is None
+    await w.send(w.resolved("Down", since=20) | {"annotations": {"automatable": "true"}})
+    await w.at(40)
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="gone", admin=True)
+    assert counted(w, "alerts_automatable_total", alertname="Down", handled="people") == 0
+    assert counted(w, "alerts_automatable_total", alertname="Down", handled="itself") == 1
 
 
 async def test_what_nobody_touched_went_away_by_itself_and_what_was_stood_down_did_not(world: Making) -> None:

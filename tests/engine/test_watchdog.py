@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from incidentd.engine import lifecycle
+from incidentd.engine import lifecycle, reconcile
 from incidentd.holds import HoldState, Outcome
 from incidentd.incidents import Status
 from incidentd.matchers import parse_matcher
@@ -43,6 +43,17 @@ async def test_a_watchdog_that_fires_is_recorded_and_nothing_else(world: Making)
     name = "incidentd_watchdog_last_received_timestamp_seconds"
     heard_at = w.metrics.registry.get_sample_value(name, {"source": "default"})
     assert heard_at == (w.now - minutes(9)).timestamp()
+
+
+async def test_when_it_was_heard_is_known_after_a_restart(world: Making) -> None:
+    w = await started(world)
+    await w.send(w.firing("Watchdog"))
+    await w.at(5)
+    gauge = w.metrics.watchdog_last_received_timestamp_seconds.labels(source="default")
+    gauge.set(0)  # a new process knows nothing
+    await w.store.write(reconcile.begin, w.settings, started=True)
+    name = "incidentd_watchdog_last_received_timestamp_seconds"
+    assert w.metrics.registry.get_sample_value(name, {"source": "default"}) == (w.now - minutes(5)).timestamp()
 
 
 async def test_a_late_watchdog_is_an_incident_of_the_worst_severity_until_it_is_back(world: Making) -> None:

@@ -16,7 +16,13 @@ from tests.system import busy_day, scraping
 from tests.system.daemon import Daemon, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("prometheus")]
-MACROS = {"$__range": "10m", "$__interval": "10m", "$__rate_interval": "2m"}
+MACROS = {
+    "$__range_s": "600",
+    "$__range": "10m",
+    "$__interval_ms": "600000",
+    "$__interval": "10m",
+    "$__rate_interval": "2m",
+}
 """The macros of Grafana: all of the day is looked at."""
 KNOWN: dict[tuple[str, str], dict[str, float]] = {
     ("now", "Incidents"): {"": 2},

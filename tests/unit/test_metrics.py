@@ -138,6 +138,17 @@ def test_a_team_that_left_the_files_is_not_reported_as_unstaffed(daemon: Metrics
     assert value(daemon, "incidentd_oncall_staffed", team="platform") is None
 
 
+def test_of_a_source_that_left_the_files_nothing_stays_that_an_alert_asks_for(daemon: Metrics) -> None:
+    daemon.prime(Known(sources=("a", "b"), watched=("a", "b"), asked=("a", "b")))
+    daemon.watchdog_last_received_timestamp_seconds.labels(source="a").set(7)
+    daemon.prime(Known(sources=("a", "b"), watched=("b",), asked=()))
+    names = ("incidentd_watchdog_last_received_timestamp_seconds", "incidentd_alertmanager_up")
+    assert [value(daemon, name, source="a") for name in names] == [None, None]
+    assert [value(daemon, name, source="b") for name in names] == [0, None]
+    daemon.prime(Known())
+    assert value(daemon, names[0], source="b") is None
+
+
 @pytest.mark.parametrize("accept", ["", "*/*", "text/plain;version=nonsense", "text/plain; version=1.0.0"])
 def test_a_scrape_gets_text(daemon: Metrics, accept: str) -> None:
     text, kind = daemon.render(accept)

@@ -132,7 +132,8 @@ def _course(own: list[Entry]) -> tuple[Status, dict[str, datetime | None]]:
         match became:
             case Status.INVESTIGATING:
                 found = None if entry.kind == "incident.refuted" else clocks.get("identified_at")
-                clocks = {"acknowledged_at": clocks.get("acknowledged_at") or entry.at, "identified_at": found}
+                answered = entry.at if before is Status.DECLARED else None  # what is taken up again was not answered
+                clocks = {"acknowledged_at": clocks.get("acknowledged_at") or answered, "identified_at": found}
             case Status.IDENTIFIED:
                 clocks["identified_at"] = entry.at
             case Status.MITIGATED:

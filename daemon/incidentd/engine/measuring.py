@@ -39,7 +39,8 @@ def hold_over(tx: Tx, settings: Settings, hold: Hold) -> None:
     """Count what a hold that did not become an incident cost, and who dealt with it."""
     over_at = hold.quiet_since or hold.ended_at or tx.now
     by_hand = hold.touched or hold.outcome in _BY_HAND
-    _over(tx, settings, (hold.key,), things.pages_of(tx, hold.key), rule=hold.rule, at=over_at, by_hand=by_hand)
+    pages, runs = things.pages_of(tx, hold.key), things.runs_of(tx, hold.key)
+    _over(tx, settings, hold.key, pages, runs, rule=hold.rule, at=over_at, by_hand=by_hand)
 
 
 def incident_over(tx: Tx, settings: Settings, incident: Incident) -> None:
@@ -50,23 +51,22 @@ def incident_over(tx: Tx, settings: Settings, incident: Incident) -> None:
     if incident.drill:
         return
     keys = (incident.key, *((f"HOLD-{incident.hold_id}",) if incident.hold_id is not None else ()))
-    pages = [page for key in keys for page in things.pages_of(tx, key)]
-    if incident.reopened:
-        since = chain.last_of(tx, incident.key, ["incident.reopened"]) or incident.declared_at
-        pages = [page for page in pages if page.started_at >= since]
-    at, by_hand = incident.mitigated_at or tx.now, incident.acknowledged_at is not None
-    _over(tx, settings, keys, pages, rule=incident.rule, at=at, by_hand=by_hand)
+    since = chain.last_of(tx, incident.key, ["incident.reopened"]) if incident.reopened else None
+    pages = [page for key in keys for page in things.pages_of(tx, key) if since is None or page.started_at >= since]
+    runs = [run for key in keys for run in things.runs_of(tx, key) if since is None or run.started_at >= since]
+    at, by_hand = incident.mitigated_at or tx.now, since is None and incident.acknowledged_at is not None
+    _over(tx, settings, keys[0], pages, runs, rule=incident.rule, at=at, by_hand=by_hand)
 
 
 def _over(
-    tx: Tx, settings: Settings, keys: Sequence[str], pages: Iterable[Page], *, rule: str, at: datetime, by_hand: bool
+    tx: Tx, settings: Settings, key: str, pages: Iterable[Page], runs: Sequence[Run], *, rule: str, at: datetime,
+    by_hand: bool,
 ) -> None:  # fmt: skip
     its = [page for page in pages if not (page.drill or page.joined) and page.errand == NO_ERRAND]
-    alert = inbox.first_alert_of(tx, keys[0])
+    alert = inbox.first_alert_of(tx, key)
     if alert is None:
         return  # somebody declared it, and no alert
     name, annotations = str(alert.labels.get("alertname") or UNNAMED), dict(alert.annotations)
-    runs = [run for key in keys for run in things.runs_of(tx, key)]
     taken = coverage.is_taken(alert.labels, settings) or any(
         known.playbook for known in settings.rules if known.name == rule
     )
@@ -103,9 +103,9 @@ def opened_after(tx: Tx, earlier: Hold | None) -> None:
 
 def came_back(tx: Tx, subject: str) -> None:
     """Count against the playbook that was verified last that what it dealt with fires again."""
-    helped = [run.playbook for run in things.runs_of(tx, subject) if run.state is RunState.VERIFIED]
-    if helped:
-        tx.count(lambda m: m.playbook_regressions_total.labels(playbook=helped[-1]).inc())
+    helped = [run for run in things.runs_of(tx, subject) if run.state is RunState.VERIFIED]
+    if helped and helped[-1].finished_at is not None and tx.now - helped[-1].finished_at <= WATCH:
+        tx.count(lambda m: m.playbook_regressions_total.labels(playbook=helped[-1].playbook).inc())
 
 
 def shift_over(tx: Tx, change: Change) -> None:

@@ -45,6 +45,7 @@ class State:
 def begin(tx: Tx, source: Source, watchdog: Watchdog, *, started: bool) -> None:
     """Set its clock, unless it runs. One that ran out while nobody listened begins anew: a repeat may be on its way."""
     job = jobs.live(tx, _key(source.name))
+    _count(tx, source.name, _state(job))
     if job is None or (started and job.due_at <= tx.now):
         _keep(tx, source.name, _state(job), tx.now + watchdog.late_after)
 
@@ -79,9 +80,7 @@ def _heard(tx: Tx, settings: Settings, watchdog: Watchdog, source: str, deliveri
             state = replace(state, heard_at=at, firing=(*others, fingerprint)[-_MOST_NAMES:])
         else:
             state = replace(state, firing=others)
-    if state.heard_at is not None:
-        seconds = state.heard_at.timestamp()
-        tx.count(lambda m: m.watchdog_last_received_timestamp_seconds.labels(source=source).set(seconds))
+    _count(tx, source, state)
     if not state.firing:
         if before.firing or before.heard_at is None:
             _lost(tx, settings, source, state, f"The watchdog of {source} resolved: Alertmanager hears nothing.")
@@ -90,6 +89,12 @@ def _heard(tx: Tx, settings: Settings, watchdog: Watchdog, source: str, deliveri
         _back(tx, settings, watchdog, source, state)
         return
     _keep(tx, source, state, (state.heard_at or tx.now) + watchdog.late_after)
+
+
+def _count(tx: Tx, source: str, state: State) -> None:
+    if state.heard_at is not None:
+        seconds = state.heard_at.timestamp()
+        tx.count(lambda m: m.watchdog_last_received_timestamp_seconds.labels(source=source).set(seconds))
 
 
 def time_came(tx: Tx, settings: Settings, job: Job) -> None:

@@ -111,9 +111,10 @@ def _roles(incident: Incident, to: Status, now: datetime) -> tuple[Assignment, .
 
 
 def _investigated(moved: Incident, source: Status, now: datetime) -> Incident:
-    moved = replace(moved, acknowledged_at=moved.acknowledged_at or now, mitigated_at=None, resolved_at=None)
-    moved = replace(moved, ended_at=None)
+    moved = replace(moved, mitigated_at=None, resolved_at=None, ended_at=None)
     match source:
+        case Status.DECLARED:
+            return replace(moved, acknowledged_at=moved.acknowledged_at or now)
         case Status.IDENTIFIED:
             return replace(moved, identified_at=None, cause="")
         case Status.RESOLVED | Status.POSTMORTEM | Status.STOOD_DOWN:

@@ -311,6 +311,7 @@ class Metrics:
         self.bounds = LabelBounds()
         self.made = {family.attribute: family.make(self.registry, self.bounds) for family in families()}
         self._staffed: tuple[str, ...] = ()
+        self._known = Known()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.build_info.labels(version=version, python=platform.python_version()).set(1)
@@ -328,6 +329,13 @@ class Metrics:
             if family.labels:
                 for labels in family.known_label_sets(known):
                     self.made[family.attribute].labels(**labels)
+        for of_source, before, now in (
+            (self.watchdog_last_received_timestamp_seconds, self._known.watched, known.watched),
+            (self.alertmanager_up, self._known.asked, known.asked),
+        ):
+            for source in set(before).difference(now):  # else an alert would fire for good of what is gone
+                of_source.remove(self.bounds.bounded("source", source))
+        self._known = known
 
     def set_state(self, counts: StateCounts) -> None:
         """Set every gauge of what lasts; a set of labels that is no longer counted goes to zero."""

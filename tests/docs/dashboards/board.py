@@ -119,12 +119,12 @@ def total(metric: str, by: str = "", *, having: str = "") -> Query:
 
 def total_fresh(metric: str, by: str, *, having: str = "") -> Query:
     """Ask the same of a metric whose labels come with what happens."""
-    return _fresh(metric, by, having, "$__range"), _legend(by)
+    return _fresh(metric, by, having, "$__range", "$__range_s"), _legend(by)
 
 
 def hourly_fresh(metric: str, by: str, *, having: str = "") -> Query:
     """Ask how many there were within each bar, of a metric whose labels come with what happens."""
-    return _fresh(metric, by, having, "$__interval"), _legend(by)
+    return _fresh(metric, by, having, "$__interval", "$__interval_ms / 1000"), _legend(by)
 
 
 def hourly(metric: str, by: str = "", *, having: str = "") -> Query:
@@ -203,13 +203,18 @@ def _summed(metric: str, by: str, having: str, window: str) -> Query:
     return f"sum{grouped} (increase({metric}{{{_where(having)}}}[{window}]))", _legend(by)
 
 
-def _fresh(metric: str, by: str, having: str, window: str) -> str:
-    """Ask for the growth, and for what a series began with: such a series is first seen when it is 1 already."""
+def _fresh(metric: str, by: str, having: str, window: str, seconds: str) -> str:
+    """Ask for the growth, and for what a series began with: such a series is first seen when it is 1 already.
+
+    A series is new where its process was seen before without it, or began in the window. Of a process that was there
+    and not seen, since Prometheus was away or keeps less than the window, nobody knows what it counted when.
+    """
     series = f"{metric}{{{_where(having)}}}"
     grown = f"sum by ({by}) (increase({series}[{window}]))"
-    return (
-        f"{grown} + (sum by ({by}) (min_over_time({series}[{window}]) unless {series} offset {window}) or {grown} * 0)"
-    )
+    process = f"process_start_time_seconds{{{HERE}}}"
+    known = f"({process} offset {window} or {process} > time() - {seconds})"
+    began = f"(min_over_time({series}[{window}]) unless {series} offset {window}) and on (job, instance) {known}"
+    return f"{grown} + (sum by ({by}) ({began}) or {grown} * 0)"
 
 
 def _where(having: str) -> str:

@@ -96,7 +96,8 @@ def finished(tx: Tx, incident: Incident, became: Status) -> None:
 
     def figures(m: Metrics) -> None:
         if became is Status.RESOLVED:
-            m.incident_time_to_detect_seconds.labels(severity=incident.severity).observe(max(unseen, 0))
+            if not incident.reopened:  # it was seen once
+                m.incident_time_to_detect_seconds.labels(severity=incident.severity).observe(max(unseen, 0))
             m.incident_time_to_resolve_seconds.labels(severity=incident.severity).observe(took)
             if incident.mitigated_at is None:
                 m.incident_time_to_mitigate_seconds.labels(severity=incident.severity).observe(took)

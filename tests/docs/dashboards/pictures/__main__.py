@@ -77,7 +77,14 @@ async def _board(made: dict[str, Any], asking: Asking, start: float, end: float)
 async def _answered(panel: dict[str, Any], asking: Asking, start: float, end: float) -> Panel:
     kind = read(panel).kind
     # more than all of it: what a series began with counts, too
-    macros = {"$__range": f"{end - start + 20:.0f}s", "$__interval": f"{BAR:g}s", "$__rate_interval": f"{BAR:g}s"}
+    long = f"{end - start + 20:.0f}"
+    macros = {
+        "$__range_s": long,
+        "$__range": f"{long}s",
+        "$__interval_ms": f"{BAR * 1000:g}",
+        "$__interval": f"{BAR:g}s",
+        "$__rate_interval": f"{BAR:g}s",
+    }
     found = []
     for target in panel.get("targets", ()):
         query = chosen(target["expr"], macros)
