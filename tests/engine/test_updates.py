@@ -302,3 +302,38 @@ async def test_two_replicas_at_once_remind_once(postgres_store: str) -> None:
     assert len(keys) == len(set(keys)) == 1 + 2 + 3
     await one.store.close()
     await other.store.close()
+
+
+async def test_the_all_clear_of_what_is_stood_down_is_asked_for_and_waits_for_nobody(world: Making) -> None:
+    """Everybody is let go from it, so nobody is left who could approve; whoever is reminded can end it."""
+    w = await world(SETTINGS)
+    await declared(w)
+    await w.at(6)
+    n = len(w.post.sent)
+    await w.do(lifecycle.stand_down, 1, actor=ANA, code="false_positive", text="a bad probe")
+    assert (await w.incident()).commander == ""
+    await w.at(9)
+    assert (await said(w, "updates.asked"))[0][1].endswith("cho is asked to say so.")
+    assert [it.channel for it in w.post.sent[n:] if "is stood down; not told yet" in it.title] == ["cho/mail"]
+
+    await w.at(10)
+    assert [text.rpartition(". ")[2] for _, text in await said(w, "updates.overdue")] == ["Reminded: ben."]
+    text = "It was a false alarm; nobody was affected, and no data were lost."
+    sent, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("ben"), text=text)
+    assert (sent.state, sent.approved_by, await due(w, OUTSIDE)) == ("sent", "", None)
+    assert posts(w, "world")[-1].body == text
+    await w.at(120)
+    assert len(await said(w, "updates.overdue")) == 1
+
+
+async def test_what_is_resolved_and_has_a_commander_is_still_approved(world: Making) -> None:
+    w = await world(SETTINGS)
+    await declared(w)
+    await w.at(6)
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="rolled back")
+    text = "Checkout works since 14:06. No data were lost."
+    waits, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("cho"), text=text)
+    assert waits.state == "waiting"
+    with pytest.raises(Conflict, match="ana lets this update go out"):
+        await w.do(updates.approve_update, waits.id, asking=by("cho"))
+    assert (await w.do(updates.approve_update, waits.id, asking=by("ana"))).approved_by == "ana"

@@ -11,7 +11,7 @@ from incidentd import oncall, postmortem
 from incidentd.engine import paging
 from incidentd.errors import Conflict, NotFound
 from incidentd.handoff import channels_for
-from incidentd.incidents import Incident
+from incidentd.incidents import ACTIVE, Incident
 from incidentd.oncall import RINGING, Person, Roster
 from incidentd.records import Belief, Records, SectionName, Task, TaskState
 from incidentd.roles import Role, effective_holder
@@ -52,8 +52,14 @@ def lead(incident: Incident) -> str:
     return effective_holder(Role.COMMUNICATIONS_LEAD, incident.roles)
 
 
+def goes_unapproved(incident: Incident) -> bool:
+    """Say whether a text needs no approval: it is over, and nobody commands it any more who could give it."""
+    return incident.status not in ACTIVE and not incident.commander
+
+
 def check_standing(incident: Incident, asking: Asking, *, commander_only: bool = False) -> None:
     """Refuse whoever has no say here. Raises Conflict that names who has; while nobody has a role, everybody has."""
+    commander_only = commander_only and not goes_unapproved(incident)
     allowed = {incident.commander} if commander_only else {incident.commander, lead(incident)}
     allowed.discard("")
     if asking.admin or asking.actor.name in allowed or not (allowed or commander_only):

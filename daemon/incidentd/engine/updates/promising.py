@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from incidentd.durations import about
 from incidentd.engine import communication
-from incidentd.engine.updates.common import facts, lead, on_call, tell
+from incidentd.engine.updates.common import facts, goes_unapproved, lead, on_call, tell
 from incidentd.engine.updates.sending import goes_out
 from incidentd.incidents import ACTIVE, Incident, Status
 from incidentd.roles import Role, effective_holder
@@ -132,7 +132,8 @@ def _state_changed(tx: Tx, settings: Settings, before: Incident, after: Incident
     told = [it.audience.value for it in promises if it.sent]
     if not told or phase_of(after.status) is phase_of(before.status):
         return
-    who, state = lead(after), phase_of(after.status).value.replace("_", " ")
+    who = lead(after) or lead(before)  # what is stood down has let everybody go already
+    state = phase_of(after.status).value.replace("_", " ")
     text = f"{after.key} is {state}; not told yet: {', '.join(told)}. {who or 'Somebody'} is asked to say so."
     chain.append(tx, after.key, INCIDENTD, [Draft("updates.asked", text)])
     if who and who != actor.name:
@@ -215,9 +216,11 @@ def _nag(tx: Tx, settings: Settings, incident: Incident, promise: Promise) -> No
     due, before = promise.due_at or tx.now, promise.reminded()
     nags = before.count if before else 0
     waits = stored.waiting(tx, incident.id, promise.audience)
-    people, urgent = _whom(tx, settings, incident, nags, waits is not None)
+    approval = waits is not None and not goes_unapproved(incident)
+    people, urgent = _whom(tx, settings, incident, nags, approval)
     late = f", {about(tx.now - due)} ago" if tx.now - due >= timedelta(minutes=1) else ""
-    asked = f"; {waits.key} waits for the Incident Commander's approval" if waits else ""
+    why = " for the Incident Commander's approval" if approval else ""
+    asked = f"; {waits.key} waits{why}" if waits else ""
     told = ", ".join(people) or "nobody, since nobody is on call"
     text = f"The {promise.audience} update of {incident.key} was promised for {near(due, tx.now)}{late}{asked}."
     word = "Escalated to" if urgent else "Reminded"

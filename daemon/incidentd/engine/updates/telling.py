@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from incidentd.durations import format_duration
-from incidentd.engine.updates.common import Asking, check_standing, facts, names_inside, plan_of, tell
+from incidentd.engine.updates.common import Asking, check_standing, facts, goes_unapproved, names_inside, plan_of, tell
 from incidentd.engine.updates.promising import deadline
 from incidentd.engine.updates.sending import goes_out
 from incidentd.errors import BadRequest, Conflict
@@ -62,9 +62,10 @@ def send_update(
     if before is not None:
         stored.save(tx, replace(before, state=State.REPLACED))
     approves = asking.admin or asking.actor.name == incident.commander
-    if plan.approval and not approves:
+    needed = plan.approval and not goes_unapproved(incident)
+    if needed and not approves:
         return _waits(tx, settings, incident, new, asking), found
-    by = asking.actor.name if plan.approval else ""
+    by = asking.actor.name if needed else ""
     sent, kept = goes_out(tx, settings, incident, promise, new, actor=asking.actor, approved_by=by)
     deadline(tx, incident, kept)
     return sent, found
