@@ -40,6 +40,7 @@ NAG_AFTER = timedelta(minutes=5)
 NAG_EVERY = timedelta(minutes=15)
 LAST_WITHIN = timedelta(minutes=30)
 """How long after its end people may wait to be told of it."""
+_SHOWN = 2000
 
 
 def begin(tx: Tx, settings: Settings, incident: Incident) -> None:
@@ -97,6 +98,31 @@ def take_over(
     if sooner:
         text = f"What was promised of {gone.key} is owed here: {', '.join(sooner)}."
         chain.append(tx, root.key, INCIDENTD, [Draft("updates.taken_over", text)])
+    _give_up_waiting(tx, settings, gone, root)
+
+
+def _give_up_waiting(tx: Tx, settings: Settings, gone: Incident, root: Incident) -> None:
+    """Let no text wait for approval any more that was written for what is part of another incident now.
+
+    It speaks of the other one, and the survivor may have one waiting: whoever leads that is told, to write it anew.
+    """
+    for audience in Audience:
+        waits = stored.waiting(tx, gone.id, audience)
+        if waits is None:
+            continue
+        stored.save(tx, replace(waits, state=State.REPLACED))
+        what = f"{waits.key} to {audience} by {waits.by}, written for {gone.key}, waited for approval and was not sent"
+        data = {"update": waits.key}
+        for_gone = Draft("update.replaced", f"{what}: {gone.key} is part of {root.key} now.", data)
+        chain.append(tx, gone.key, INCIDENTD, [for_gone])
+        people = [lead(root)] if lead(root) else on_call(tx, settings, root)
+        asked = ", ".join(people) or "Nobody, since nobody is on call,"
+        text = f"{what}. {asked} is asked to write it anew for {root.key}: {plain(waits.text, _SHOWN)}"
+        chain.append(tx, root.key, INCIDENTD, [Draft("update.replaced", text, data)])
+        command = f"incidentd update {root.key} --audience {audience}"
+        body = f"{plain(waits.text, _SHOWN)}\n\n{gone.key} is part of {root.key} now. Write it anew: {command}"
+        title = f"{waits.key} to {audience} was not sent: write it anew for {root.key}"
+        tell(tx, settings, root, people, title=title, body=body, key=f"{waits.key}/merged/{root.id}")
 
 
 def _tighten(tx: Tx, settings: Settings, incident: Incident) -> None:
