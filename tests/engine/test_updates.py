@@ -337,3 +337,38 @@ async def test_what_is_resolved_and_has_a_commander_is_still_approved(world: Mak
     with pytest.raises(Conflict, match="ana lets this update go out"):
         await w.do(updates.approve_update, waits.id, asking=by("cho"))
     assert (await w.do(updates.approve_update, waits.id, asking=by("ana"))).approved_by == "ana"
+
+
+@pytest.mark.parametrize("told_before", [False, True])
+async def test_a_text_that_was_written_before_the_end_does_not_go_out_after_it(
+    world: Making, told_before: bool
+) -> None:
+    """The old link promises nothing anew; and who was told before is owed another text, which its lead writes."""
+    w = await world(replace(SETTINGS, updates=UpdateSettings(audiences={OUTSIDE: PLANS[OUTSIDE]})))
+    await declared(w)
+    text = "Card payments fail. The cause is not yet known."
+    if told_before:
+        await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("ana"), text=text)
+    waits, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("cho"), text=f"{text} We look into it.")
+    await w.at(1)
+    n = len(posts(w, "world"))
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="rolled back")
+    await w.at(21)
+    refused = f"{waits.key} was written while INC-1 was investigating, and it is resolved now; write it anew"
+    for asking in (by("ana"), by("dia", admin=True)):
+        with pytest.raises(Conflict, match=refused):
+            await w.do(updates.approve_update, waits.id, asking=asking)
+    assert len(posts(w, "world")) == n
+    calls = [text for _, text in await said(w, "updates.overdue")]
+    whom = ["Reminded: cho.", "Reminded: cho, ana.", "Escalated to: cho, ana, ben."] if told_before else []
+    assert [text.rpartition(". ")[2] for text in calls] == whom
+    bodies = [it.body for it in w.post.sent if "/update/external/" in it.key]
+    assert bool(bodies) is told_before
+    assert not any(waits.key in text for text in (*calls, *bodies)), "it does not go out any more"
+
+    over = "Card payments work since 14:01. No data were lost."
+    new, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("cho"), text=over)
+    sent = await w.do(updates.approve_update, new.id, asking=by("ana"))
+    assert (sent.phase, sent.next_at, await due(w, OUTSIDE)) == ("resolved", None, None)
+    await w.at(321)
+    assert len(await said(w, "updates.overdue")) == len(calls)

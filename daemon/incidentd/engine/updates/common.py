@@ -19,7 +19,7 @@ from incidentd.settings import Settings
 from incidentd.store import Tx, inbox, records, rota, subjects
 from incidentd.text import plain
 from incidentd.timeline import Actor
-from incidentd.updates import Audience, AudiencePlan, Known
+from incidentd.updates import Audience, AudiencePlan, Known, Update, phase_of
 
 _INSIDE = ("instance", "host", "hostname", "node", "pod", "namespace", "cluster", "job", "container")
 _LOOKED_AT = 20
@@ -55,6 +55,11 @@ def lead(incident: Incident) -> str:
 def goes_unapproved(incident: Incident) -> bool:
     """Say whether a text needs no approval: it is over, and nobody commands it any more who could give it."""
     return incident.status not in ACTIVE and not incident.commander
+
+
+def outlived(incident: Incident, update: Update) -> bool:
+    """Say whether a text was written before its incident was over, so that it says what is not so any more."""
+    return incident.status not in ACTIVE and update.phase is not phase_of(incident.status)
 
 
 def check_standing(incident: Incident, asking: Asking, *, commander_only: bool = False) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from incidentd.durations import about
 from incidentd.engine import communication
-from incidentd.engine.updates.common import facts, goes_unapproved, lead, on_call, tell
+from incidentd.engine.updates.common import facts, goes_unapproved, lead, on_call, outlived, tell
 from incidentd.engine.updates.sending import goes_out
 from incidentd.incidents import ACTIVE, Incident, Status
 from incidentd.roles import Role, effective_holder
@@ -242,6 +242,8 @@ def _nag(tx: Tx, settings: Settings, incident: Incident, promise: Promise) -> No
     due, before = promise.due_at or tx.now, promise.reminded()
     nags = before.count if before else 0
     waits = stored.waiting(tx, incident.id, promise.audience)
+    if waits is not None and outlived(incident, waits):
+        waits = None  # it can go out no more: another one has to be written
     approval = waits is not None and not goes_unapproved(incident)
     people, urgent = _whom(tx, settings, incident, nags, approval)
     late = f", {about(tx.now - due)} ago" if tx.now - due >= timedelta(minutes=1) else ""
