@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,9 @@ from incidentd.engine import commands, lifecycle, merging, records, updates
 from incidentd.errors import Conflict
 from incidentd.incidents import Incident, Status
 from incidentd.records import Belief, Choice, CriterionState, Records, TaskState
+from incidentd.roles import Assignment, Role
 from incidentd.settings import Settings
+from incidentd.store import Tx, subjects
 from incidentd.store import records as kept
 from incidentd.store import updates as stored
 from incidentd.timeline import Actor, first_broken
@@ -211,6 +214,52 @@ async def test_what_was_called_in_for_both_goes_on_where_its_reminders_were(worl
     assert called == [(0, "14:10"), (1, "14:15"), (2, "14:20"), (3, "14:35"), (4, "14:50")]
     keys = [it.key for it in w.post.sent]
     assert {key for key in keys if keys.count(key) > 1} == set()
+
+
+@pytest.mark.parametrize("waits_there", [False, True])
+async def test_a_text_that_waits_for_approval_is_given_up_and_who_leads_the_survivor_gets_its_words(
+    world: Making, waits_there: bool
+) -> None:
+    """The survivor may have one waiting for the same audience, which goes on to wait."""
+    plan = AudiencePlan(cadences=CADENCES[OUTSIDE], approval=True)
+    w = await world(replace(SETTINGS, updates=UpdateSettings(audiences={OUTSIDE: plan})))
+    for title, actor in (("Shop is slow", ANA), ("Disk is full", BEN)):
+        await w.do(commands.declare_incident, actor=actor, title=title, severity="sev2")
+    for number in (1, 2):
+        await w.do(_cho_leads_communications, number)
+    words = "We look into slow pages; the cause is not yet known."
+    if waits_there:
+        asking = updates.Asking(actor=CHO)
+        mine, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=asking, text=f"{words} Ana looks.")
+    gone, _ = await w.do(updates.send_update, 2, audience=OUTSIDE, asking=updates.Asking(actor=CHO), text=words)
+    n = len(w.post.sent)
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    await w.at(1)
+
+    (kept,) = await w.store.read(stored.of_incident, 2)
+    assert (kept.id, kept.state, kept.approved_by) == (gone.id, "replaced", "")
+    told = [(it.channel, it.title, it.body) for it in w.post.sent[n:] if it.title.startswith(gone.key)]
+    assert [it[:2] for it in told] == [("cho/mail", f"{gone.key} to external was not sent: write it anew for INC-1")]
+    assert words in told[0][2]
+    assert "incidentd update INC-1 --audience external" in told[0][2]
+    what = f"{gone.key} to external by cho, written for INC-2, waited for approval and was not sent"
+    assert f"{what}: INC-2 is part of INC-1 now." in await w.story("INC-2")
+    assert f"{what}. cho is asked to write it anew for INC-1: {words}" in await w.story("INC-1")
+    for subject in ("INC-1", "INC-2"):
+        assert first_broken(await w.entries(subject)) is None
+    there = await w.store.read(stored.waiting, 1, OUTSIDE)
+    if waits_there:
+        assert there == mine
+        sent = await w.do(updates.approve_update, mine.id, asking=updates.Asking(actor=ANA))
+        assert sent.state == "sent"
+    else:
+        assert there is None
+
+
+def _cho_leads_communications(tx: Tx, settings: Settings, number: int) -> None:
+    incident = subjects.get_incident(tx, number)
+    role = Assignment(role=Role.COMMUNICATIONS_LEAD, person="cho", since=tx.now)
+    subjects.save_incident(tx, replace(incident, roles=(*incident.roles, role), version=incident.version + 1))
 
 
 async def test_of_what_is_part_of_another_nobody_is_told_anything_more(world: Making) -> None:

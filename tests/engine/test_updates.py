@@ -302,3 +302,73 @@ async def test_two_replicas_at_once_remind_once(postgres_store: str) -> None:
     assert len(keys) == len(set(keys)) == 1 + 2 + 3
     await one.store.close()
     await other.store.close()
+
+
+async def test_the_all_clear_of_what_is_stood_down_is_asked_for_and_waits_for_nobody(world: Making) -> None:
+    """Everybody is let go from it, so nobody is left who could approve; whoever is reminded can end it."""
+    w = await world(SETTINGS)
+    await declared(w)
+    await w.at(6)
+    n = len(w.post.sent)
+    await w.do(lifecycle.stand_down, 1, actor=ANA, code="false_positive", text="a bad probe")
+    assert (await w.incident()).commander == ""
+    await w.at(9)
+    assert (await said(w, "updates.asked"))[0][1].endswith("cho is asked to say so.")
+    assert [it.channel for it in w.post.sent[n:] if "is stood down; not told yet" in it.title] == ["cho/mail"]
+
+    await w.at(10)
+    assert [text.rpartition(". ")[2] for _, text in await said(w, "updates.overdue")] == ["Reminded: ben."]
+    text = "It was a false alarm; nobody was affected, and no data were lost."
+    sent, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("ben"), text=text)
+    assert (sent.state, sent.approved_by, await due(w, OUTSIDE)) == ("sent", "", None)
+    assert posts(w, "world")[-1].body == text
+    await w.at(120)
+    assert len(await said(w, "updates.overdue")) == 1
+
+
+async def test_what_is_resolved_and_has_a_commander_is_still_approved(world: Making) -> None:
+    w = await world(SETTINGS)
+    await declared(w)
+    await w.at(6)
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="rolled back")
+    text = "Checkout works since 14:06. No data were lost."
+    waits, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("cho"), text=text)
+    assert waits.state == "waiting"
+    with pytest.raises(Conflict, match="ana lets this update go out"):
+        await w.do(updates.approve_update, waits.id, asking=by("cho"))
+    assert (await w.do(updates.approve_update, waits.id, asking=by("ana"))).approved_by == "ana"
+
+
+@pytest.mark.parametrize("told_before", [False, True])
+async def test_a_text_that_was_written_before_the_end_does_not_go_out_after_it(
+    world: Making, told_before: bool
+) -> None:
+    """The old link promises nothing anew; and who was told before is owed another text, which its lead writes."""
+    w = await world(replace(SETTINGS, updates=UpdateSettings(audiences={OUTSIDE: PLANS[OUTSIDE]})))
+    await declared(w)
+    text = "Card payments fail. The cause is not yet known."
+    if told_before:
+        await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("ana"), text=text)
+    waits, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("cho"), text=f"{text} We look into it.")
+    await w.at(1)
+    n = len(posts(w, "world"))
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="rolled back")
+    await w.at(21)
+    refused = f"{waits.key} was written while INC-1 was investigating, and it is resolved now; write it anew"
+    for asking in (by("ana"), by("dia", admin=True)):
+        with pytest.raises(Conflict, match=refused):
+            await w.do(updates.approve_update, waits.id, asking=asking)
+    assert len(posts(w, "world")) == n
+    calls = [text for _, text in await said(w, "updates.overdue")]
+    whom = ["Reminded: cho.", "Reminded: cho, ana.", "Escalated to: cho, ana, ben."] if told_before else []
+    assert [text.rpartition(". ")[2] for text in calls] == whom
+    bodies = [it.body for it in w.post.sent if "/update/external/" in it.key]
+    assert bool(bodies) is told_before
+    assert not any(waits.key in text for text in (*calls, *bodies)), "it does not go out any more"
+
+    over = "Card payments work since 14:01. No data were lost."
+    new, _ = await w.do(updates.send_update, 1, audience=OUTSIDE, asking=by("cho"), text=over)
+    sent = await w.do(updates.approve_update, new.id, asking=by("ana"))
+    assert (sent.phase, sent.next_at, await due(w, OUTSIDE)) == ("resolved", None, None)
+    await w.at(321)
+    assert len(await said(w, "updates.overdue")) == len(calls)

@@ -22,7 +22,7 @@ class State(StrEnum):
     SKIPPED = "skipped"
     """There was none: the reason is the text."""
     REPLACED = "replaced"
-    """It waited for approval, and another one came."""
+    """It waited for approval, and another one came, or its incident became part of another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

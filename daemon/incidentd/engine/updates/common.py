@@ -11,7 +11,7 @@ from incidentd import oncall, postmortem
 from incidentd.engine import paging
 from incidentd.errors import Conflict, NotFound
 from incidentd.handoff import channels_for
-from incidentd.incidents import Incident
+from incidentd.incidents import ACTIVE, Incident
 from incidentd.oncall import RINGING, Person, Roster
 from incidentd.records import Belief, Records, SectionName, Task, TaskState
 from incidentd.roles import Role, effective_holder
@@ -19,7 +19,7 @@ from incidentd.settings import Settings
 from incidentd.store import Tx, inbox, records, rota, subjects
 from incidentd.text import plain
 from incidentd.timeline import Actor
-from incidentd.updates import Audience, AudiencePlan, Known
+from incidentd.updates import Audience, AudiencePlan, Known, Update, phase_of
 
 _INSIDE = ("instance", "host", "hostname", "node", "pod", "namespace", "cluster", "job", "container")
 _LOOKED_AT = 20
@@ -52,8 +52,19 @@ def lead(incident: Incident) -> str:
     return effective_holder(Role.COMMUNICATIONS_LEAD, incident.roles)
 
 
+def goes_unapproved(incident: Incident) -> bool:
+    """Say whether a text needs no approval: it is over, and nobody commands it any more who could give it."""
+    return incident.status not in ACTIVE and not incident.commander
+
+
+def outlived(incident: Incident, update: Update) -> bool:
+    """Say whether a text was written before its incident was over, so that it says what is not so any more."""
+    return incident.status not in ACTIVE and update.phase is not phase_of(incident.status)
+
+
 def check_standing(incident: Incident, asking: Asking, *, commander_only: bool = False) -> None:
     """Refuse whoever has no say here. Raises Conflict that names who has; while nobody has a role, everybody has."""
+    commander_only = commander_only and not goes_unapproved(incident)
     allowed = {incident.commander} if commander_only else {incident.commander, lead(incident)}
     allowed.discard("")
     if asking.admin or asking.actor.name in allowed or not (allowed or commander_only):

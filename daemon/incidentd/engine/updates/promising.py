@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from incidentd.durations import about
 from incidentd.engine import communication
-from incidentd.engine.updates.common import facts, lead, on_call, tell
+from incidentd.engine.updates.common import facts, goes_unapproved, lead, on_call, outlived, tell
 from incidentd.engine.updates.sending import goes_out
 from incidentd.incidents import ACTIVE, Incident, Status
 from incidentd.roles import Role, effective_holder
@@ -40,6 +40,7 @@ NAG_AFTER = timedelta(minutes=5)
 NAG_EVERY = timedelta(minutes=15)
 LAST_WITHIN = timedelta(minutes=30)
 """How long after its end people may wait to be told of it."""
+_SHOWN = 2000
 
 
 def begin(tx: Tx, settings: Settings, incident: Incident) -> None:
@@ -97,6 +98,31 @@ def take_over(
     if sooner:
         text = f"What was promised of {gone.key} is owed here: {', '.join(sooner)}."
         chain.append(tx, root.key, INCIDENTD, [Draft("updates.taken_over", text)])
+    _give_up_waiting(tx, settings, gone, root)
+
+
+def _give_up_waiting(tx: Tx, settings: Settings, gone: Incident, root: Incident) -> None:
+    """Let no text wait for approval any more that was written for what is part of another incident now.
+
+    It speaks of the other one, and the survivor may have one waiting: whoever leads that is told, to write it anew.
+    """
+    for audience in Audience:
+        waits = stored.waiting(tx, gone.id, audience)
+        if waits is None:
+            continue
+        stored.save(tx, replace(waits, state=State.REPLACED))
+        what = f"{waits.key} to {audience} by {waits.by}, written for {gone.key}, waited for approval and was not sent"
+        data = {"update": waits.key}
+        for_gone = Draft("update.replaced", f"{what}: {gone.key} is part of {root.key} now.", data)
+        chain.append(tx, gone.key, INCIDENTD, [for_gone])
+        people = [lead(root)] if lead(root) else on_call(tx, settings, root)
+        asked = ", ".join(people) or "Nobody, since nobody is on call,"
+        text = f"{what}. {asked} is asked to write it anew for {root.key}: {plain(waits.text, _SHOWN)}"
+        chain.append(tx, root.key, INCIDENTD, [Draft("update.replaced", text, data)])
+        command = f"incidentd update {root.key} --audience {audience}"
+        body = f"{plain(waits.text, _SHOWN)}\n\n{gone.key} is part of {root.key} now. Write it anew: {command}"
+        title = f"{waits.key} to {audience} was not sent: write it anew for {root.key}"
+        tell(tx, settings, root, people, title=title, body=body, key=f"{waits.key}/merged/{root.id}")
 
 
 def _tighten(tx: Tx, settings: Settings, incident: Incident) -> None:
@@ -132,7 +158,8 @@ def _state_changed(tx: Tx, settings: Settings, before: Incident, after: Incident
     told = [it.audience.value for it in promises if it.sent]
     if not told or phase_of(after.status) is phase_of(before.status):
         return
-    who, state = lead(after), phase_of(after.status).value.replace("_", " ")
+    who = lead(after) or lead(before)  # what is stood down has let everybody go already
+    state = phase_of(after.status).value.replace("_", " ")
     text = f"{after.key} is {state}; not told yet: {', '.join(told)}. {who or 'Somebody'} is asked to say so."
     chain.append(tx, after.key, INCIDENTD, [Draft("updates.asked", text)])
     if who and who != actor.name:
@@ -215,9 +242,13 @@ def _nag(tx: Tx, settings: Settings, incident: Incident, promise: Promise) -> No
     due, before = promise.due_at or tx.now, promise.reminded()
     nags = before.count if before else 0
     waits = stored.waiting(tx, incident.id, promise.audience)
-    people, urgent = _whom(tx, settings, incident, nags, waits is not None)
+    if waits is not None and outlived(incident, waits):
+        waits = None  # it can go out no more: another one has to be written
+    approval = waits is not None and not goes_unapproved(incident)
+    people, urgent = _whom(tx, settings, incident, nags, approval)
     late = f", {about(tx.now - due)} ago" if tx.now - due >= timedelta(minutes=1) else ""
-    asked = f"; {waits.key} waits for the Incident Commander's approval" if waits else ""
+    why = " for the Incident Commander's approval" if approval else ""
+    asked = f"; {waits.key} waits{why}" if waits else ""
     told = ", ".join(people) or "nobody, since nobody is on call"
     text = f"The {promise.audience} update of {incident.key} was promised for {near(due, tx.now)}{late}{asked}."
     word = "Escalated to" if urgent else "Reminded"

@@ -6,7 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from incidentd.durations import format_duration
-from incidentd.engine.updates.common import Asking, check_standing, facts, names_inside, plan_of, tell
+from incidentd.engine.updates.common import (
+    Asking,
+    check_standing,
+    facts,
+    goes_unapproved,
+    names_inside,
+    outlived,
+    plan_of,
+    tell,
+)
 from incidentd.engine.updates.promising import deadline
 from incidentd.engine.updates.sending import goes_out
 from incidentd.errors import BadRequest, Conflict
@@ -62,16 +71,20 @@ def send_update(
     if before is not None:
         stored.save(tx, replace(before, state=State.REPLACED))
     approves = asking.admin or asking.actor.name == incident.commander
-    if plan.approval and not approves:
+    needed = plan.approval and not goes_unapproved(incident)
+    if needed and not approves:
         return _waits(tx, settings, incident, new, asking), found
-    by = asking.actor.name if plan.approval else ""
+    by = asking.actor.name if needed else ""
     sent, kept = goes_out(tx, settings, incident, promise, new, actor=asking.actor, approved_by=by)
     deadline(tx, incident, kept)
     return sent, found
 
 
 def approve_update(tx: Tx, settings: Settings, update_id: int, *, asking: Asking) -> Update:
-    """Let a text go out that waits for it. Raises NotFound, and Conflict when it waits no more or the asker may not."""
+    """Let a text go out that waits for it.
+
+    Raises NotFound, and Conflict when it waits no more, was written before the end, or the asker may not.
+    """
     update = stored.get(tx, update_id)
     incident, promise = _read(tx, settings, update.incident_id, update.audience)
     if update.state is not State.WAITING:
@@ -80,6 +93,7 @@ def approve_update(tx: Tx, settings: Settings, update_id: int, *, asking: Asking
         by = f" by {update.approved_by} at {near(update.at, tx.now)}" if update.approved_by else ""
         raise Conflict(f"{update.key} does not wait any more: it is {update.state}{by}{more}")
     check_standing(incident, asking, commander_only=True)
+    _refuse_outlived(incident, update)
     _refuse_same(tx, promise, update.text)
     by = asking.actor.name
     sent, kept = goes_out(tx, settings, incident, promise, update, actor=asking.actor, approved_by=by)
@@ -204,6 +218,15 @@ def _refuse_overtaken(tx: Tx, promise: Promise, asking: Asking) -> None:
         )
     said = f": {last.by} said at {near(last.at, tx.now)}: {plain(last.text, 300)}" if last else ""
     raise Conflict(f"{promise.audience} was told something meanwhile{said}")
+
+
+def _refuse_outlived(incident: Incident, update: Update) -> None:
+    if outlived(incident, update):
+        then, now = (it.value.replace("_", " ") for it in (update.phase, phase_of(incident.status)))
+        raise Conflict(
+            f"{update.key} was written while {incident.key} was {then}, and it is {now} now; write it anew: "
+            f"incidentd update {incident.key} --draft --audience {update.audience}"
+        )
 
 
 def _refuse_same(tx: Tx, promise: Promise, text: str) -> None:
