@@ -11,7 +11,7 @@ from incidentd import oncall, postmortem
 from incidentd.engine import paging
 from incidentd.errors import Conflict, NotFound
 from incidentd.handoff import channels_for
-from incidentd.incidents import ACTIVE, Incident
+from incidentd.incidents import ACTIVE, Incident, Status
 from incidentd.oncall import RINGING, Person, Roster
 from incidentd.records import Belief, Records, SectionName, Task, TaskState
 from incidentd.roles import Role, effective_holder
@@ -53,8 +53,11 @@ def lead(incident: Incident) -> str:
 
 
 def goes_unapproved(incident: Incident) -> bool:
-    """Say whether a text needs no approval: it is over, and nobody commands it any more who could give it."""
-    return incident.status not in ACTIVE and not incident.commander
+    """Say whether a text needs no approval: it is over, and nobody commands it any more who could give it.
+
+    Of what is closed nothing is owed to anybody, so what goes out then is no all-clear.
+    """
+    return incident.status not in (*ACTIVE, Status.CLOSED) and not incident.commander
 
 
 def outlived(incident: Incident, update: Update) -> bool:
