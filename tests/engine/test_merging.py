@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from incidentd.engine import commands, lifecycle, merging
 from incidentd.errors import BadRequest, NotAllowed
 from incidentd.incidents import Status
@@ -102,6 +104,37 @@ async def test_what_resolved_while_it_was_part_of_another_is_mitigated_when_it_i
     await w.at(6)
     assert (await w.incident(2)).status is Status.MITIGATED
     assert (await w.incident(1)).status is Status.INVESTIGATING
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+async def test_what_is_mitigated_by_hand_while_it_fires_stays_so_when_it_takes_in_what_does_not_fire(
+    world: Making, *, resolved: bool
+) -> None:
+    """What is taken in has no alerts, or one that has resolved."""
+    w = await world(PEOPLE)
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    if resolved:
+        await w.send(w.firing("DiskFull"), group="disk")
+        await w.do(lifecycle.investigate, 2, actor=BEN)
+        await w.send(w.resolved("DiskFull"), group="disk")
+    else:
+        await w.do(commands.declare_incident, actor=ANA, title="Shop is slow", severity="sev3")
+    await w.do(lifecycle.mitigate, 1, actor=ANA, note="drained")
+    await w.do(merging.merge, 2, into=1, actor=ANA, admin=True)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    assert not [kind for kind in await w.kinds("INC-1") if kind == "incident.refired"]
+    assert len([kind for kind in await w.kinds("INC-1") if kind == "page.started"]) == 1
+
+
+async def test_what_is_mitigated_by_hand_while_it_fires_is_back_when_it_takes_in_one_more_that_fires(
+    world: Making,
+) -> None:
+    w = await two(world)
+    await w.do(lifecycle.mitigate, 1, actor=ANA, note="drained")
+    await w.do(merging.merge, 2, into=1, actor=ANA, admin=True)
+    assert (await w.incident(1)).status is Status.INVESTIGATING
+    assert "1 alert of what was taken in fire: the impact is back." in await w.story("INC-1")
 
 
 async def test_circles_ends_and_strangers_are_refused_and_roots_are_found(world: Making) -> None:

@@ -68,6 +68,7 @@ def _merge(
     subjects.save_incident(tx, replace(moved, merge=record))
     why = f": {plain(reason)}" if reason else "."
     chain.append(tx, gone.key, actor, [Draft("incident.merged", f"Merged into {root.key} by {actor.name}{why}")])
+    before = subjects.firing(tx, root.key)
     subjects.copy_members(tx, of=gone.key, to=root.key)
     roles.came_along(tx, gone, root)
     course.follow_no_more(tx, settings, moved, ending=Ending.MERGED)
@@ -81,7 +82,7 @@ def _merge(
     root = _as_severe(tx, settings, gone, replace(root, version=root.version + 1), actor)
     subjects.save_incident(tx, root)
     communication.come_along(tx, settings, rooms, root, actor=actor)
-    _fires_still(tx, settings, root)
+    _fires_still(tx, settings, root, before)
     _tell_commander(tx, settings, gone, root)
     return subjects.get_incident(tx, root.id)
 
@@ -141,11 +142,14 @@ def _as_severe(tx: Tx, settings: Settings, gone: Incident, root: Incident, actor
     return severity_changed(tx, settings, root, after, actor=actor, why=f": {reason}.")
 
 
-def _fires_still(tx: Tx, settings: Settings, root: Incident) -> None:
-    """What is mitigated takes in something that fires: the impact is not over."""
+def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int) -> None:
+    """What is mitigated takes in something that fires: the impact is not over. So many alerts fired there `before`.
+
+    Those were known when people called it mitigated, and say nothing new.
+    """
     firing = subjects.firing(tx, root.key)
-    if firing and root.status is Status.MITIGATED:
-        text = f"{count(firing, 'alert')} of what was taken in fire: the impact is back."
+    if firing > before and root.status is Status.MITIGATED:
+        text = f"{count(firing - before, 'alert')} of what was taken in fire: the impact is back."
         course.relapsed(tx, settings, root, text, INCIDENTD)
     elif firing:
         jobs.cancel(tx, f"quiet:{root.key}")
