@@ -137,6 +137,49 @@ async def test_what_is_mitigated_by_hand_while_it_fires_is_back_when_it_takes_in
     assert "1 alert of what was taken in fire: the impact is back." in await w.story("INC-1")
 
 
+async def test_what_takes_in_alerts_that_resolved_before_is_mitigated_and_resolved_as_if_they_did_there(
+    world: Making,
+) -> None:
+    w = await world(PEOPLE)
+    await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")
+    await w.send(w.firing("DiskFull"), group="disk")
+    await w.do(lifecycle.investigate, 2, actor=BEN)
+    await w.send(w.resolved("DiskFull"), group="disk")
+    await w.at(1)
+    await w.do(merging.merge, 2, into=1, actor=FAY, admin=True)
+    await w.at(5)
+    assert (await w.incident(1)).status is Status.DECLARED, "the quiet time begins with the merge"
+    await w.at(7)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    await w.at(100)
+    assert (await w.incident(1)).status is Status.RESOLVED
+
+
+async def test_what_is_mitigated_is_resolved_no_later_for_taking_in_alerts_that_resolved_before(world: Making) -> None:
+    w = await world(PEOPLE)
+    for name, group in (("DiskFull", "disk"), ("DiskSlow", "slow")):
+        await w.send(w.firing(name), group=group)
+    assert (await w.incident(2)).status is Status.DECLARED
+    await w.send(w.resolved("DiskFull"), group="disk")
+    await w.at(6)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    await w.send(w.resolved("DiskSlow"), group="slow")
+    await w.do(merging.merge, 2, into=1, actor=FAY, admin=True)
+    await w.at(34)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    await w.at(36)
+    assert (await w.incident(1)).status is Status.RESOLVED
+
+
+async def test_what_has_no_alerts_and_takes_in_another_without_any_does_not_end_by_itself(world: Making) -> None:
+    w = await world(PEOPLE)
+    for title in ("Shop is slow", "Shop is slower"):
+        await w.do(commands.declare_incident, actor=FAY, title=title, severity="sev3")
+    await w.do(merging.merge, 2, into=1, actor=FAY)
+    await w.at(100)
+    assert (await w.incident(1)).status is Status.DECLARED
+
+
 async def test_circles_ends_and_strangers_are_refused_and_roots_are_found(world: Making) -> None:
     w = await two(world)
     await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")

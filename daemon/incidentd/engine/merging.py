@@ -82,7 +82,7 @@ def _merge(
     root = _as_severe(tx, settings, gone, replace(root, version=root.version + 1), actor)
     subjects.save_incident(tx, root)
     communication.come_along(tx, settings, rooms, root, actor=actor)
-    _fires_still(tx, settings, root, before)
+    _fires_still(tx, settings, root, before, brought=len(mine))
     _tell_commander(tx, settings, gone, root)
     return subjects.get_incident(tx, root.id)
 
@@ -142,10 +142,11 @@ def _as_severe(tx: Tx, settings: Settings, gone: Incident, root: Incident, actor
     return severity_changed(tx, settings, root, after, actor=actor, why=f": {reason}.")
 
 
-def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int) -> None:
-    """What is mitigated takes in something that fires: the impact is not over. So many alerts fired there `before`.
+def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int, *, brought: int) -> None:
+    """Let the survivor act on the alerts `brought` along: mitigated, it is back when they fire.
 
-    Those were known when people called it mitigated, and say nothing new.
+    So many fired there `before`; people knew of those when they called it mitigated. Where nothing fires the quiet
+    time begins that ended with the other one.
     """
     firing = subjects.firing(tx, root.key)
     if firing > before and root.status is Status.MITIGATED:
@@ -153,6 +154,8 @@ def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int) -> Non
         course.relapsed(tx, settings, root, text, INCIDENTD)
     elif firing:
         jobs.cancel(tx, f"quiet:{root.key}")
+    elif brought and root.status is not Status.MITIGATED:  # of that the clock runs already by which it is resolved
+        course.members_changed(tx, settings, root.key, refired=0, joined=0)
 
 
 def _tell_commander(tx: Tx, settings: Settings, gone: Incident, root: Incident) -> None:
