@@ -180,6 +180,33 @@ async def test_what_has_no_alerts_and_takes_in_another_without_any_does_not_end_
     assert (await w.incident(1)).status is Status.DECLARED
 
 
+async def test_what_went_through_another_is_taken_out_of_both_and_called_for_once(world: Making) -> None:
+    w = await world(PEOPLE)
+    for title in ("Everything is slow", "Shop is slow"):
+        await w.do(commands.declare_incident, actor=FAY, title=title, severity="sev3")
+    await w.send(w.firing("DiskFull"), group="disk")
+    for gone, into in ((3, 2), (2, 1)):
+        await w.do(merging.merge, gone, into=into, actor=FAY, admin=True)
+    await w.do(merging.unmerge, 3, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[], [], [True]]
+    await w.do(merging.unmerge, 2, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[], [], [True]]
+    kinds = await w.kinds("INC-2")
+    assert "page.started" not in kinds[kinds.index("incident.unmerged") :]
+
+
+async def test_an_alert_that_the_last_of_several_had_itself_stays_there(world: Making) -> None:
+    w = await world(PEOPLE)
+    await w.send(w.firing("DiskFull"), group="disk")
+    for _ in range(2):
+        await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")
+    await w.store.write(lambda tx, _: subjects.copy_members(tx, of="INC-1", to="INC-3"), w.settings)
+    for gone, into in ((1, 2), (2, 3)):
+        await w.do(merging.merge, gone, into=into, actor=FAY, admin=True)
+    await w.do(merging.unmerge, 1, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[True], [], [True]]
+
+
 async def test_circles_ends_and_strangers_are_refused_and_roots_are_found(world: Making) -> None:
     w = await two(world)
     await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")

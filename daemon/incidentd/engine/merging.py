@@ -233,11 +233,21 @@ def _give_back(tx: Tx, back: Incident, root: Incident, record: Merge) -> int:
     """Give alerts back that came along, as they stand now, and pages that nobody answered meanwhile."""
     mine = [(it.source, it.fingerprint) for it in subjects.members(tx, back.key)]
     firing = subjects.take_up_members(tx, back.key)
-    subjects.leave(tx, root.key, _without(mine, record.shared))
+    _leave(tx, mine, root, record)
     for page_id in record.pages:
         if things.get_page(tx, page_id).subject == root.key:
             _move_page(tx, page_id, of=root.key, to=back.key)
     return firing
+
+
+def _leave(tx: Tx, alerts: Sequence[tuple[str, str]], root: Incident, record: Merge) -> None:
+    """Take alerts out of every incident that they went through, but from where one had them itself they stay."""
+    step: Merge | None = record
+    while step is not None:
+        alerts = _without(alerts, step.shared)
+        through = subjects.get_incident(tx, step.into)
+        subjects.leave(tx, through.key, alerts)
+        step = through.merge if through.id != root.id else None  # what that one went into may be pruned
 
 
 def _without(
