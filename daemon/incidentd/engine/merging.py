@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from incidentd import incidents
-from incidentd.engine import communication, course, records, roles, stale, updates
+from incidentd.engine import approving, communication, course, records, roles, stale, updates
 from incidentd.engine.lifecycle import Asked, look, severity_changed
 from incidentd.errors import BadRequest, Conflict
 from incidentd.incidents import SYSTEM, Incident, Merge, Standing, Status
@@ -58,6 +58,7 @@ def _merge(
     kept = {(it.source, it.fingerprint) for it in subjects.members(tx, root.key)}
     mine = [(it.source, it.fingerprint) for it in subjects.members(tx, gone.key)]
     shared = tuple(it for it in mine if it in kept)
+    unasked = approving.unasked(tx, gone, root)  # before its pages go along: they say who knows of what waits
     pages = _take_pages(tx, gone, root)
     carried = records.carry(tx, settings, gone, root, actor=actor)
     promised = stored.promises(tx, gone.id)
@@ -84,7 +85,9 @@ def _merge(
     communication.come_along(tx, settings, rooms, root, actor=actor)
     _fires_still(tx, settings, root, before, brought=len(mine))
     _tell_commander(tx, settings, gone, root)
-    return subjects.get_incident(tx, root.id)
+    after = subjects.get_incident(tx, root.id)
+    approving.ask_anew(tx, settings, gone, after, unasked)
+    return after
 
 
 def _take_pages(tx: Tx, gone: Incident, root: Incident) -> tuple[int, ...]:
@@ -210,7 +213,9 @@ def unmerge(
     elif subjects.members(tx, back.key):  # all of it resolved while it was part of the other one
         course.members_changed(tx, settings, back.key, refired=0, joined=0)
     course.members_changed(tx, settings, root.key, refired=0, joined=0)
-    return subjects.get_incident(tx, back.id)
+    after = subjects.get_incident(tx, back.id)
+    approving.ask_anew(tx, settings, root, after)
+    return after
 
 
 def _unmerged(tx: Tx, asked: Asked, root: Incident) -> Incident:
