@@ -170,6 +170,40 @@ async def test_after_a_merge_it_is_who_leads_the_incident_that_goes_on(world: Ma
     await w.do(commands.approve_run, 1, actor=CHO)
 
 
+@pytest.mark.parametrize("waits", ["approval", "question"])
+async def test_who_leads_what_takes_an_incident_in_is_asked_about_its_runs_and_who_led_it_when_it_is_taken_out(
+    world: Making, *, waits: str
+) -> None:
+    if waits == "approval":
+        w, said = await led(world), "May RUN-1 begin? restart-worker on w-3 (INC-{})"
+    else:
+        w, said = await led(world, asking(who=None, expires="1h"), ACT, mode=Mode.AUTO), "RUN-1 asks: Restart w-3?"
+    await w.do(commands.declare_incident, actor=CHO, title="All is slow", severity="sev2", service="shop")
+    before = w.post.to("ben/mail").count(said.format(1))
+    await w.do(merging.merge, 1, into=2, actor=ANA)
+    assert [title for title in w.post.to("cho/mail") if title == said.format(2)] == [said.format(2)]
+    with pytest.raises(NotAllowed, match="and ben does not"):
+        await w.do(commands.approve_run, 1, actor=BEN, answer="" if waits == "approval" else "yes")
+    await w.do(merging.unmerge, 1, actor=ANA, admin=True)
+    assert w.post.to("ben/mail").count(said.format(1)) == before + 1
+    assert w.post.to("cho/mail").count(said.format(2)) == 1
+    await w.do(commands.approve_run, 1, actor=BEN, answer="" if waits == "approval" else "yes")
+    assert w.hands.done[:1] == ["act"]
+
+
+async def test_a_merge_asks_nobody_twice(world: Making) -> None:
+    """Neither about what the survivor waits for itself, nor who was paged for what it takes in."""
+    w = await led(world)
+    await w.do(commands.declare_incident, actor=CHO, title="All is slow", severity="sev2", service="shop")
+    asked = "May RUN-1 begin? restart-worker on w-3 (INC-1)"
+    assert w.post.to("ben/mail").count(asked) == 1
+    await w.do(merging.merge, 2, into=1, actor=CHO, admin=True)
+    assert w.post.to("ben/mail").count(asked) == 1
+    other = await w.do(commands.declare_incident, actor=ANA, title="All stands", severity="sev2", service="shop")
+    await w.do(merging.merge, 1, into=other.id, actor=ANA)
+    assert not [title for title in w.post.to("ana/mail") if title.startswith("May RUN-1")], "the page had the link"
+
+
 async def test_when_the_incident_is_over_its_roles_keep_nobody_from_approving(world: Making) -> None:
     w = await led(world)
     await w.do(lifecycle.stand_down, 1, actor=ANA, code=StandDown.DUPLICATE, text="seen before")

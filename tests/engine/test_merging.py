@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from incidentd.engine import commands, lifecycle, merging
 from incidentd.errors import BadRequest, NotAllowed
 from incidentd.incidents import Status
@@ -102,6 +104,107 @@ async def test_what_resolved_while_it_was_part_of_another_is_mitigated_when_it_i
     await w.at(6)
     assert (await w.incident(2)).status is Status.MITIGATED
     assert (await w.incident(1)).status is Status.INVESTIGATING
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+async def test_what_is_mitigated_by_hand_while_it_fires_stays_so_when_it_takes_in_what_does_not_fire(
+    world: Making, *, resolved: bool
+) -> None:
+    """What is taken in has no alerts, or one that has resolved."""
+    w = await world(PEOPLE)
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    if resolved:
+        await w.send(w.firing("DiskFull"), group="disk")
+        await w.do(lifecycle.investigate, 2, actor=BEN)
+        await w.send(w.resolved("DiskFull"), group="disk")
+    else:
+        await w.do(commands.declare_incident, actor=ANA, title="Shop is slow", severity="sev3")
+    await w.do(lifecycle.mitigate, 1, actor=ANA, note="drained")
+    await w.do(merging.merge, 2, into=1, actor=ANA, admin=True)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    assert not [kind for kind in await w.kinds("INC-1") if kind == "incident.refired"]
+    assert len([kind for kind in await w.kinds("INC-1") if kind == "page.started"]) == 1
+
+
+async def test_what_is_mitigated_by_hand_while_it_fires_is_back_when_it_takes_in_one_more_that_fires(
+    world: Making,
+) -> None:
+    w = await two(world)
+    await w.do(lifecycle.mitigate, 1, actor=ANA, note="drained")
+    await w.do(merging.merge, 2, into=1, actor=ANA, admin=True)
+    assert (await w.incident(1)).status is Status.INVESTIGATING
+    assert "1 alert of what was taken in fire: the impact is back." in await w.story("INC-1")
+
+
+async def test_what_takes_in_alerts_that_resolved_before_is_mitigated_and_resolved_as_if_they_did_there(
+    world: Making,
+) -> None:
+    w = await world(PEOPLE)
+    await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")
+    await w.send(w.firing("DiskFull"), group="disk")
+    await w.do(lifecycle.investigate, 2, actor=BEN)
+    await w.send(w.resolved("DiskFull"), group="disk")
+    await w.at(1)
+    await w.do(merging.merge, 2, into=1, actor=FAY, admin=True)
+    await w.at(5)
+    assert (await w.incident(1)).status is Status.DECLARED, "the quiet time begins with the merge"
+    await w.at(7)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    await w.at(100)
+    assert (await w.incident(1)).status is Status.RESOLVED
+
+
+async def test_what_is_mitigated_is_resolved_no_later_for_taking_in_alerts_that_resolved_before(world: Making) -> None:
+    w = await world(PEOPLE)
+    for name, group in (("DiskFull", "disk"), ("DiskSlow", "slow")):
+        await w.send(w.firing(name), group=group)
+    assert (await w.incident(2)).status is Status.DECLARED
+    await w.send(w.resolved("DiskFull"), group="disk")
+    await w.at(6)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    await w.send(w.resolved("DiskSlow"), group="slow")
+    await w.do(merging.merge, 2, into=1, actor=FAY, admin=True)
+    await w.at(34)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    await w.at(36)
+    assert (await w.incident(1)).status is Status.RESOLVED
+
+
+async def test_what_has_no_alerts_and_takes_in_another_without_any_does_not_end_by_itself(world: Making) -> None:
+    w = await world(PEOPLE)
+    for title in ("Shop is slow", "Shop is slower"):
+        await w.do(commands.declare_incident, actor=FAY, title=title, severity="sev3")
+    await w.do(merging.merge, 2, into=1, actor=FAY)
+    await w.at(100)
+    assert (await w.incident(1)).status is Status.DECLARED
+
+
+async def test_what_went_through_another_is_taken_out_of_both_and_called_for_once(world: Making) -> None:
+    w = await world(PEOPLE)
+    for title in ("Everything is slow", "Shop is slow"):
+        await w.do(commands.declare_incident, actor=FAY, title=title, severity="sev3")
+    await w.send(w.firing("DiskFull"), group="disk")
+    for gone, into in ((3, 2), (2, 1)):
+        await w.do(merging.merge, gone, into=into, actor=FAY, admin=True)
+    await w.do(merging.unmerge, 3, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[], [], [True]]
+    await w.do(merging.unmerge, 2, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[], [], [True]]
+    kinds = await w.kinds("INC-2")
+    assert "page.started" not in kinds[kinds.index("incident.unmerged") :]
+
+
+async def test_an_alert_that_the_last_of_several_had_itself_stays_there(world: Making) -> None:
+    w = await world(PEOPLE)
+    await w.send(w.firing("DiskFull"), group="disk")
+    for _ in range(2):
+        await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")
+    await w.store.write(lambda tx, _: subjects.copy_members(tx, of="INC-1", to="INC-3"), w.settings)
+    for gone, into in ((1, 2), (2, 3)):
+        await w.do(merging.merge, gone, into=into, actor=FAY, admin=True)
+    await w.do(merging.unmerge, 1, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[True], [], [True]]
 
 
 async def test_circles_ends_and_strangers_are_refused_and_roots_are_found(world: Making) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -135,18 +135,30 @@ def channels(settings: Settings, handle: str) -> list[str]:
     return [channel.name for channel in person.channels] if person else []
 
 
-def ask_anew(tx: Tx, settings: Settings, before: Incident, after: Incident) -> None:
-    """Ask whoever leads the operations of an incident from here about the runs that wait for it.
+def unasked(tx: Tx, incident: Incident, led_by: Incident) -> Sequence[Run]:
+    """List the runs that wait for an incident, of which whoever leads the operations of another one knows nothing.
 
-    Whoever was paged for it has the links to answer already.
+    Whoever was paged for the incident has the links to answer already.
+    """
+    lead = effective_holder(Role.OPERATIONS_LEAD, led_by.roles)
+    return [
+        run for run in things.waiting_runs(tx)
+        if (found := _incident_of(tx, run)) is not None and found.id == incident.id
+        and not _knows(tx, incident, run, lead)
+    ]  # fmt: skip
+
+
+def ask_anew(
+    tx: Tx, settings: Settings, before: Incident, after: Incident, runs: Sequence[Run] | None = None
+) -> None:  # fmt: skip
+    """Ask whoever leads the operations of an incident from here, and did not before, about the runs that wait for it.
+
+    `runs` says which: those that came with what it takes in.
     """
     lead = effective_holder(Role.OPERATIONS_LEAD, after.roles)
     if not lead or lead == effective_holder(Role.OPERATIONS_LEAD, before.roles):
         return
-    for run in things.waiting_runs(tx):
-        found = _incident_of(tx, run)
-        if found is None or found.id != after.id or _knows(tx, after, run, lead):
-            continue
+    for run in unasked(tx, after, after) if runs is None else runs:
         if run.state is RunState.PROPOSED:
             send(tx, settings, run, [lead], kind=KIND, key=f"{run.key}/{KIND}")
         elif run.question is not None and _asks_anybody(run.question, tx.now):

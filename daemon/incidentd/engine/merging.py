@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from incidentd import incidents
-from incidentd.engine import communication, course, records, roles, stale, updates
+from incidentd.engine import approving, communication, course, records, roles, stale, updates
 from incidentd.engine.lifecycle import Asked, look, severity_changed
 from incidentd.errors import BadRequest, Conflict
 from incidentd.incidents import SYSTEM, Incident, Merge, Standing, Status
@@ -58,6 +58,7 @@ def _merge(
     kept = {(it.source, it.fingerprint) for it in subjects.members(tx, root.key)}
     mine = [(it.source, it.fingerprint) for it in subjects.members(tx, gone.key)]
     shared = tuple(it for it in mine if it in kept)
+    unasked = approving.unasked(tx, gone, root)  # before its pages go along: they say who knows of what waits
     pages = _take_pages(tx, gone, root)
     carried = records.carry(tx, settings, gone, root, actor=actor)
     promised = stored.promises(tx, gone.id)
@@ -68,6 +69,7 @@ def _merge(
     subjects.save_incident(tx, replace(moved, merge=record))
     why = f": {plain(reason)}" if reason else "."
     chain.append(tx, gone.key, actor, [Draft("incident.merged", f"Merged into {root.key} by {actor.name}{why}")])
+    before = subjects.firing(tx, root.key)
     subjects.copy_members(tx, of=gone.key, to=root.key)
     roles.came_along(tx, gone, root)
     course.follow_no_more(tx, settings, moved, ending=Ending.MERGED)
@@ -81,9 +83,11 @@ def _merge(
     root = _as_severe(tx, settings, gone, replace(root, version=root.version + 1), actor)
     subjects.save_incident(tx, root)
     communication.come_along(tx, settings, rooms, root, actor=actor)
-    _fires_still(tx, settings, root)
+    _fires_still(tx, settings, root, before, brought=len(mine))
     _tell_commander(tx, settings, gone, root)
-    return subjects.get_incident(tx, root.id)
+    after = subjects.get_incident(tx, root.id)
+    approving.ask_anew(tx, settings, gone, after, unasked)
+    return after
 
 
 def _take_pages(tx: Tx, gone: Incident, root: Incident) -> tuple[int, ...]:
@@ -141,14 +145,20 @@ def _as_severe(tx: Tx, settings: Settings, gone: Incident, root: Incident, actor
     return severity_changed(tx, settings, root, after, actor=actor, why=f": {reason}.")
 
 
-def _fires_still(tx: Tx, settings: Settings, root: Incident) -> None:
-    """What is mitigated takes in something that fires: the impact is not over."""
+def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int, *, brought: int) -> None:
+    """Let the survivor act on the alerts `brought` along: mitigated, it is back when they fire.
+
+    So many fired there `before`; people knew of those when they called it mitigated. Where nothing fires the quiet
+    time begins that ended with the other one.
+    """
     firing = subjects.firing(tx, root.key)
-    if firing and root.status is Status.MITIGATED:
-        text = f"{count(firing, 'alert')} of what was taken in fire: the impact is back."
+    if firing > before and root.status is Status.MITIGATED:
+        text = f"{count(firing - before, 'alert')} of what was taken in fire: the impact is back."
         course.relapsed(tx, settings, root, text, INCIDENTD)
     elif firing:
         jobs.cancel(tx, f"quiet:{root.key}")
+    elif brought and root.status is not Status.MITIGATED:  # of that the clock runs already by which it is resolved
+        course.members_changed(tx, settings, root.key, refired=0, joined=0)
 
 
 def _tell_commander(tx: Tx, settings: Settings, gone: Incident, root: Incident) -> None:
@@ -203,7 +213,9 @@ def unmerge(
     elif subjects.members(tx, back.key):  # all of it resolved while it was part of the other one
         course.members_changed(tx, settings, back.key, refired=0, joined=0)
     course.members_changed(tx, settings, root.key, refired=0, joined=0)
-    return subjects.get_incident(tx, back.id)
+    after = subjects.get_incident(tx, back.id)
+    approving.ask_anew(tx, settings, root, after)
+    return after
 
 
 def _unmerged(tx: Tx, asked: Asked, root: Incident) -> Incident:
@@ -226,11 +238,21 @@ def _give_back(tx: Tx, back: Incident, root: Incident, record: Merge) -> int:
     """Give alerts back that came along, as they stand now, and pages that nobody answered meanwhile."""
     mine = [(it.source, it.fingerprint) for it in subjects.members(tx, back.key)]
     firing = subjects.take_up_members(tx, back.key)
-    subjects.leave(tx, root.key, _without(mine, record.shared))
+    _leave(tx, mine, root, record)
     for page_id in record.pages:
         if things.get_page(tx, page_id).subject == root.key:
             _move_page(tx, page_id, of=root.key, to=back.key)
     return firing
+
+
+def _leave(tx: Tx, alerts: Sequence[tuple[str, str]], root: Incident, record: Merge) -> None:
+    """Take alerts out of every incident that they went through, but from where one had them itself they stay."""
+    step: Merge | None = record
+    while step is not None:
+        alerts = _without(alerts, step.shared)
+        through = subjects.get_incident(tx, step.into)
+        subjects.leave(tx, through.key, alerts)
+        step = through.merge if through.id != root.id else None  # what that one went into may be pruned
 
 
 def _without(
