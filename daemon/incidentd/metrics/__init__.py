@@ -14,13 +14,13 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from incidentd.metrics import values
 from incidentd.metrics.counts import StateCounts
-from incidentd.metrics.family import Family, Known, LabelBounds, counter, gauge, histogram
+from incidentd.metrics.family import Family, Known, LabelBounds, counter, gauge, histogram, set_all
 
 __all__ = ["Known", "LabelBounds", "Metrics", "StateCounts", "families", "values"]
 
@@ -347,16 +347,16 @@ class Metrics:
         self.inbox_length.set(counts.inbox)
         self.inbox_oldest_received_timestamp_seconds.set(counts.inbox_oldest_received)
         self.automation_switched_off.set("" in counts.switched_off)
-        _set_all(self.playbook_switched_off, {(name,): 1 for name in counts.switched_off if name})
-        _set_all(self.holds_active, counts.holds)
-        _set_all(self.incidents_active, counts.incidents)
-        _set_all(self.incidents_role_vacant, counts.roles_vacant)
-        _set_all(self.incidents_update_overdue, counts.updates_overdue)
-        _set_all(self.action_items, counts.action_items)
-        _set_all(self.postmortems_overdue, {(name,): number for name, number in counts.postmortems_overdue.items()})
-        _set_all(self.action_items_overdue, {(name,): number for name, number in counts.items_overdue.items()})
+        set_all(self.playbook_switched_off, {(name,): 1 for name in counts.switched_off if name})
+        set_all(self.holds_active, counts.holds)
+        set_all(self.incidents_active, counts.incidents)
+        set_all(self.incidents_role_vacant, counts.roles_vacant)
+        set_all(self.incidents_update_overdue, counts.updates_overdue)
+        set_all(self.action_items, counts.action_items)
+        set_all(self.postmortems_overdue, {(name,): number for name, number in counts.postmortems_overdue.items()})
+        set_all(self.action_items_overdue, {(name,): number for name, number in counts.items_overdue.items()})
         self.jira_sync_last_success_timestamp_seconds.set(counts.jira_synced)
-        _set_all(self.postmortems, {(state,): number for state, number in counts.postmortems.items()})
+        set_all(self.postmortems, {(state,): number for state, number in counts.postmortems.items()})
 
     def set_staffed(self, teams: Mapping[str, bool], gaps: Mapping[str, float]) -> None:
         """Say of each team whether somebody is on call now, and for how many seconds of the weeks ahead nobody is.
@@ -393,10 +393,3 @@ class Metrics:
 def families() -> tuple[Family[Any], ...]:
     """Give every metric as declared, in the order of this file."""
     return tuple(family for family in vars(Metrics).values() if isinstance(family, Family))
-
-
-def _set_all(gauge: Gauge, counts: Mapping[tuple[str, str], float] | Mapping[tuple[str], float]) -> None:
-    for labels in {tuple(sample.labels.values()) for family in gauge.collect() for sample in family.samples}:
-        gauge.labels(*labels).set(0)
-    for labels, number in counts.items():
-        gauge.labels(*labels).inc(number)  # what fell into `other` adds up

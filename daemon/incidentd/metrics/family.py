@@ -188,3 +188,11 @@ def gauge(text: str, over: str = "max", /, **labels: Values) -> Family[BoundedGa
 def histogram(text: str, buckets: Sequence[float], /, **labels: Values) -> Family[BoundedHistogram]:
     """Declare a histogram; the buckets are in its base unit."""
     return Family(BoundedHistogram, text, labels, buckets=buckets)
+
+
+def set_all(gauge: Gauge, counts: Mapping[tuple[str, str], float] | Mapping[tuple[str], float]) -> None:
+    """Set a gauge of what is counted; a set of labels that is not among the counts any more goes to zero."""
+    for labels in {tuple(sample.labels.values()) for family in gauge.collect() for sample in family.samples}:
+        gauge.labels(*labels).set(0)
+    for labels, number in counts.items():
+        gauge.labels(*labels).inc(number)  # what fell into `other` adds up
