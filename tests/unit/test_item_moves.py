@@ -59,10 +59,13 @@ def test_reminders_come_before_the_day_after_it_and_to_the_lead_and_then_no_more
     assert next_reminder(item()) is None
 
 
-def test_another_day_reminds_anew() -> None:
+def test_another_day_reminds_anew_and_the_same_does_not() -> None:
     it = item(due=date(2026, 12, 7), reminded=("before", "overdue"))
 
     assert moves.edited(it, {"due": date(2026, 12, 21)}).reminded == ()
+    assert moves.edited(it, {"due": date(2026, 12, 7), "owner": "ben"}).reminded == ("before", "overdue")
+    with pytest.raises(Conflict, match="says that already"):
+        moves.edited(it, {"due": date(2026, 12, 7)})
     with pytest.raises(BadRequest, match="one person"):
         moves.edited(it, {"owner": "ana and ben"})
     with pytest.raises(BadRequest, match="P0, P1"):

@@ -42,12 +42,12 @@ def edited(item: ActionItem, changes: Changes) -> ActionItem:
         raise BadRequest(f"the priority is one of {', '.join(PRIORITIES)}, not {wrong!r}")
     if "owner" in changes and SEVERAL_OWNERS.search(changes["owner"]):
         raise BadRequest(f"the owner is one person, not {plain(changes['owner'], 60)!r}")
-    if "due" in changes:
-        item = replace(item, reminded=())
     new = replace(item, **changes)
     if new == item:
         raise Conflict(f"{item.key} says that already")
-    return replace(new, version=item.version + 1)
+    # of another day nobody was reminded yet; of the same one they were, whatever else is changed with it
+    reminded = item.reminded if new.due == item.due else ()
+    return replace(new, reminded=reminded, version=item.version + 1)
 
 
 def decided(item: ActionItem, *, by: str, now: datetime, why: str = "") -> ActionItem:
