@@ -329,10 +329,15 @@ async def test_an_issue_that_is_gone_is_told_and_filed_anew_when_somebody_asks(w
     assert "OPS-1 is not in Jira any more" in gone.trouble
     assert any(title.startswith("OPS-1 is gone from Jira") for title in w.post.to("fay/mail"))
     w.backlog.issues.clear()
+    await w.engine.begin()  # a restart or a reload is nobody who asks
+    await w.settle()
+    assert w.backlog.issues == {}
+    assert await now(w, item) == gone
     w.backlog.says.clear()
     await w.do(asked.retry, 1, actor=ANA)
 
     assert (await now(w, item)).state is ItemState.FILED
+    assert list(w.backlog.issues) == [item.uuid]
 
 
 async def test_of_an_issue_that_was_copied_with_its_labels_people_hear_once(world: Making) -> None:
