@@ -20,7 +20,7 @@ from incidentd.actionitems import (
     own_label,
 )
 from incidentd.actionitems.moves import Changes
-from incidentd.engine import commands, lifecycle
+from incidentd.engine import commands, learning, lifecycle
 from incidentd.engine.backlog import collecting, filing, following, syncing
 from incidentd.engine.backlog import commands as asked
 from incidentd.errors import BadRequest, Conflict, PermanentError, TemporaryError
@@ -30,7 +30,7 @@ from incidentd.oncall import Roster, Team
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Settings
-from incidentd.store import Tx, items, jobs, things
+from incidentd.store import Tx, items, jobs, subjects, things
 from incidentd.store.views.everything import everything as views_of_everything
 from incidentd.timeline import Actor
 from tests.drafts import put_draft
@@ -278,6 +278,40 @@ async def test_a_reload_files_what_was_stuck_or_waited_for_a_jira(world: Making)
     await w.settle()
 
     assert (await now(w, item)).jira_key == "OPS-1"
+
+
+@pytest.mark.parametrize("how", ["retry", "reload"])
+async def test_what_was_begun_before_there_was_a_jira_is_filed_and_stays_in_progress(world: Making, how: str) -> None:
+    w = await world(LOCAL)
+    item = await decided(w)
+    await w.do(asked.begin, 1, actor=ANA)
+    w.settings = SETTINGS
+    assert await unfiled(w) == ("AI-1",)
+    if how == "retry":
+        await w.do(asked.retry, 1, actor=ANA)
+    await w.engine.begin()
+    await w.settle()
+    filed = await now(w, item)
+    assert (filed.jira_key, filed.state) == ("OPS-1", ItemState.IN_PROGRESS)
+    assert await unfiled(w) == ()
+    states = []
+    for category, status in (("new", "To Do"), ("new", "To Do"), ("indeterminate", "In Progress"), ("new", "To Do")):
+        w.backlog.says["OPS-1"] = Seen(
+            key="OPS-1", labels=(own_label(item.uuid),), category=category, status=status
+        )  # fmt: skip
+        await w.until(w.now + timedelta(minutes=11))
+        states.append((await now(w, item)).state)
+
+    assert states == [ItemState.IN_PROGRESS, ItemState.IN_PROGRESS, ItemState.IN_PROGRESS, ItemState.FILED]
+
+
+async def unfiled(w: World) -> tuple[str, ...]:
+    """Name the items of INC-1 that keep it from being closed."""
+
+    def read(tx: Tx) -> tuple[str, ...]:
+        return learning.known_of(tx, w.settings, subjects.get_incident(tx, 1)).unfiled
+
+    return await w.store.read(read)
 
 
 async def test_an_item_that_ended_on_its_way_is_not_created(world: Making) -> None:

@@ -13,6 +13,7 @@ from incidentd.text import instant, plain
 
 _NOT_DONE = frozenset({"won't do", "wont do", "won't fix", "wont fix", "wontfix", "declined", "rejected"})
 """Resolutions of Jira that say that nobody will do it."""
+_BEGUN_OR_OVER = FINISHED | {ItemState.IN_PROGRESS}
 _BY_CATEGORY = {"new": ItemState.FILED, "indeterminate": ItemState.IN_PROGRESS, "done": ItemState.DONE}
 
 
@@ -105,8 +106,8 @@ def reopened(item: ActionItem) -> ActionItem:
 
 
 def filed(item: ActionItem, *, key: str, url: str, now: datetime) -> ActionItem:
-    """Take in which issue it is; what was ended here meanwhile stays as it is."""
-    state = item.state if item.state in FINISHED else ItemState.FILED
+    """Take in which issue it is; what was begun or ended here meanwhile stays as it is."""
+    state = item.state if item.state in _BEGUN_OR_OVER else ItemState.FILED
     return replace(
         item, state=state, jira_key=key, jira_url=url, filed_at=now, seen_at=now, trouble="", version=item.version + 1
     )
@@ -133,9 +134,12 @@ def gone(item: ActionItem) -> ActionItem:
 def seen(item: ActionItem, said: Seen, *, url: str, now: datetime) -> ActionItem:
     """Take in how its issue stands in Jira, which knows better than we do: reopened there is reopened here.
 
-    An issue that was moved to another project has another key. A category that is not known is no news.
+    An issue that was moved to another project has another key. A category that is not known is no news, and neither is
+    that nobody touched the issue of what was begun here before it was filed.
     """
     state = _BY_CATEGORY.get(said.category, item.state)
+    if state is ItemState.FILED and item.state is ItemState.IN_PROGRESS and item.jira_status in ("", said.status):
+        state = item.state
     if state is ItemState.DONE and said.resolution.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower() in _NOT_DONE:
         state = ItemState.DECLINED
     over = state in FINISHED
