@@ -573,6 +573,7 @@ async def test_a_jira_made_by_others_has_the_item_exactly_once() -> None:
         tickets = door(double, project="JIRA820")
         filed.append(await tickets.file(item(), assignee="ana", tried_before=True))
         await tickets.comment(filed[-1].key, "It fires again.", idem="job-1")
+        stands = await tickets.look(filed[-1].key)
         await tickets.close()
     key = filed[0].key
     query = f"search?jql=labels%3D%22{own_label(item().uuid)}%22&fields=labels,summary"
@@ -586,3 +587,5 @@ async def test_a_jira_made_by_others_has_the_item_exactly_once() -> None:
     assert [issue["key"] for issue in found["issues"]] == [key]
     assert found["issues"][0]["fields"]["summary"] == "[INC-12] Add a limit to the mail queue"
     assert len(comments["comments"]) == 1
+    assert stands is not None
+    assert (stands.key, stands.category, stands.due) == (key, "new", item().due)

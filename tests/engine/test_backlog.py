@@ -352,6 +352,23 @@ async def test_how_an_issue_stands_comes_back_and_reopened_there_is_reopened_her
     assert await w.store.read(items.synced_at) is not None
 
 
+async def test_who_puts_an_issue_off_in_jira_is_reminded_of_its_new_day(world: Making) -> None:
+    w = await world(SETTINGS)
+    item = await decided(w, due=date(2026, 11, 27))
+    await w.until(w.start + 2 * DAY)
+    w.backlog.says["OPS-1"] = Seen(key="OPS-1", category="new", status="To Do", due=date(2026, 12, 9))
+    for _ in range(2):
+        await w.store.write(syncing.noticed, w.settings, key="OPS-1", labels=())
+        await w.settle()
+    await w.until(w.start + 14 * DAY)
+
+    assert (await now(w, item)).due == date(2026, 12, 9)
+    said = [title for title in w.post.to("ana/mail") if title.startswith("AI-1")]
+    assert said == [f"AI-1 is due on 2026-11-27: {TITLE}", f"AI-1 is due on 2026-12-09: {TITLE}"]
+    told = [line for line in await w.story("INC-1") if "AI-1 is due on" in line]
+    assert told == ["AI-1 is due on 2026-12-09 in Jira (OPS-1); it was due on 2026-11-27."]
+
+
 async def test_an_issue_that_is_gone_is_told_and_filed_anew_when_somebody_asks(world: Making) -> None:
     w = await world(SETTINGS)
     item = await decided(w)

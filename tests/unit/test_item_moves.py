@@ -107,6 +107,19 @@ def test_no_news_is_no_new_version() -> None:
     assert later.seen_at == NOW + timedelta(hours=1)
 
 
+def test_another_day_in_jira_counts_here_and_none_is_no_news() -> None:
+    it = item(due=date(2026, 12, 7), reminded=("before", "overdue"), jira_key="OPS-1", jira_status="To Do")
+    said = Seen(key="OPS-1", category="new", status="To Do", due=date(2026, 12, 21))
+    put_off = moves.seen(it, said, url="u", now=NOW)
+
+    assert (put_off.due, put_off.reminded) == (date(2026, 12, 21), ())
+    assert next_reminder(put_off) == (Stage.BEFORE, datetime(2026, 12, 17, 9, tzinfo=UTC))
+    for day in (None, it.due):
+        same = moves.seen(it, replace(said, due=day), url="u", now=NOW)
+        assert (same.due, same.reminded) == (it.due, it.reminded)
+    assert moves.seen(replace(it, due=None), said, url="u", now=NOW).due == date(2026, 12, 21)
+
+
 def test_what_ended_here_stays_so_when_its_issue_comes_to_light() -> None:
     for over in (ItemState.DONE, ItemState.DECLINED):
         assert moves.filed(item(state=over), key="OPS-1", url="u", now=NOW).state is over

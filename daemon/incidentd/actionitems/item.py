@@ -153,6 +153,8 @@ class Seen:
     """Jira's statusCategory: `new`, `indeterminate` or `done`; anything else is no news."""
     status: str = ""
     resolution: str = ""
+    due: date | None = None
+    """Its day; None is no news, since it may only not be on the screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,12 +143,13 @@ def seen(item: ActionItem, said: Seen, *, url: str, now: datetime) -> ActionItem
     if state is ItemState.DONE and said.resolution.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower() in _NOT_DONE:
         state = ItemState.DECLINED
     over = state in FINISHED
+    due = said.due or item.due
     new = replace(
         item, state=state, jira_key=said.key, jira_url=url, jira_status=said.status or item.jira_status,
         filed_at=item.filed_at or now, trouble="",
         done_at=(item.done_at or now) if state is ItemState.DONE else None,
         reason=(item.reason or f"{said.resolution} in Jira") if state is ItemState.DECLINED else "",
-        effect=item.effect if over else None,
+        effect=item.effect if over else None, due=due, reminded=item.reminded if due == item.due else (),
     )  # fmt: skip
     version = item.version + (new != item)
     return replace(new, seen_at=now, version=version)
