@@ -142,6 +142,11 @@ class JiraDouble:
         """Do as somebody does who moves an issue on a board."""
         self.standing[key] = {"status": status, "resolution": {"name": resolution} if resolution else None}
 
+    def put_off(self, key: str, day: str | None) -> None:
+        """Do as somebody does who gives an issue another day, or none."""
+        assert day is None or _is_day(day)
+        self.issues[key]["duedate"] = day
+
     def delete(self, key: str) -> None:
         """Do as somebody does who deletes an issue."""
         for kept in (self.issues, self.comments, self.links, self.properties, self.standing):

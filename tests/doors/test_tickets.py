@@ -568,11 +568,12 @@ async def test_an_issue_made_before_jira_was_killed_is_found_after_it_came_back(
 async def test_a_jira_made_by_others_has_the_item_exactly_once() -> None:
     double = JiraDouble()
     process, double.url = await started("-m", "jira820", waits_for=b"Uvicorn running", JIRA820_PORT="0")
-    filed = []
+    filed, stands = [], []
     for _ in range(2):
         tickets = door(double, project="JIRA820")
         filed.append(await tickets.file(item(), assignee="ana", tried_before=True))
         await tickets.comment(filed[-1].key, "It fires again.", idem="job-1")
+        stands.append(await tickets.look(filed[-1].key))
         await tickets.close()
     key = filed[0].key
     query = f"search?jql=labels%3D%22{own_label(item().uuid)}%22&fields=labels,summary"
@@ -586,3 +587,4 @@ async def test_a_jira_made_by_others_has_the_item_exactly_once() -> None:
     assert [issue["key"] for issue in found["issues"]] == [key]
     assert found["issues"][0]["fields"]["summary"] == "[INC-12] Add a limit to the mail queue"
     assert len(comments["comments"]) == 1
+    assert [one and (one.key, one.category, one.due) for one in stands] == [(key, "new", item().due)] * 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +67,31 @@ async def test_how_issues_stand_is_read_page_after_page(cloud: bool) -> None:
         assert (found[keys[1]].category, found[keys[1]].status) == ("indeterminate", "In Progress")
         assert (found[keys[7]].category, found[keys[7]].resolution) == ("done", "Won't Do")
         assert own_label(item(7).uuid) in found[keys[7]].labels
+
+
+@BOTH
+async def test_the_day_of_an_issue_is_read_as_it_stands_there(cloud: bool) -> None:
+    async with both(cloud=cloud) as (double, tickets):
+        key = (await tickets.file(item())).key
+        days = []
+        for day in ("2026-12-24", "2027-02-28", None):
+            double.put_off(key, day)
+            looked = await tickets.look(key)
+            [found] = await tickets.changed(DAY)
+            assert looked == found
+            days.append(found.due)
+        assert days == [date(2026, 12, 24), date(2027, 2, 28), None]
+
+
+@pytest.mark.parametrize("day", ["24.12.2026", "2026-02-30", "20261224", "9999-12-31", "", 20261224, {}])
+async def test_a_day_that_is_none_is_no_news(day: object) -> None:
+    async with both() as (double, tickets):
+        key = (await tickets.file(item())).key
+        double.issues[key]["duedate"] = day
+        found = await tickets.look(key)
+
+        assert found is not None
+        assert found.due is None
 
 
 async def test_a_jira_that_took_the_old_search_away_is_asked_with_the_new_one() -> None:

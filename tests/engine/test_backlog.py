@@ -20,7 +20,7 @@ from incidentd.actionitems import (
     own_label,
 )
 from incidentd.actionitems.moves import Changes
-from incidentd.engine import commands, lifecycle
+from incidentd.engine import commands, learning, lifecycle
 from incidentd.engine.backlog import collecting, filing, following, syncing
 from incidentd.engine.backlog import commands as asked
 from incidentd.errors import BadRequest, Conflict, PermanentError, TemporaryError
@@ -30,7 +30,7 @@ from incidentd.oncall import Roster, Team
 from incidentd.redaction import Secret
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Settings
-from incidentd.store import Tx, items, jobs, things
+from incidentd.store import Tx, items, jobs, subjects, things
 from incidentd.store.views.everything import everything as views_of_everything
 from incidentd.timeline import Actor
 from tests.drafts import put_draft
@@ -280,6 +280,40 @@ async def test_a_reload_files_what_was_stuck_or_waited_for_a_jira(world: Making)
     assert (await now(w, item)).jira_key == "OPS-1"
 
 
+@pytest.mark.parametrize("how", ["retry", "reload"])
+async def test_what_was_begun_before_there_was_a_jira_is_filed_and_stays_in_progress(world: Making, how: str) -> None:
+    w = await world(LOCAL)
+    item = await decided(w)
+    await w.do(asked.begin, 1, actor=ANA)
+    w.settings = SETTINGS
+    assert await unfiled(w) == ("AI-1",)
+    if how == "retry":
+        await w.do(asked.retry, 1, actor=ANA)
+    await w.engine.begin()
+    await w.settle()
+    filed = await now(w, item)
+    assert (filed.jira_key, filed.state) == ("OPS-1", ItemState.IN_PROGRESS)
+    assert await unfiled(w) == ()
+    states = []
+    for category, status in (("new", "To Do"), ("new", "To Do"), ("indeterminate", "In Progress"), ("new", "To Do")):
+        w.backlog.says["OPS-1"] = Seen(
+            key="OPS-1", labels=(own_label(item.uuid),), category=category, status=status
+        )  # fmt: skip
+        await w.until(w.now + timedelta(minutes=11))
+        states.append((await now(w, item)).state)
+
+    assert states == [ItemState.IN_PROGRESS, ItemState.IN_PROGRESS, ItemState.IN_PROGRESS, ItemState.FILED]
+
+
+async def unfiled(w: World) -> tuple[str, ...]:
+    """Name the items of INC-1 that keep it from being closed."""
+
+    def read(tx: Tx) -> tuple[str, ...]:
+        return learning.known_of(tx, w.settings, subjects.get_incident(tx, 1)).unfiled
+
+    return await w.store.read(read)
+
+
 async def test_an_item_that_ended_on_its_way_is_not_created(world: Making) -> None:
     w = await world(SETTINGS)
     w.backlog.failure = TemporaryError("Jira is away")
@@ -318,6 +352,23 @@ async def test_how_an_issue_stands_comes_back_and_reopened_there_is_reopened_her
     assert await w.store.read(items.synced_at) is not None
 
 
+async def test_who_puts_an_issue_off_in_jira_is_reminded_of_its_new_day(world: Making) -> None:
+    w = await world(SETTINGS)
+    item = await decided(w, due=date(2026, 11, 27))
+    await w.until(w.start + 2 * DAY)
+    w.backlog.says["OPS-1"] = Seen(key="OPS-1", category="new", status="To Do", due=date(2026, 12, 9))
+    for _ in range(2):
+        await w.store.write(syncing.noticed, w.settings, key="OPS-1", labels=())
+        await w.settle()
+    await w.until(w.start + 14 * DAY)
+
+    assert (await now(w, item)).due == date(2026, 12, 9)
+    said = [title for title in w.post.to("ana/mail") if title.startswith("AI-1")]
+    assert said == [f"AI-1 is due on 2026-11-27: {TITLE}", f"AI-1 is due on 2026-12-09: {TITLE}"]
+    told = [line for line in await w.story("INC-1") if "AI-1 is due on" in line]
+    assert told == ["AI-1 is due on 2026-12-09 in Jira (OPS-1); it was due on 2026-11-27."]
+
+
 async def test_an_issue_that_is_gone_is_told_and_filed_anew_when_somebody_asks(world: Making) -> None:
     w = await world(SETTINGS)
     item = await decided(w)
@@ -329,10 +380,15 @@ async def test_an_issue_that_is_gone_is_told_and_filed_anew_when_somebody_asks(w
     assert "OPS-1 is not in Jira any more" in gone.trouble
     assert any(title.startswith("OPS-1 is gone from Jira") for title in w.post.to("fay/mail"))
     w.backlog.issues.clear()
+    await w.engine.begin()  # a restart or a reload is nobody who asks
+    await w.settle()
+    assert w.backlog.issues == {}
+    assert await now(w, item) == gone
     w.backlog.says.clear()
     await w.do(asked.retry, 1, actor=ANA)
 
     assert (await now(w, item)).state is ItemState.FILED
+    assert list(w.backlog.issues) == [item.uuid]
 
 
 async def test_of_an_issue_that_was_copied_with_its_labels_people_hear_once(world: Making) -> None:

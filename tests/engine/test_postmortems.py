@@ -375,6 +375,16 @@ async def test_what_is_published_stays_closes_its_incident_and_is_corrected_by_a
     assert "nothing left to plan" in await refused(w, postmortems.assign, 1, Plan(owner="ben"), actor=ANA)
 
 
+async def test_a_table_of_what_came_before_is_corrected_after_publication(world: Making) -> None:
+    w = await over(world)
+    await published(w)
+    first = await text(w)
+    corrected = WORDS["before"].replace("13:50:00", "13:40:00")
+    await w.do(postmortems.edit, 1, "before", text=corrected, actor=DIA, reason="the time was wrong")
+    assert await text(w) == first.replace(WORDS["before"], corrected)
+    assert WORDS["before"] in first
+
+
 async def test_it_is_closed_once_somebody_says_where_the_external_message_is(world: Making) -> None:
     w = await over(world)
     await published(w)

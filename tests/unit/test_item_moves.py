@@ -59,10 +59,13 @@ def test_reminders_come_before_the_day_after_it_and_to_the_lead_and_then_no_more
     assert next_reminder(item()) is None
 
 
-def test_another_day_reminds_anew() -> None:
+def test_another_day_reminds_anew_and_the_same_does_not() -> None:
     it = item(due=date(2026, 12, 7), reminded=("before", "overdue"))
 
     assert moves.edited(it, {"due": date(2026, 12, 21)}).reminded == ()
+    assert moves.edited(it, {"due": date(2026, 12, 7), "owner": "ben"}).reminded == ("before", "overdue")
+    with pytest.raises(Conflict, match="says that already"):
+        moves.edited(it, {"due": date(2026, 12, 7)})
     with pytest.raises(BadRequest, match="one person"):
         moves.edited(it, {"owner": "ana and ben"})
     with pytest.raises(BadRequest, match="P0, P1"):
@@ -102,6 +105,19 @@ def test_no_news_is_no_new_version() -> None:
 
     assert (first.version, later.version) == (2, 2)
     assert later.seen_at == NOW + timedelta(hours=1)
+
+
+def test_another_day_in_jira_counts_here_and_none_is_no_news() -> None:
+    it = item(due=date(2026, 12, 7), reminded=("before", "overdue"), jira_key="OPS-1", jira_status="To Do")
+    said = Seen(key="OPS-1", category="new", status="To Do", due=date(2026, 12, 21))
+    put_off = moves.seen(it, said, url="u", now=NOW)
+
+    assert (put_off.due, put_off.reminded) == (date(2026, 12, 21), ())
+    assert next_reminder(put_off) == (Stage.BEFORE, datetime(2026, 12, 17, 9, tzinfo=UTC))
+    for day in (None, it.due):
+        same = moves.seen(it, replace(said, due=day), url="u", now=NOW)
+        assert (same.due, same.reminded) == (it.due, it.reminded)
+    assert moves.seen(replace(it, due=None), said, url="u", now=NOW).due == date(2026, 12, 21)
 
 
 def test_what_ended_here_stays_so_when_its_issue_comes_to_light() -> None:

@@ -42,6 +42,25 @@ def test_pieces_have_short_names() -> None:
     assert [it.name for it in split("# Why\n\nso")] == ["text"]
 
 
+TABLE = "It began earlier.\n\n| Time | Event | Source link |\n|---|---|---|\n| 13:50 | The release began. | observed |"
+
+
+@pytest.mark.parametrize("before", [TABLE, f"{TABLE}\n\n{TABLE}\n\nand more", "```\n| 13:50 | recorded |\n```"])
+def test_a_table_above_what_was_recorded_is_peoples_own(before: str) -> None:
+    recorded = find(split(DRAFT), "timeline").text
+    text = joined(with_text(split(DRAFT), {"before": before}))
+    assert joined(split(text)) == text
+    assert (find(split(text), "before").text, find(split(text), "timeline").text) == (before, recorded)
+
+
+@pytest.mark.parametrize("below", ["Times are UTC.", "| Zone | Town |\n|---|---|\n| UTC | - |"])
+def test_what_a_layout_has_below_the_timeline_leaves_it_where_it_is(below: str) -> None:
+    recorded = find(split(DRAFT), "timeline").text
+    text = DRAFT.replace(recorded, f"{recorded}\n\n{below}")
+    assert find(split(text), "timeline").text == f"{recorded}\n\n{below}"
+    assert find(split(text), "before").text == find(split(DRAFT), "before").text
+
+
 def test_a_template_of_ones_own_has_pieces_too_and_each_its_own_name() -> None:
     text = GOOD.replace(
         "## Lessons learned", "## What it cost\n\nmuch\n\n## What it cost\n\nmore\n\n## Lessons learned"

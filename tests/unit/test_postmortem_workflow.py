@@ -126,6 +126,7 @@ OPEN: list[tuple[State, State, dict[str, Any], dict[str, Any]]] = [
     (State.REVIEWED, State.PUBLISHED, {}, {"items": (), "users_affected": False}),
     (State.REVIEWED, State.PUBLISHED, {}, {"items": (replace(P1, external="", state="open"),), "tracked": False}),
     (State.REVIEWED, State.PUBLISHED, {}, {"items": (P1, replace(P1, state="declined", external=""))}),
+    (State.REVIEWED, State.PUBLISHED, {}, {"items": (replace(P1, state="done", external=""),)}),
     (State.DRAFT, State.IN_REVIEW, {}, {"findings": (replace(ERROR, level=Level.WARNING),)}),
 ]  # fmt: skip
 

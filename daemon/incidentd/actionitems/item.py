@@ -31,8 +31,8 @@ class ItemState(StrEnum):
 
 
 FINISHED = frozenset({ItemState.DONE, ItemState.DECLINED})
-UNFILED = frozenset({ItemState.OPEN, ItemState.STUCK})
-"""Decided, and on no way to be done by anybody in Jira."""
+UNFILED = frozenset({ItemState.OPEN, ItemState.IN_PROGRESS, ItemState.STUCK})
+"""Decided and not over: what stands so and has no key of Jira's is to be filed there, if there is one."""
 
 
 class ItemType(StrEnum):
@@ -153,6 +153,8 @@ class Seen:
     """Jira's statusCategory: `new`, `indeterminate` or `done`; anything else is no news."""
     status: str = ""
     resolution: str = ""
+    due: date | None = None
+    """Its day; None is no news, since it may only not be on the screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

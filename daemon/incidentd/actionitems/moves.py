@@ -13,6 +13,7 @@ from incidentd.text import instant, plain
 
 _NOT_DONE = frozenset({"won't do", "wont do", "won't fix", "wont fix", "wontfix", "declined", "rejected"})
 """Resolutions of Jira that say that nobody will do it."""
+_BEGUN_OR_OVER = FINISHED | {ItemState.IN_PROGRESS}
 _BY_CATEGORY = {"new": ItemState.FILED, "indeterminate": ItemState.IN_PROGRESS, "done": ItemState.DONE}
 
 
@@ -42,12 +43,12 @@ def edited(item: ActionItem, changes: Changes) -> ActionItem:
         raise BadRequest(f"the priority is one of {', '.join(PRIORITIES)}, not {wrong!r}")
     if "owner" in changes and SEVERAL_OWNERS.search(changes["owner"]):
         raise BadRequest(f"the owner is one person, not {plain(changes['owner'], 60)!r}")
-    if "due" in changes:
-        item = replace(item, reminded=())
     new = replace(item, **changes)
     if new == item:
         raise Conflict(f"{item.key} says that already")
-    return replace(new, version=item.version + 1)
+    # of another day nobody was reminded yet; of the same one they were, whatever else is changed with it
+    reminded = item.reminded if new.due == item.due else ()
+    return replace(new, reminded=reminded, version=item.version + 1)
 
 
 def decided(item: ActionItem, *, by: str, now: datetime, why: str = "") -> ActionItem:
@@ -105,8 +106,8 @@ def reopened(item: ActionItem) -> ActionItem:
 
 
 def filed(item: ActionItem, *, key: str, url: str, now: datetime) -> ActionItem:
-    """Take in which issue it is; what was ended here meanwhile stays as it is."""
-    state = item.state if item.state in FINISHED else ItemState.FILED
+    """Take in which issue it is; what was begun or ended here meanwhile stays as it is."""
+    state = item.state if item.state in _BEGUN_OR_OVER else ItemState.FILED
     return replace(
         item, state=state, jira_key=key, jira_url=url, filed_at=now, seen_at=now, trouble="", version=item.version + 1
     )
@@ -133,18 +134,22 @@ def gone(item: ActionItem) -> ActionItem:
 def seen(item: ActionItem, said: Seen, *, url: str, now: datetime) -> ActionItem:
     """Take in how its issue stands in Jira, which knows better than we do: reopened there is reopened here.
 
-    An issue that was moved to another project has another key. A category that is not known is no news.
+    An issue that was moved to another project has another key. A category that is not known is no news, and neither is
+    that nobody touched the issue of what was begun here before it was filed.
     """
     state = _BY_CATEGORY.get(said.category, item.state)
+    if state is ItemState.FILED and item.state is ItemState.IN_PROGRESS and item.jira_status in ("", said.status):
+        state = item.state
     if state is ItemState.DONE and said.resolution.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower() in _NOT_DONE:
         state = ItemState.DECLINED
     over = state in FINISHED
+    due = said.due or item.due
     new = replace(
         item, state=state, jira_key=said.key, jira_url=url, jira_status=said.status or item.jira_status,
         filed_at=item.filed_at or now, trouble="",
         done_at=(item.done_at or now) if state is ItemState.DONE else None,
         reason=(item.reason or f"{said.resolution} in Jira") if state is ItemState.DECLINED else "",
-        effect=item.effect if over else None,
+        effect=item.effect if over else None, due=due, reminded=item.reminded if due == item.due else (),
     )  # fmt: skip
     version = item.version + (new != item)
     return replace(new, seen_at=now, version=version)

@@ -59,7 +59,7 @@ def request(
 def known_of(tx: Tx, settings: Settings, incident: Incident) -> Known:
     """Gather what the guards of an incident's moves ask for."""
     severity = settings.severities.get(incident.severity)
-    items = [item for item in things.items_of(tx, incident.key) if item.state in UNFILED]
+    items = [item for item in things.items_of(tx, incident.key) if item.state in UNFILED and not item.jira_key]
     put_down = records_of(tx, incident.id)
     return Known(
         rank=severity.rank if severity else 1,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from incidentd.errors import BadRequest, NotFound
 from incidentd.postmortem.markup import Page
+from incidentd.postmortem.prompts import RECORDED
 from incidentd.postmortem.sections import is_quick_review
 from incidentd.text import markdown, plain
 
@@ -96,13 +97,30 @@ def _named(title: str) -> str:
 def _pieces(name: str, heading: str, body: str) -> list[Piece]:
     if name == TIMELINE:
         lines = body.split("\n")
-        table = next((at for at, line in enumerate(lines) if line.startswith("|")), len(lines))
+        table = _recorded_from(lines)
         mine, rows = ("\n".join(part).strip("\n") for part in (lines[:table], lines[table:]))
         return [Piece(name=BEFORE, heading=heading, text=mine), Piece(name=TIMELINE, text=rows)]
     if last := _LAST.search(body):
         rest = (body[: last.start()] + body[last.end() :]).strip("\n")
         return [Piece(name=name, heading=heading, text=rest), Piece(name=DRAFTED, text=last.group())]
     return [Piece(name=name, heading=heading, text=body)]
+
+
+def _recorded_from(lines: Sequence[str]) -> int:
+    """Find where the table of what incidentd recorded begins: the last one, since people may write tables above it.
+
+    A layout of one's own may have a table below it, which says nothing of what was recorded.
+    """
+    tables: list[int] = []
+    recorded = len(lines)
+    for at, line in enumerate(lines):
+        if not line.startswith("|"):
+            continue
+        if at == 0 or not lines[at - 1].startswith("|"):
+            tables.append(at)
+        if f"| {RECORDED}" in line:
+            recorded = tables[-1]
+    return recorded if recorded < len(lines) or not tables else tables[-1]
 
 
 def _unique(pieces: Iterable[Piece]) -> Iterable[Piece]:

@@ -324,7 +324,8 @@ def _items(it: Postmortem, seen: Seen) -> Iterable[Lack]:
             yield Lack(
                 gate=Gate.ITEMS, what=f"{one.key} is only proposed", todo="decide it, or decline it with a reason"
             )
-        elif seen.tracked and one.state != "declined" and not one.external:
+        elif seen.tracked and one.state not in ("declined", "done") and not one.external:
+            # what ended here is never filed, so there is no key to wait for
             what = f"{one.key} has no key of the tracker yet (it is {one.state})"
             yield Lack(gate=Gate.ITEMS, what=what, todo="wait until it is filed, or mend what keeps it from that")
 

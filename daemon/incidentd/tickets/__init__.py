@@ -16,7 +16,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
 from jira import JIRAError
@@ -46,10 +46,12 @@ HUNG = 4
 REMEMBERED = 1000
 """Keys known in this process, which spare a look when the caller forgot one."""
 
-_STANDING = "status,resolution,labels"
+_STANDING = "status,resolution,labels,duedate"
 LONGEST_ID = 255
 """Characters of a globalId, of Jira's making."""
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}-[0-9]{1,12}", re.ASCII)
+_DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
+"""A day as Jira writes it, of a year that somebody can mean."""
 T = TypeVar("T")
 Sending = Callable[[], Awaitable[None]]
 """Notes durably that an issue is about to be created."""
@@ -288,8 +290,15 @@ def _seen(issue: Mapping[str, Any]) -> Seen:
     return Seen(
         key=_checked(issue["key"]), labels=tuple(map(str, labels)) if isinstance(labels, list) else (),
         category=str(category), status=plain(str(status.get("name", "")), 60),
-        resolution=plain(str(resolution.get("name", "")), 60),
+        resolution=plain(str(resolution.get("name", "")), 60), due=_day(fields.get("duedate")),
     )  # fmt: skip
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else None
+    except ValueError:
+        return None
 
 
 def _has_comment(client: Client, jira_key: str, mark: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from incidentd.actionitems import PRIORITIES, ActionItem, ItemSource, ItemState, OutboxState, moves
+from incidentd.actionitems import PRIORITIES, UNFILED, ActionItem, ItemSource, ItemState, OutboxState, moves
 from incidentd.actionitems.moves import Changes
 from incidentd.engine.backlog import filing
 from incidentd.engine.backlog.common import keep, measure, say
@@ -156,7 +156,7 @@ def retry(
 ) -> ActionItem:  # fmt: skip
     """File an item now that is not in Jira yet. Raises NotFound, and Conflict for what is, or cannot be."""
     item = _current(tx, item_id, expected_version)
-    if item.jira_key or item.state not in (ItemState.OPEN, ItemState.STUCK):
+    if item.jira_key or item.state not in UNFILED:
         raise Conflict(f"{item.key} is {item.jira_key + ' in Jira' if item.jira_key else item.state}; nothing is to do")
     if settings.jira is None:
         raise Conflict(f"there is no `jira` in the configuration, so {item.key} is kept here, open")

@@ -28,12 +28,17 @@ _NO_INCIDENT = 2**31 - 1
 
 
 def begin(tx: Tx, settings: Settings) -> None:
-    """Set the clocks of the backlog, and file what waits for a Jira that can be filed in now: at start and reload."""
+    """Set the clocks of the backlog, and file what waits for a Jira that can be filed in now: at start and reload.
+
+    What was in Jira once is left to `retry`: its issue was deleted, or may be there where nobody shows it to us.
+    """
     syncing.begin(tx, settings)
     jobs.ensure(tx, kind=DIGEST, subject=SYSTEM, ukey=DIGEST, due_at=next_monday(tx.now))
     if settings.jira is not None:
         for number in items.unfiled(tx):
-            filing.send(tx, settings, things.get_item(tx, number))
+            item = things.get_item(tx, number)
+            if item.filed_at is None:
+                filing.send(tx, settings, item)
 
 
 def next_monday(now: datetime) -> datetime:

@@ -134,6 +134,9 @@ def _stands(tx: Tx, settings: Settings, item: ActionItem, one: Seen) -> None:
         how = f"{one.status}, {one.resolution}" if one.resolution else one.status
         say(tx, new, JIRA, new.state.value, f"{new.key} is {words_of(new.state)}{back} in Jira ({one.key}: {how}).")
         _count_closed(tx, new)
+    if item.due != new.due:
+        was = f"; it was due on {item.due}" if item.due else ""
+        say(tx, new, JIRA, "edited", f"{new.key} is due on {new.due} in Jira ({one.key}){was}.")
 
 
 def _count_closed(tx: Tx, item: ActionItem) -> None:
