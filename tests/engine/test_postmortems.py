@@ -325,6 +325,18 @@ async def test_what_was_approved_counts_no_more_once_the_text_is_another(world: 
     assert "What cho approved was another text, so it counts no more." in await w.story("INC-1")
 
 
+async def test_an_approval_counts_no_more_once_its_giver_owns_the_postmortem(world: Making) -> None:
+    w = await over(world)
+    await written(w)
+    await w.do(postmortems.go, 1, State.IN_REVIEW, asked=asked())
+    await w.do(postmortems.approve, 1, actor=BEN, points=("data", "impact"))
+    await w.do(postmortems.assign, 1, Plan(owner="ben", meeting_held=True), actor=ANA)
+    await w.do(postmortems.approve, 1, actor=CHO, points=("cause", "plan", "shared"))
+    assert await missing(w) == ["approvals", "checklist", "checklist"]
+    await w.do(postmortems.approve, 1, actor=ANA, points=("data", "impact"))
+    assert (await standing(w))["state"] is State.REVIEWED
+
+
 async def test_publishing_waits_for_items_that_are_decided_and_for_one_that_is_urgent(world: Making) -> None:
     w = await over(world)
     await reviewed(w)
