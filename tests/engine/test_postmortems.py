@@ -14,15 +14,19 @@ from incidentd.actionitems import ActionItem, ItemState
 from incidentd.engine import closing, commands, learning, lifecycle, postmortems, records
 from incidentd.engine.postmortems import Asked, Plan
 from incidentd.errors import BadRequest, Conflict, NotAllowed, NotFound
+from incidentd.holds import HoldPolicy
 from incidentd.incidents import Status
 from incidentd.postmortem import ALL_POINTS, Gate, State, check, passes
+from incidentd.records import SectionName
+from incidentd.rules import CATCH_ALL
 from incidentd.store import postmortems as stored
 from incidentd.store import things, views
 from incidentd.store.tables import postmortem, timeline
 from incidentd.timeline import first_broken
 from tests.engine.postmortem_story import ANA, BEN, CHO, DIA, ELI, FAY, PEOPLE, WORDS, over, written
+from tests.engine.test_holds_and_incidents import QUIETLY
 from tests.engine.test_lifecycle import refused, sample
-from tests.engine.world import Making, World, make_world
+from tests.engine.world import Making, World, make_world, minutes
 
 
 async def text(w: World) -> str:
@@ -497,6 +501,34 @@ async def test_what_takes_long_and_needs_hands_on_production_needs_one_whatever_
     said = "A postmortem is required, since people changed production (C1); it took 1h1m, more than 1h"
     assert any(one.startswith(said) for one in await w.story("INC-1"))
     assert (await w.incident()).status is Status.POSTMORTEM
+
+
+async def test_what_was_held_twice_needs_one_however_late_its_draft_is_made_again(world: Making) -> None:
+    w = await world(replace(PEOPLE, rules=(replace(QUIETLY, hold=HoldPolicy(hard_cap=minutes(40))), CATCH_ALL)))
+    for number, begins in ((1, 0), (2, 200)):
+        await w.at(begins)
+        await w.send(w.firing(since=begins))
+        await w.at(begins + 25)
+        await w.do(commands.add_note, f"HOLD-{number}", actor=ANA, text="on it")
+        await w.at(begins + 40)
+        await w.do(lifecycle.resolve, number, actor=ANA, admin=True)
+        await w.send(w.resolved())
+    needed = ("2 holds of it ended by the hard cap or flapping within 7d",)
+
+    async def required() -> list[tuple[str, ...]]:
+        found = [await w.store.read(stored.get, number) for number in (1, 2)]
+        assert [one.quick for one in found] == [not one.required for one in found]
+        return [one.required for one in found]
+
+    assert await required() == [(), needed]
+    for days in (1, 9):  # what is written down afterwards has it drafted again
+        await w.at(days * 24 * 60)
+        for number in (1, 2):
+            text = f"3% of all orders failed, as known after {days}d"
+            await w.do(records.write_section, number, SectionName.IMPACT, text=text, actor=ANA)
+        await w.at(days * 24 * 60 + 1)
+        assert await required() == [(), needed]
+    assert [(await w.incident(number)).status for number in (1, 2)] == [Status.RESOLVED, Status.POSTMORTEM]
 
 
 async def test_a_drill_needs_none_has_no_clock_and_is_in_no_metric(world: Making) -> None:

@@ -53,7 +53,7 @@ _LIST = (
 _HOLDS = (
     select(hold.c.body)
     .where(hold.c.source == bindparam("source"), hold.c.correlation_key == bindparam("key"))
-    .where(hold.c.ended_at >= bindparam("since"))
+    .where(hold.c.ended_at >= bindparam("since"), hold.c.ended_at <= bindparam("until"))
     .order_by(hold.c.id.desc())
     .limit(100)
 )
@@ -207,9 +207,12 @@ def listed(tx: Tx, states: Sequence[State], limit: int) -> list[Line]:
     ]  # fmt: skip
 
 
-def holds_ended(tx: Tx, source: str, key: str, outcomes: Collection[Outcome], since: datetime) -> int:
-    """Count the holds of a correlation key that ended in one of these ways since an instant."""
+def holds_ended(
+    tx: Tx, source: str, key: str, outcomes: Collection[Outcome], *, since: datetime, until: datetime
+) -> int:  # fmt: skip
+    """Count the holds of a correlation key that ended in one of these ways between two instants, both included."""
     if not key:
         return 0
-    found = (load(body, Hold) for body in tx.execute(_HOLDS, {"source": source, "key": key, "since": since}).scalars())
+    asked = {"source": source, "key": key, "since": since, "until": until}
+    found = (load(body, Hold) for body in tx.execute(_HOLDS, asked).scalars())
     return sum(one.outcome in outcomes for one in found)
