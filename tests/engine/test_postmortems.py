@@ -12,15 +12,15 @@ from sqlalchemy import update
 
 from incidentd.actionitems import ActionItem, ItemState
 from incidentd.engine import closing, commands, learning, lifecycle, postmortems, records
-from incidentd.engine.postmortems import Asked, Plan
+from incidentd.engine.postmortems import Asked, Plan, clock
 from incidentd.errors import BadRequest, Conflict, NotAllowed, NotFound
 from incidentd.holds import HoldPolicy
 from incidentd.incidents import Status
 from incidentd.postmortem import ALL_POINTS, Gate, State, check, passes
 from incidentd.records import SectionName
 from incidentd.rules import CATCH_ALL
+from incidentd.store import jobs, things, views
 from incidentd.store import postmortems as stored
-from incidentd.store import things, views
 from incidentd.store.tables import postmortem, timeline
 from incidentd.timeline import first_broken
 from tests.engine.postmortem_story import ANA, BEN, CHO, DIA, ELI, FAY, PEOPLE, WORDS, over, written
@@ -423,6 +423,27 @@ async def test_of_two_who_publish_at_once_one_does_and_one_version_is_kept(world
     assert len(await w.store.read(lambda tx: stored.editions(tx, stored.get(tx, 1)))) == 1
 
 
+async def test_a_postmortem_stays_a_draft_while_its_reopened_incident_goes_on(world: Making) -> None:
+    w = await over(world)
+    await reviewed(w)
+    await item(w, priority="P1")
+    await w.at(30)
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    for to in (State.IN_REVIEW, State.REVIEWED, State.CLOSED):
+        said = await refused(w, postmortems.go, 1, to, asked=asked(external="none"))
+        assert said == (
+            "INC-1 goes on, it is investigating; its postmortem stays a draft until the incident is over: "
+            "incidentd resolve INC-1"
+        )
+    assert "INC-1 goes on" in await refused(w, closing.publish, 1, asked=asked())
+    await w.do(postmortems.edit, 1, "lucky", text="It was Sunday.", actor=ANA)
+    assert (await standing(w))["state"] is State.DRAFT
+
+    await w.at(60)
+    await w.do(lifecycle.resolve, 1, actor=ANA)
+    assert (await w.do(postmortems.go, 1, State.IN_REVIEW, asked=asked())).state is State.IN_REVIEW
+
+
 async def test_each_finding_of_the_language_is_counted_as_it_goes_to_review(world: Making) -> None:
     w = await over(world)
     await written(w)
@@ -605,6 +626,27 @@ async def test_a_reopened_incident_has_no_clock_until_it_is_over_again(world: Ma
     await w.at(30)
     await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
     await w.at(3 * 24 * 60)
+    assert reminders(w) == []
+
+
+async def test_planning_starts_no_clock_while_a_reopened_incident_goes_on(world: Making) -> None:
+    w = await over(world)
+    await w.at(30)
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    await w.do(postmortems.assign, 1, Plan(owner="ben", due_at=w.now + timedelta(minutes=20)), actor=ANA)
+    await w.at(60)
+    assert reminders(w) == []
+    await w.do(lifecycle.resolve, 1, actor=ANA)
+    assert await w.store.read(jobs.live, "INC-1/postmortem/clock") is not None
+
+
+async def test_a_clock_that_runs_already_reminds_nobody_while_the_incident_goes_on(world: Making) -> None:
+    w = await over(world)
+    await w.do(postmortems.assign, 1, Plan(due_at=w.now + timedelta(minutes=20)), actor=ANA)
+    ended = await w.incident()
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    await w.store.write(lambda tx: clock.start(tx, ended, stored.get(tx, 1)))  # as one that began when nobody asked
+    await w.at(45)
     assert reminders(w) == []
 
 
