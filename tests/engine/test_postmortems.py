@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from incidentd.actionitems import ActionItem, ItemState
-from incidentd.engine import closing, commands, learning, lifecycle, postmortems, records
+from incidentd.engine import closing, commands, learning, lifecycle, merging, postmortems, records
 from incidentd.engine.postmortems import Asked, Plan, clock
 from incidentd.errors import BadRequest, Conflict, NotAllowed, NotFound
 from incidentd.holds import HoldPolicy
@@ -647,6 +647,26 @@ async def test_a_clock_that_runs_already_reminds_nobody_while_the_incident_goes_
     await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
     await w.store.write(lambda tx: clock.start(tx, ended, stored.get(tx, 1)))  # as one that began when nobody asked
     await w.at(45)
+    assert reminders(w) == []
+
+
+async def test_what_was_merged_into_another_is_never_late_and_nobody_is_reminded_of_it(world: Making) -> None:
+    w = await over(world)
+    await w.at(30)
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    await w.do(postmortems.assign, 1, Plan(due_at=w.now + timedelta(minutes=20)), actor=ANA)
+    await w.do(commands.declare_incident, actor=BEN, title="Odd", severity="sev3")
+    await w.at(55)
+    [line] = await w.store.read(postmortems.listed)
+    assert (line["incident"], line["overdue"]) == ("INC-1", True)
+    assert (await w.store.read(views.state_counts)).postmortems_overdue == {"sev1": 1}
+
+    await w.do(merging.merge, 1, into=2, actor=ANA, admin=True)
+    [line] = await w.store.read(postmortems.listed)
+    assert (line["state"], line["due_at"], line["overdue"]) == ("draft", "2026-11-24T14:50:00Z", False)
+    assert (await w.store.read(views.state_counts)).postmortems_overdue == {}
+    await w.do(postmortems.assign, 1, Plan(owner="ben", due_at=w.now + timedelta(minutes=10)), actor=ANA)
+    await w.at(70)
     assert reminders(w) == []
 
 

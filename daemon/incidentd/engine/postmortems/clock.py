@@ -7,7 +7,7 @@ from datetime import datetime
 
 from incidentd.durations import about
 from incidentd.engine.postmortems.common import COPIES, KIND, clock_key, copies_key, stop, tell
-from incidentd.incidents import ACTIVE, Incident
+from incidentd.incidents import ACTIVE, Incident, Status
 from incidentd.postmortem import OUT, Postmortem, State
 from incidentd.postmortem.policy import reminded, reminder_at, reminder_now
 from incidentd.roles import Role
@@ -19,7 +19,7 @@ from incidentd.timeline import INCIDENTD, Draft
 
 
 def start(tx: Tx, incident: Incident, it: Postmortem) -> None:
-    """Make, move or cancel the deadline of the next reminder; a drill has none, nor what goes on."""
+    """Make, move or cancel the deadline of the next reminder; a drill has none, nor what goes on or was merged."""
     if it.due_at is None or it.state in OUT or incident.drill or _rests(incident):
         jobs.cancel(tx, clock_key(incident))
         return
@@ -27,8 +27,8 @@ def start(tx: Tx, incident: Incident, it: Postmortem) -> None:
 
 
 def _rests(incident: Incident) -> bool:
-    """Say whether nobody is reminded for now: a reopened incident goes on, and has its postmortem once it is over."""
-    return incident.status in ACTIVE
+    """Say whether nobody is reminded for now: a reopened incident goes on, or became part of another one."""
+    return incident.status in ACTIVE or incident.status is Status.MERGED
 
 
 def _schedule(tx: Tx, incident: Incident, it: Postmortem, number: int) -> None:
