@@ -11,18 +11,22 @@ import pytest
 from sqlalchemy import update
 
 from incidentd.actionitems import ActionItem, ItemState
-from incidentd.engine import closing, commands, learning, lifecycle, postmortems, records
-from incidentd.engine.postmortems import Asked, Plan
+from incidentd.engine import closing, commands, learning, lifecycle, merging, postmortems, records
+from incidentd.engine.postmortems import Asked, Plan, clock
 from incidentd.errors import BadRequest, Conflict, NotAllowed, NotFound
+from incidentd.holds import HoldPolicy
 from incidentd.incidents import Status
 from incidentd.postmortem import ALL_POINTS, Gate, State, check, passes
+from incidentd.records import SectionName
+from incidentd.rules import CATCH_ALL
+from incidentd.store import jobs, things, views
 from incidentd.store import postmortems as stored
-from incidentd.store import things, views
 from incidentd.store.tables import postmortem, timeline
 from incidentd.timeline import first_broken
 from tests.engine.postmortem_story import ANA, BEN, CHO, DIA, ELI, FAY, PEOPLE, WORDS, over, written
+from tests.engine.test_holds_and_incidents import QUIETLY
 from tests.engine.test_lifecycle import refused, sample
-from tests.engine.world import Making, World, make_world
+from tests.engine.world import Making, World, make_world, minutes
 
 
 async def text(w: World) -> str:
@@ -325,6 +329,18 @@ async def test_what_was_approved_counts_no_more_once_the_text_is_another(world: 
     assert "What cho approved was another text, so it counts no more." in await w.story("INC-1")
 
 
+async def test_an_approval_counts_no_more_once_its_giver_owns_the_postmortem(world: Making) -> None:
+    w = await over(world)
+    await written(w)
+    await w.do(postmortems.go, 1, State.IN_REVIEW, asked=asked())
+    await w.do(postmortems.approve, 1, actor=BEN, points=("data", "impact"))
+    await w.do(postmortems.assign, 1, Plan(owner="ben", meeting_held=True), actor=ANA)
+    await w.do(postmortems.approve, 1, actor=CHO, points=("cause", "plan", "shared"))
+    assert await missing(w) == ["approvals", "checklist", "checklist"]
+    await w.do(postmortems.approve, 1, actor=ANA, points=("data", "impact"))
+    assert (await standing(w))["state"] is State.REVIEWED
+
+
 async def test_publishing_waits_for_items_that_are_decided_and_for_one_that_is_urgent(world: Making) -> None:
     w = await over(world)
     await reviewed(w)
@@ -417,6 +433,27 @@ async def test_of_two_who_publish_at_once_one_does_and_one_version_is_kept(world
     assert len(await w.store.read(lambda tx: stored.editions(tx, stored.get(tx, 1)))) == 1
 
 
+async def test_a_postmortem_stays_a_draft_while_its_reopened_incident_goes_on(world: Making) -> None:
+    w = await over(world)
+    await reviewed(w)
+    await item(w, priority="P1")
+    await w.at(30)
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    for to in (State.IN_REVIEW, State.REVIEWED, State.CLOSED):
+        said = await refused(w, postmortems.go, 1, to, asked=asked(external="none"))
+        assert said == (
+            "INC-1 goes on, it is investigating; its postmortem stays a draft until the incident is over: "
+            "incidentd resolve INC-1"
+        )
+    assert "INC-1 goes on" in await refused(w, closing.publish, 1, asked=asked())
+    await w.do(postmortems.edit, 1, "lucky", text="It was Sunday.", actor=ANA)
+    assert (await standing(w))["state"] is State.DRAFT
+
+    await w.at(60)
+    await w.do(lifecycle.resolve, 1, actor=ANA)
+    assert (await w.do(postmortems.go, 1, State.IN_REVIEW, asked=asked())).state is State.IN_REVIEW
+
+
 async def test_each_finding_of_the_language_is_counted_as_it_goes_to_review(world: Making) -> None:
     w = await over(world)
     await written(w)
@@ -497,6 +534,34 @@ async def test_what_takes_long_and_needs_hands_on_production_needs_one_whatever_
     assert (await w.incident()).status is Status.POSTMORTEM
 
 
+async def test_what_was_held_twice_needs_one_however_late_its_draft_is_made_again(world: Making) -> None:
+    w = await world(replace(PEOPLE, rules=(replace(QUIETLY, hold=HoldPolicy(hard_cap=minutes(40))), CATCH_ALL)))
+    for number, begins in ((1, 0), (2, 200)):
+        await w.at(begins)
+        await w.send(w.firing(since=begins))
+        await w.at(begins + 25)
+        await w.do(commands.add_note, f"HOLD-{number}", actor=ANA, text="on it")
+        await w.at(begins + 40)
+        await w.do(lifecycle.resolve, number, actor=ANA, admin=True)
+        await w.send(w.resolved())
+    needed = ("2 holds of it ended by the hard cap or flapping within 7d",)
+
+    async def required() -> list[tuple[str, ...]]:
+        found = [await w.store.read(stored.get, number) for number in (1, 2)]
+        assert [one.quick for one in found] == [not one.required for one in found]
+        return [one.required for one in found]
+
+    assert await required() == [(), needed]
+    for days in (1, 9):  # what is written down afterwards has it drafted again
+        await w.at(days * 24 * 60)
+        for number in (1, 2):
+            text = f"3% of all orders failed, as known after {days}d"
+            await w.do(records.write_section, number, SectionName.IMPACT, text=text, actor=ANA)
+        await w.at(days * 24 * 60 + 1)
+        assert await required() == [(), needed]
+    assert [(await w.incident(number)).status for number in (1, 2)] == [Status.RESOLVED, Status.POSTMORTEM]
+
+
 async def test_a_drill_needs_none_has_no_clock_and_is_in_no_metric(world: Making) -> None:
     w = await world(PEOPLE)
     await w.do(commands.declare_incident, actor=ANA, title="Exercise", severity="sev1", drill=True)
@@ -571,6 +636,47 @@ async def test_a_reopened_incident_has_no_clock_until_it_is_over_again(world: Ma
     await w.at(30)
     await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
     await w.at(3 * 24 * 60)
+    assert reminders(w) == []
+
+
+async def test_planning_starts_no_clock_while_a_reopened_incident_goes_on(world: Making) -> None:
+    w = await over(world)
+    await w.at(30)
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    await w.do(postmortems.assign, 1, Plan(owner="ben", due_at=w.now + timedelta(minutes=20)), actor=ANA)
+    await w.at(60)
+    assert reminders(w) == []
+    await w.do(lifecycle.resolve, 1, actor=ANA)
+    assert await w.store.read(jobs.live, "INC-1/postmortem/clock") is not None
+
+
+async def test_a_clock_that_runs_already_reminds_nobody_while_the_incident_goes_on(world: Making) -> None:
+    w = await over(world)
+    await w.do(postmortems.assign, 1, Plan(due_at=w.now + timedelta(minutes=20)), actor=ANA)
+    ended = await w.incident()
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    await w.store.write(lambda tx: clock.start(tx, ended, stored.get(tx, 1)))  # as one that began when nobody asked
+    await w.at(45)
+    assert reminders(w) == []
+
+
+async def test_what_was_merged_into_another_is_never_late_and_nobody_is_reminded_of_it(world: Making) -> None:
+    w = await over(world)
+    await w.at(30)
+    await w.do(lifecycle.reopen, 1, actor=ANA, reason="not over")
+    await w.do(postmortems.assign, 1, Plan(due_at=w.now + timedelta(minutes=20)), actor=ANA)
+    await w.do(commands.declare_incident, actor=BEN, title="Odd", severity="sev3")
+    await w.at(55)
+    [line] = await w.store.read(postmortems.listed)
+    assert (line["incident"], line["overdue"]) == ("INC-1", True)
+    assert (await w.store.read(views.state_counts)).postmortems_overdue == {"sev1": 1}
+
+    await w.do(merging.merge, 1, into=2, actor=ANA, admin=True)
+    [line] = await w.store.read(postmortems.listed)
+    assert (line["state"], line["due_at"], line["overdue"]) == ("draft", "2026-11-24T14:50:00Z", False)
+    assert (await w.store.read(views.state_counts)).postmortems_overdue == {}
+    await w.do(postmortems.assign, 1, Plan(owner="ben", due_at=w.now + timedelta(minutes=10)), actor=ANA)
+    await w.at(70)
     assert reminders(w) == []
 
 

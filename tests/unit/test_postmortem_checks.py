@@ -76,6 +76,22 @@ def test_a_section_that_is_empty_is_found(title: str) -> None:
     assert "unfilled" in rules(GOOD[:start] + "\n" + GOOD[end:])
 
 
+@pytest.mark.parametrize("title", [one for one in MANDATORY if one != "Lessons learned"])
+def test_a_section_that_holds_only_a_comment_is_empty(title: str) -> None:
+    start = GOOD.index("\n", GOOD.index(f"# {title}"))
+    end = GOOD.find("\n#", start)
+    text = f"{GOOD[:start]}\n\n<!-- to be written, with what is known of it -->\n{GOOD[end:]}"
+    [found] = [it for it in check(text) if it.rule == "unfilled"]
+    assert found.reason.startswith(f"The section `{title}` is empty.")
+    assert not passes(check(text))
+
+
+def test_a_section_that_holds_only_a_prompt_is_found_once() -> None:
+    start = GOOD.index("\n", GOOD.index("# What went well"))
+    text = f"{GOOD[:start]}\n\n{prompts.WENT_WELL}\n{GOOD[GOOD.index(chr(10) + '#', start) :]}"
+    assert [it.words for it in check(text) if it.rule == "unfilled"] == [prompts.WENT_WELL]
+
+
 @pytest.mark.parametrize("prompt", prompts.PROMPTS)
 def test_each_prompt_of_the_draft_that_stands_there_still_is_found(prompt: str) -> None:
     assert "unfilled" in changed("61 % of searches", prompt)
@@ -112,11 +128,17 @@ def test_an_executive_summary_is_one_sentence_of_at_most_forty_words(text: str, 
     ("text", "good"),
     [
         ("12 orders", True), ("none", True), ("estimate: half of them", True), ("Nobody", True), ("no", True),
-        ("many", False), ("estimate:", False), ("", False), ("notable", False),
+        ("many", False), ("estimate:", False), ("", False), ("notable", False), ("_we do not know_", False),
+        ("_12 orders_", True),
     ],
 )  # fmt: skip
 def test_impact_is_a_number_or_an_estimate(text: str, good: bool) -> None:
     assert ("impact-numbers" not in changed("| 61 % of searches |", f"| {text} |")) is good
+
+
+@pytest.mark.parametrize("prompt", [prompts.PERCENT, prompts.USERS, prompts.REVENUE])
+def test_a_prompt_in_place_of_a_number_is_found_once(prompt: str) -> None:
+    assert changed("| 61 % of searches |", f"| {prompt} |") == ["unfilled"]
 
 
 def test_a_row_of_the_impact_that_is_gone_is_found() -> None:

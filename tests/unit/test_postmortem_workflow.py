@@ -29,7 +29,7 @@ from incidentd.postmortem.findings import Finding
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-TEAMS = {"ana": ("shop",), "ben": ("shop",), "cho": ("mail",), "dia": ()}
+TEAMS = {"ana": ("shop",), "ben": ("shop",), "cho": ("mail",), "dia": (), "eli": ("shop",)}
 BY_CHO = Approval(by="cho", at=NOW, points=ALL_POINTS)
 BY_BEN = Approval(by="ben", at=NOW)
 GOOD = Postmortem(
@@ -70,7 +70,7 @@ GATES: list[tuple[State, State, dict[str, Any], dict[str, Any], Gate, str]] = [
     (State.IN_REVIEW, State.REVIEWED, {"approvals": (BY_CHO,)}, {}, Gate.APPROVALS, "1 approval (cho) of 2"),
     (State.IN_REVIEW, State.REVIEWED, {"approvals": (BY_CHO, BY_CHO)}, {}, Gate.APPROVALS, "1 approval (cho) of 2"),
     (
-        State.IN_REVIEW, State.REVIEWED, {"approvals": (replace(BY_CHO, by="ben"), replace(BY_BEN, by="ana"))}, {},
+        State.IN_REVIEW, State.REVIEWED, {"approvals": (replace(BY_CHO, by="ben"), replace(BY_BEN, by="eli"))}, {},
         Gate.OUTSIDE, "nobody of another team than shop approved it",
     ),
     (
@@ -140,6 +140,26 @@ def test_without_any_approval_nobody_confirmed_anything() -> None:
     found = lacks(replace(GOOD, state=State.IN_REVIEW, approvals=()), State.REVIEWED, WELL)
     assert [one.gate for one in found] == [Gate.APPROVALS, Gate.OUTSIDE, *[Gate.CHECKLIST] * 5]
     assert "it has 0 approvals of 2" in str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("owner", "gates"),
+    [
+        ("ben", [Gate.APPROVALS]),
+        ("cho", [Gate.APPROVALS, Gate.OUTSIDE, *[Gate.CHECKLIST] * 5]),
+        ("dia", []),
+    ],
+)  # fmt: skip
+def test_what_somebody_approved_before_they_owned_it_opens_no_gate(owner: str, gates: list[Gate]) -> None:
+    it = replace(GOOD, owner=owner, state=State.IN_REVIEW)
+    assert [one.gate for one in lacks(it, State.REVIEWED, WELL)] == gates
+
+
+def test_a_quick_review_is_not_approved_by_whoever_owns_it_now() -> None:
+    quick = replace(GOOD, quick=True, state=State.IN_REVIEW, owner="ben", approvals=(BY_BEN,))
+    assert [str(one) for one in lacks(quick, State.REVIEWED, WELL)] == [
+        "approvals: it has 0 approvals of 1; ask for more: incidentd postmortem approve INC-12"
+    ]
 
 
 def test_an_exception_opens_its_gate_and_no_other() -> None:

@@ -48,7 +48,7 @@ class Occasion:
     made_worse: tuple[str, ...] = ()
     """Runs after which it was no better."""
     held_again: int = 0
-    """Holds of the same key that ended by the hard cap or flapping in the last days, its own among them."""
+    """Holds of the same key that ended by the hard cap or flapping in the days before its end, its own among them."""
     asked: tuple[str, ...] = ()
     """Who asked for it, and why."""
 

@@ -74,8 +74,8 @@ def _mandatory(page: Page) -> Iterator[Finding]:
 
 
 def _asks(page: Page, section: Section) -> bool:
-    """Say whether a prompt stands there, which is said already."""
-    return any(page.lines[number].strip() for number in section.lines)
+    """Say whether a prompt stands there, which is said already; a comment asks for nothing."""
+    return any(page.place(offset)[0] - 1 in section.lines for offset, _ in page.prompts())
 
 
 def _summary(page: Page) -> Iterator[Finding]:
@@ -106,15 +106,18 @@ def _sentences(text: str) -> list[str]:
 def _numbers(page: Page) -> Iterator[Finding]:
     section = page.section("Problem summary")
     rows = list(page.rows(section)) if section else []
+    prompts = {page.place(offset) for offset, _ in page.prompts()}
     for name in _NUMBERS:
         row = next((row for _, row in rows if row.cells[0].casefold().startswith(name.casefold())), None)
         if section is not None and row is None:
             yield RULES["impact-numbers"].at((section.number + 1, 1), why=f"The row `{name}` is missing.")
-        if row is None or len(row.cells) < 2 or row.cells[1].startswith("_"):
+        if row is None or len(row.cells) < 2:
             continue
-        said = row.cells[1]
+        said, place = row.cells[1], (row.line + 1, row.columns[1] + 1)
+        if place in prompts:  # it is said already that this is not filled in
+            continue
         if not (re.search(r"\d", said) or _ESTIMATE.match(said) or _NONE.match(said)):
-            yield RULES["impact-numbers"].at((row.line + 1, row.columns[1] + 1), said, why=f"`{name}` has no number.")
+            yield RULES["impact-numbers"].at(place, said, why=f"`{name}` has no number.")
 
 
 def _factors(page: Page) -> Iterator[Finding]:

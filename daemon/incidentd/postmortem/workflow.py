@@ -267,9 +267,14 @@ def _text(it: Postmortem, seen: Seen) -> Iterable[Lack]:
             yield Lack(gate=Gate.TEXT, what=what.rstrip("."), todo=one.instead)
 
 
+def _of_others(it: Postmortem) -> list[Approval]:
+    """List the approvals that count: whoever owns it now may have approved it while somebody else did."""
+    return [one for one in it.approvals if one.by != it.owner]
+
+
 def _approvals(it: Postmortem, seen: Seen) -> Iterable[Lack]:
     wanted = 1 if it.quick else seen.approvals
-    given = list(dict.fromkeys(one.by for one in it.approvals))
+    given = list(dict.fromkeys(one.by for one in _of_others(it)))
     if len(given) < wanted:
         who = f" ({plain(', '.join(given), 200)})" if given else ""
         yield Lack(
@@ -280,7 +285,7 @@ def _approvals(it: Postmortem, seen: Seen) -> Iterable[Lack]:
 
 def _outside(it: Postmortem, seen: Seen) -> Iterable[Lack]:
     own = set(seen.teams) or set(seen.teams_of.get(it.owner, ()))
-    if not any(not own.intersection(seen.teams_of.get(one.by, ())) for one in it.approvals):
+    if not any(not own.intersection(seen.teams_of.get(one.by, ())) for one in _of_others(it)):
         of = f" than {', '.join(sorted(own))}" if own else ""
         yield Lack(
             gate=Gate.OUTSIDE, what=f"nobody of another team{plain(of, 100)} approved it",
@@ -309,7 +314,7 @@ def _comments(it: Postmortem, seen: Seen) -> Iterable[Lack]:
 
 
 def _checklist(it: Postmortem, seen: Seen) -> Iterable[Lack]:
-    confirmed = {point for one in it.approvals for point in one.points}
+    confirmed = {point for one in _of_others(it) for point in one.points}
     for point, means in CHECKLIST.items():
         if point not in confirmed:
             yield Lack(

@@ -11,6 +11,7 @@ from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from incidentd.errors import NotFound
 from incidentd.holds import Hold, Outcome
+from incidentd.incidents import Status
 from incidentd.postmortem import Comment, Postmortem, State
 from incidentd.store import locks, subjects
 from incidentd.store.base import Read, Tx, dump, load
@@ -45,7 +46,7 @@ _EDITIONS = (
 _LIST = (
     select(
         _it.incident_id, _it.state, _it.owner, _it.due_at, _it.drafted_at, incident.c.title, incident.c.severity,
-        incident.c.drill,
+        incident.c.drill, incident.c.status,
     )
     .join_from(postmortem, incident, incident.c.id == _it.incident_id)
     .order_by(_it.id.desc())
@@ -53,7 +54,7 @@ _LIST = (
 _HOLDS = (
     select(hold.c.body)
     .where(hold.c.source == bindparam("source"), hold.c.correlation_key == bindparam("key"))
-    .where(hold.c.ended_at >= bindparam("since"))
+    .where(hold.c.ended_at >= bindparam("since"), hold.c.ended_at <= bindparam("until"))
     .order_by(hold.c.id.desc())
     .limit(100)
 )
@@ -95,6 +96,8 @@ class Line:
     due_at: datetime | None
     drafted_at: datetime
     drill: bool
+    merged: bool
+    """Its incident is part of another one by now."""
 
 
 def find(tx: Tx, incident_id: int) -> Postmortem | None:
@@ -202,14 +205,18 @@ def listed(tx: Tx, states: Sequence[State], limit: int) -> list[Line]:
         Line(
             incident=f"INC-{row.incident_id}", title=row.title, severity=row.severity, state=State(row.state),
             owner=row.owner, due_at=row.due_at, drafted_at=row.drafted_at, drill=row.drill,
+            merged=row.status == Status.MERGED,
         )
         for row in tx.execute(wanted)
     ]  # fmt: skip
 
 
-def holds_ended(tx: Tx, source: str, key: str, outcomes: Collection[Outcome], since: datetime) -> int:
-    """Count the holds of a correlation key that ended in one of these ways since an instant."""
+def holds_ended(
+    tx: Tx, source: str, key: str, outcomes: Collection[Outcome], *, since: datetime, until: datetime
+) -> int:  # fmt: skip
+    """Count the holds of a correlation key that ended in one of these ways between two instants, both included."""
     if not key:
         return 0
-    found = (load(body, Hold) for body in tx.execute(_HOLDS, {"source": source, "key": key, "since": since}).scalars())
+    asked = {"source": source, "key": key, "since": since, "until": until}
+    found = (load(body, Hold) for body in tx.execute(_HOLDS, asked).scalars())
     return sum(one.outcome in outcomes for one in found)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from incidentd.durations import about
 from incidentd.engine.postmortems.common import COPIES, KIND, clock_key, copies_key, stop, tell
-from incidentd.incidents import Incident
+from incidentd.incidents import ACTIVE, Incident, Status
 from incidentd.postmortem import OUT, Postmortem, State
 from incidentd.postmortem.policy import reminded, reminder_at, reminder_now
 from incidentd.roles import Role
@@ -19,11 +19,16 @@ from incidentd.timeline import INCIDENTD, Draft
 
 
 def start(tx: Tx, incident: Incident, it: Postmortem) -> None:
-    """Make, move or cancel the deadline of the next reminder; a drill has none."""
-    if it.due_at is None or it.state in OUT or incident.drill:
+    """Make, move or cancel the deadline of the next reminder; a drill has none, nor what goes on or was merged."""
+    if it.due_at is None or it.state in OUT or incident.drill or _rests(incident):
         jobs.cancel(tx, clock_key(incident))
         return
     _schedule(tx, incident, it, max(reminder_now(_since(incident, it), it.due_at, tx.now) + 1, 0))
+
+
+def _rests(incident: Incident) -> bool:
+    """Say whether nobody is reminded for now: a reopened incident goes on, or became part of another one."""
+    return incident.status in ACTIVE or incident.status is Status.MERGED
 
 
 def _schedule(tx: Tx, incident: Incident, it: Postmortem, number: int) -> None:
@@ -45,7 +50,7 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     """
     incident = subjects.get_incident(tx, int(job.subject.removeprefix("INC-")))
     it = postmortems.find(tx, incident.id)
-    if it is None or it.due_at is None or it.state in OUT:
+    if it is None or it.due_at is None or it.state in OUT or _rests(incident):
         return
     number = reminder_now(_since(incident, it), it.due_at, tx.now)
     if number >= 0 and settings.postmortems.remind:

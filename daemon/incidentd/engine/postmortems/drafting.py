@@ -33,7 +33,7 @@ def reasons(tx: Tx, settings: Settings, incident: Incident) -> tuple[str, ...]:
     runs = [run for key in keys for run in things.runs_of(tx, key)]
     labels = [dict(row.labels) for row in facts.alerts_of(tx, incident.key)]
     text = it.markdown if (it := postmortems.find(tx, incident.id)) else ""
-    ended = incident.resolved_at or incident.ended_at or tx.now
+    ended = _ended(tx, incident)
     asked = [one for one in chain.entries(tx, incident.key) if one.kind == ASKED]
     occasion = Occasion(
         severity=settings.severities.get(incident.peak_severity), drill=incident.drill,
@@ -42,8 +42,8 @@ def reasons(tx: Tx, settings: Settings, incident: Incident) -> tuple[str, ...]:
         customer_first=hold is not None and hold.outcome is Outcome.DECLARED_CUSTOMER_VISIBLE,
         by_hand=tuple(one.key for one in records.records_of(tx, incident.id).changes if not one.run),
         made_worse=tuple(run.key for run in runs if run.state in _HARMED),
-        held_again=postmortems.holds_ended(
-            tx, incident.source, incident.correlation_key, _AGAIN, tx.now - AGAIN_WITHIN
+        held_again=postmortems.holds_ended(  # before its end, so that the answer stays the same whenever it is asked
+            tx, incident.source, incident.correlation_key, _AGAIN, since=ended - AGAIN_WITHIN, until=ended
         ),
         asked=tuple(str(one.data.get("because") or f"{one.actor.name} asked for it") for one in asked),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from incidentd.engine.records.common import LONGEST_LINE, told
 from incidentd.engine.reviewing import people_of
 from incidentd.engine.worded import LONGEST_TEXT, checked
 from incidentd.errors import BadRequest, Conflict, NotAllowed
+from incidentd.incidents import ACTIVE
 from incidentd.metrics import Metrics
 from incidentd.postmortem import (
     CHECKLIST,
@@ -90,10 +91,15 @@ def missing(tx: Tx, settings: Settings, known: Opened) -> tuple[State | None, tu
 def go(tx: Tx, settings: Settings, incident_id: int, to: State, *, asked: Asked) -> Postmortem:
     """Move a postmortem to another state of the table.
 
-    Raises NotFound, BadRequest, NotAllowed for an exception that is not the asker's to make, and Conflict with
-    everything that is missing.
+    Raises NotFound, BadRequest, NotAllowed for an exception that is not the asker's to make, and Conflict while its
+    incident goes on and with everything that is missing.
     """
     known = opened(tx, settings, incident_id, expected_version=asked.expected_version)
+    if to is not State.DRAFT and known.incident.status in ACTIVE:
+        raise Conflict(
+            f"{known.incident.key} goes on, it is {known.incident.status}; its postmortem stays a draft until the "
+            f"incident is over: incidentd resolve {known.incident.key}"
+        )
     reason = checked(asked.reason, "the reason", LONGEST_TEXT) if asked.reason.strip() else ""
     if to is State.DRAFT and known.it.state is not State.DRAFT and not reason:
         raise BadRequest("say why it is returned, so that its authors know what to do")
@@ -234,7 +240,7 @@ def time_is_over(tx: Tx, settings: Settings, job: Job) -> None:
     """End a review whose time is over when nothing is missing; else its owner is told what is."""
     incident = subjects.get_incident(tx, int(job.subject.removeprefix("INC-")))
     it = postmortems.find(tx, incident.id)
-    if it is None or it.state is not State.IN_REVIEW:
+    if it is None or it.state is not State.IN_REVIEW or incident.status in ACTIVE:
         return
     _, lacking = missing(tx, settings, opened(tx, settings, incident.id))
     if not lacking:

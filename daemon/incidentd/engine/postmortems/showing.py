@@ -85,7 +85,7 @@ def listed(tx: Tx, states: tuple[State, ...] = ()) -> list[dict[str, Any]]:
 
 
 def _line(it: Line, tx: Tx) -> dict[str, Any]:
-    late = it.due_at is not None and it.due_at < tx.now and it.state not in postmortem.OUT
+    late = it.due_at is not None and it.due_at < tx.now and it.state not in postmortem.OUT and not it.merged
     return {
         "incident": it.incident, "title": it.title, "severity": it.severity, "state": it.state.value,
         "owner": it.owner, "due_at": iso(it.due_at), "overdue": late, "drill": it.drill,

@@ -29,10 +29,12 @@ _HOLDS = _by(t.hold, "state", "severity", where=t.hold.c.open.is_(True)).add_col
 _INCIDENTS = _by(t.incident, "status", "severity", where=t.incident.c.open.is_(True) & t.incident.c.drill.is_(False))
 _DRILLS = select(t.incident.c.id).where(t.incident.c.drill.is_(True))
 _POSTMORTEMS = _by(t.postmortem, "state", where=t.postmortem.c.incident_id.not_in(_DRILLS))
-# of each late one its incident is looked up: a join would go through all incidents instead
+# of each late one its incident is looked up: a join would go through all incidents instead; what is part of another
+# incident owes no postmortem of its own
 _SEVERITY = (
     select(t.incident.c.severity)
     .where(t.incident.c.id == t.postmortem.c.incident_id, t.incident.c.drill.is_(False))
+    .where(t.incident.c.status != "merged")
     .scalar_subquery()
 )
 _POSTMORTEMS_LATE = (
