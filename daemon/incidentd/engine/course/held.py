@@ -89,7 +89,8 @@ def _call_people(tx: Tx, settings: Settings, before: Hold, hold: Hold, turn: Tur
     kinds = {draft.kind for draft in turn.drafts}
     if "hold.asked" in kinds:
         asking.ask(tx, settings, subject=hold.key, teams=hold.teams, round_of=holds.declares_at(hold))
-    back = hold.state is HoldState.HOLDING and (before.state is HoldState.RECOVERING or "hold.refuted" in kinds)
+    stood_still = before.state in (HoldState.RECOVERING, HoldState.SNOOZED)
+    back = hold.state is HoldState.HOLDING and (stood_still or "hold.refuted" in kinds)
     if hold.state is HoldState.HOLDING and owning.is_worse(before, hold):
         owning.worse(tx, settings, before, hold)
     elif back and hold.wants is None and not things.pages_of(tx, hold.key) and not busy.is_at_work(tx, hold.key):
