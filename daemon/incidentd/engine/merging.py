@@ -8,9 +8,9 @@ from datetime import datetime
 
 from incidentd import incidents
 from incidentd.engine import approving, communication, course, records, roles, stale, updates
-from incidentd.engine.lifecycle import Asked, look, severity_changed
+from incidentd.engine.lifecycle import Asked, look
 from incidentd.errors import BadRequest, Conflict
-from incidentd.incidents import SYSTEM, Incident, Merge, Standing, Status
+from incidentd.incidents import Incident, Merge, Standing, Status
 from incidentd.oncall import RINGING
 from incidentd.pages import Ending, PageState
 from incidentd.roles import Assignment
@@ -80,7 +80,10 @@ def _merge(
     facts = {"merged": gone.key, "alerts": len(mine)}
     chain.append(tx, root.key, actor, [Draft("incident.took_in", taken, facts), *_copies(tx, gone, root)])
     updates.take_over(tx, settings, gone, root, promised)  # before a severity that rises promises anything anew
-    root = _as_severe(tx, settings, gone, replace(root, version=root.version + 1), actor)
+    root = course.as_severe(
+        tx, settings, replace(root, version=root.version + 1), severity=gone.severity, peak=gone.peak_severity,
+        of=gone.key, actor=actor,
+    )  # fmt: skip
     subjects.save_incident(tx, root)
     communication.come_along(tx, settings, rooms, root, actor=actor)
     _fires_still(tx, settings, root, before, brought=len(mine))
@@ -132,17 +135,6 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
         text = f"from {gone.key}: {count(more, 'earlier one')} more on its own timeline."
         copies.insert(0, Draft("copied", text, {"from": gone.key}))
     return copies
-
-
-def _as_severe(tx: Tx, settings: Settings, gone: Incident, root: Incident, actor: Actor) -> Incident:
-    """Make the survivor as severe as what it takes in."""
-    ranks = {name: known.rank for name, known in settings.severities.items()}
-    if ranks.get(gone.severity, 99) >= ranks.get(root.severity, 99):
-        return replace(root, peak_severity=incidents.worse(root.peak_severity, gone.peak_severity, ranks))
-    reason = f"{gone.key} was {gone.severity}"
-    after = incidents.change_severity(root, gone.severity, ranks, tx.now, who=SYSTEM, reason=reason)
-    after = replace(after, peak_severity=incidents.worse(after.peak_severity, gone.peak_severity, ranks))
-    return severity_changed(tx, settings, root, after, actor=actor, why=f": {reason}.")
 
 
 def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int, *, brought: int) -> None:
