@@ -32,7 +32,7 @@ _AT_ACT = ("mode", "protected", "still_firing", "alert_age", "alerting", "domain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the guards look at. The times are starts of runs, as far back as `horizon` says."""
+    """What the guards look at. The times are starts of runs, of all that began or ended since `horizon`."""
 
     playbook: Playbook
     """With the mode in which it stands."""
@@ -110,8 +110,9 @@ def horizon(playbook: Playbook, automation: Automation) -> timedelta:
     """Say how far back the facts have to reach for every guard to see what it counts."""
     limits = playbook.limits
     return max(
-        limits.per_target.window, limits.total.window, automation.overall.window, 2 * LOOP, STOPPED_FOR, FLEET_WINDOW
-    )
+        limits.per_target.window, limits.total.window, limits.cool_down, automation.overall.window, 2 * LOOP,
+        STOPPED_FOR, FLEET_WINDOW,
+    )  # fmt: skip
 
 
 def check(facts: Facts) -> Verdict:

@@ -164,3 +164,33 @@ async def test_a_run_that_is_at_work_counts_however_long_ago_it_began(world: Mak
     assert any("is tried on w-3 first, and on others when" in text for text in await w.story("HOLD-2"))
     with pytest.raises(Conflict, match=r"\(canary\): restart-worker is tried on w-3 first"):
         await w.do(byhand.run, "restart-worker", subject="HOLD-2", labels={"instance": "w-4"}, actor=ANA)
+
+
+@pytest.mark.parametrize("acted", [True, False])
+async def test_a_run_that_was_refused_counts_for_the_guards_once_it_acted(world: Making, acted: bool) -> None:
+    steps = [ACT, asking(expires="1h"), MORE] if acted else [asking(expires="1h"), MORE]
+    w = await begun(world, *steps, limits={"cool_down": "1h"})
+    await w.at(5)
+    await w.send(w.resolved("WorkerStuck", instance="w-3"))
+    await w.do(automation.take_answer, 1, answer="yes", actor=ANA)
+    assert (await run_of(w)).state is RunState.REFUSED
+    await w.at(15)
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+
+    refused = any("a run on w-3 ended 10m ago, and 1h have to pass" in text for text in await w.story("HOLD-2"))
+    assert refused is acted
+
+
+@pytest.mark.parametrize("hours", [0, 30])
+async def test_a_cool_down_is_kept_however_long_it_is_and_however_long_the_run_took(world: Making, hours: int) -> None:
+    w = await begun(world, ACT, limits={"cool_down": "2d"})
+    await w.at(1)
+    await w.send(w.resolved("WorkerStuck", instance="w-3"))
+    await w.at(5)
+    run = await run_of(w)
+    assert run.state is RunState.VERIFIED
+    await w.store.write(things.save_run, replace(run, started_at=run.started_at - timedelta(hours=hours)))
+    await w.at(40 * 60)
+    await w.send(w.firing("WorkerStuck", instance="w-3"))
+
+    assert any("and 2d have to pass (limits.cool_down)" in text for text in await w.story("HOLD-2"))

@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from incidentd.engine import facts, loop, maintenance
+from incidentd.engine import facts, lifecycle, loop, maintenance
 from incidentd.errors import TemporaryError
 from incidentd.holds import HoldState
+from incidentd.incidents import Status
 from incidentd.matchers import parse_matcher
 from incidentd.playbooks.numbers import parse_condition
 from incidentd.prometheus import Answer
 from incidentd.rules import CATCH_ALL, Decide, FromLabel, Maintenance, Query, SeverityRule, Spread
-from incidentd.settings import PrometheusSettings, Settings, Source
+from incidentd.settings import AlertmanagerSettings, PrometheusSettings, Settings, Source
 from incidentd.store.tables import alert
 from incidentd.templates import compile_template
-from incidentd.timeline import SYSTEM
+from incidentd.timeline import SYSTEM, Actor
 from tests.engine.world import START, Making, World, minutes, roster
 
 LOST = 'sum(lost{service="shop"})'
@@ -253,3 +254,56 @@ async def test_a_hold_that_began_before_a_window_goes_on(world: Making) -> None:
 
     await w.at(15)
     assert (await w.hold()).state is HoldState.DECLARED
+
+
+async def test_a_return_in_a_window_counts_once_for_a_hold_however_often_it_is_decided_anew(world: Making) -> None:
+    window = Maintenance(
+        name="upgrade", match=(parse_matcher('service="shop"'),), begins=START + minutes(2), ends=START + minutes(10)
+    )
+    w = await world(replace(SETTINGS, rules=(CATCH_ALL,), maintenance=(window,)))
+    await w.send(w.firing("Lag", service="shop"))
+    await w.at(4)
+    await w.send(w.firing("Lag", since=3, service="shop"))
+    for minute in (5, 6, 7):
+        await w.at(minute)
+        await w.store.write(maintenance.changed)
+    await w.at(11)
+
+    hold = await w.hold()
+    assert (hold.state, len(hold.refires)) == (HoldState.HOLDING, 1)
+
+
+async def test_a_return_in_a_window_takes_an_incident_up_once_however_often_it_is_decided_anew(world: Making) -> None:
+    window = Maintenance(
+        name="upgrade", match=(parse_matcher('service="shop"'),), begins=START + minutes(2), ends=START + minutes(60)
+    )
+    declares = replace(CATCH_ALL, decide=Decide.DECLARE, page="")
+    w = await world(replace(SETTINGS, rules=(declares,), maintenance=(window,)))
+    await w.send(w.firing("Lag", service="shop"))
+    await w.at(4)
+    await w.send(w.firing("Lag", since=3, service="shop"))
+    await w.do(lifecycle.mitigate, 1, actor=Actor(name="ana", via="api"))
+    await w.store.write(maintenance.changed)
+    await w.settle()
+
+    assert (await w.incident()).status is Status.MITIGATED
+
+
+async def test_what_is_asked_about_first_is_not_believed_because_the_windows_changed(world: Making) -> None:
+    window = Maintenance(
+        name="upgrade", match=(parse_matcher('service="shop"'),), begins=START, ends=START + minutes(9)
+    )
+    asked = {"default": Source(name="default", alertmanager=AlertmanagerSettings(urls=("http://am",)))}
+    w = await world(replace(SETTINGS, rules=(CATCH_ALL,), maintenance=(window,), sources=asked))
+    lag = w.firing("Lag", service="shop")
+    await w.send(lag)
+    await w.at(3)
+    await w.send(w.resolved("Lag", service="shop"))
+    await w.store.append("default", json.dumps({"receiver": "incidentd", "alerts": [lag]}).encode())
+    await w.engine.unpack()
+    await w.engine.decide_one()
+    await w.store.write(maintenance.changed)
+    await w.settle()
+
+    status = await w.store.read(lambda tx: tx.conn.execute(select(alert.c.status)).scalar_one())
+    assert status == "resolved"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from incidentd.engine import automation, commands, lifecycle
-from incidentd.holds import HoldPolicy, HoldState
+from incidentd.holds import HoldPolicy, HoldState, Outcome
 from incidentd.incidents import ACTIVE
-from incidentd.playbooks import RunState, StepState
+from incidentd.playbooks import RunState, StepResult, StepState
 from incidentd.rules import CATCH_ALL, Decide
-from incidentd.settings import Settings
+from incidentd.settings import AlertmanagerSettings, Settings, Source
 from incidentd.store import Tx, jobs, things
 from tests.engine.test_automation import ANA, RULE, playbook, run_of, settings
 from tests.engine.world import Making, World, minutes
 
 LOOK = "Look at RUN-1 (interrupted): "
+ASKED = {"default": Source(name="default", alertmanager=AlertmanagerSettings(urls=("http://am",)))}
 
 
 async def cut_short(w: World) -> None:
@@ -81,6 +83,57 @@ async def test_a_person_is_asked_although_the_page_of_the_hold_was_answered(worl
     assert (await w.hold()).state is HoldState.HOLDING
     (title,) = w.post.to("ana/mail")
     assert LOOK in title
+
+
+async def test_a_person_is_asked_although_alertmanager_says_that_nothing_of_it_fires(world: Making) -> None:
+    w = await world(replace(settings(playbook()), sources=ASKED))
+    w.peer.knows(w.firing("WorkerStuck", instance="w-3"))
+    await w.store.append("default", json.dumps({"alerts": [w.firing("WorkerStuck", instance="w-3")]}).encode())
+    await w.engine.unpack()
+    await w.engine.decide_one()
+    await cut_short(w)
+    w.peer.has.clear()
+    w.clock[0] += minutes(3)  # it was down
+    await start_again(w)
+
+    assert any(text.startswith("Not declared (playbook failed)") for text in await w.story("HOLD-1"))
+    assert (await w.hold()).state is HoldState.RECOVERING
+    (title,) = w.post.to("ana/mail")
+    assert LOOK in title
+    await w.at(5)
+    assert (await w.hold()).state is HoldState.CLOSED
+
+
+async def test_a_person_is_asked_once_when_alertmanager_says_that_it_fires_and_it_is_declared(world: Making) -> None:
+    w = await world(replace(settings(playbook()), sources=ASKED))
+    w.peer.knows(w.firing("WorkerStuck", instance="w-3"))
+    await w.store.append("default", json.dumps({"alerts": [w.firing("WorkerStuck", instance="w-3")]}).encode())
+    await w.engine.unpack()
+    await w.engine.decide_one()
+    await cut_short(w)
+    await start_again(w)
+
+    assert (await w.hold()).outcome is Outcome.DECLARED_PLAYBOOK_FAILED
+    (page,) = await w.store.read(things.pages_of, "INC-1")
+    assert LOOK in page.title
+
+
+async def test_the_page_that_waited_for_a_playbook_that_failed_is_sent_when_the_silence_ends(world: Making) -> None:
+    w = await world(replace(settings(playbook()), sources=ASKED))
+    stuck = w.firing("WorkerStuck", instance="w-3")
+    w.peer.knows(stuck)
+    w.hands.answers["verify"] = StepResult(ok=False, summary="0")
+    await w.send(stuck)
+    w.peer.knows(stuck, muted_by=("silence 51973eae",))
+    await w.at(6)
+    assert (await run_of(w)).state is RunState.VERIFY_FAILED
+    assert (await w.hold()).state is HoldState.SNOOZED
+    assert w.post.sent == []
+
+    w.peer.knows(stuck)
+    await w.at(7)
+    assert (await w.hold()).state is HoldState.HOLDING
+    assert len(w.post.to("ana/mail")) == 1
 
 
 @pytest.mark.parametrize("page", ["platform", ""])

@@ -207,6 +207,50 @@ async def test_an_alert_that_the_last_of_several_had_itself_stays_there(world: M
     assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[True], [], [True]]
 
 
+async def test_an_alert_that_two_parts_have_stays_until_the_last_of_them_is_taken_out(world: Making) -> None:
+    w = await world(PEOPLE)
+    await w.send(w.firing("DiskFull"), group="disk")
+    for _ in range(2):
+        await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")
+    await w.store.write(lambda tx, _: subjects.copy_members(tx, of="INC-1", to="INC-3"), w.settings)
+    for gone in (1, 3):
+        await w.do(merging.merge, gone, into=2, actor=FAY, admin=True)
+    await w.do(merging.unmerge, 1, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2)] == [[True], [True]]
+    await w.do(merging.unmerge, 3, actor=FAY, admin=True)
+    assert [await firing(w, f"INC-{n}") for n in (1, 2, 3)] == [[True], [], [True]]
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+async def test_what_had_no_alerts_of_its_own_does_not_end_by_itself_when_what_it_took_in_is_taken_out(
+    world: Making, *, resolved: bool
+) -> None:
+    w = await world(PEOPLE)
+    await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")
+    await w.send(w.firing("DiskFull"), group="disk")
+    await w.do(merging.merge, 2, into=1, actor=FAY, admin=True)
+    if resolved:
+        await w.send(w.resolved("DiskFull"), group="disk")
+    await w.do(merging.unmerge, 2, actor=FAY, admin=True)
+    assert ("Nothing fires any more." in await w.story("INC-1")) is resolved
+    await w.at(100)
+    assert (await w.incident(1)).status is Status.DECLARED
+
+
+async def test_what_is_mitigated_is_resolved_no_later_for_giving_back_what_it_took_in(world: Making) -> None:
+    w = await world(PEOPLE)
+    for name, group in (("DiskFull", "disk"), ("DiskSlow", "slow")):
+        await w.send(w.firing(name), group=group)
+        await w.send(w.resolved(name), group=group)
+    await w.do(merging.merge, 2, into=1, actor=FAY, admin=True)
+    await w.at(6)
+    assert (await w.incident(1)).status is Status.MITIGATED
+    await w.at(20)
+    await w.do(merging.unmerge, 2, actor=FAY, admin=True)
+    await w.at(36)
+    assert (await w.incident(1)).status is Status.RESOLVED
+
+
 async def test_circles_ends_and_strangers_are_refused_and_roots_are_found(world: Making) -> None:
     w = await two(world)
     await w.do(commands.declare_incident, actor=FAY, title="Shop is slow", severity="sev3")

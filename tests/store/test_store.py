@@ -12,10 +12,10 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, Select, event, func, select, text
+from sqlalchemy import Engine, SelectBase, event, func, select, text
 
 from incidentd.errors import StoreUnavailable
-from incidentd.store import Store, Tx, jobs, migrate, postgres, reconciling, sqlite, subjects, switching, writer
+from incidentd.store import Store, Tx, jobs, migrate, postgres, reconciling, sqlite, subjects, switching, things, writer
 from incidentd.store import inbox as store_inbox
 from incidentd.store.tables import inbox, link_use, member, metadata
 from incidentd.store.things import use_link
@@ -202,7 +202,7 @@ async def test_an_equal_schema_is_left_alone_at_start(opened: Opened, store: Sto
 
 VALUES: dict[str, Any] = {
     "most": 5, "of_source": "a", "key": "b", "fingerprints": ["c"], "in_queue": "timer", "at": NOW,
-    "full": ["ana/mail"],
+    "since": NOW, "reaching": NOW, "full": ["ana/mail"],
 }  # fmt: skip
 
 
@@ -215,9 +215,10 @@ VALUES: dict[str, Any] = {
         ("ix_inbox_new", counts._INBOX), ("ix_hold_counted", counts._HOLDS),
         ("ix_incident_counted", counts._INCIDENTS), ("ix_job_rank", jobs._DUE_IN_LANES),
         ("ix_alert_group_cut", reconciling._ANY_CUT), ("ix_alert_status", reconciling._ANY_MUTED),
+        ("ix_playbook_run_started_at", things._RECENT), ("uq_playbook_run_target", things._RECENT),
     ],
 )  # fmt: skip
-async def test_what_is_asked_all_the_time_is_found_by_its_index(store: Store, index: str, query: Select[Any]) -> None:
+async def test_what_is_asked_all_the_time_is_found_by_its_index(store: Store, index: str, query: SelectBase) -> None:
     sent: list[tuple[str, Any]] = []
 
     def heard(conn: object, cursor: object, statement: str, parameters: Any, *_: object) -> None:

@@ -153,6 +153,7 @@ def test_the_facts_reach_as_far_back_as_the_longest_window() -> None:
     day = timedelta(days=1)
     assert horizon(BOOK, Automation()) == day
     assert horizon(BOOK, Automation(overall=Limit(runs=1, window=2 * day))) == 2 * day
+    assert horizon(replace(BOOK, limits=Limits(cool_down=2 * day)), Automation()) == 2 * day
 
 
 @given(st.lists(st.integers(0, 120), max_size=200))

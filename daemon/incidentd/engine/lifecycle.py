@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from incidentd import incidents, oncall
-from incidentd.engine import chains, course, learning, overtaken, owning, roles, stale, updates
+from incidentd.engine import chains, course, learning, overtaken, roles, updates
 from incidentd.engine.worded import LONGEST_TEXT, checked
 from incidentd.errors import BadRequest, Conflict
 from incidentd.incidents import Incident, Known, StandDown, Standing, Status
-from incidentd.pages import PageState
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, rota, subjects, things
 from incidentd.text import instant, plain
@@ -195,53 +194,7 @@ def set_severity(
             tx, final, actor, Draft("incident.severity", f"{actor.name} says it was {severity} in the end{why}")
         )
     after = incidents.change_severity(before, severity, ranks, tx.now, who=asked.who, reason=_said(reason))
-    return severity_changed(tx, settings, before, after, actor=actor, why=why)
-
-
-def severity_changed(
-    tx: Tx, settings: Settings, before: Incident, after: Incident, *, actor: Actor, why: str
-) -> Incident:  # fmt: skip
-    """Carry out that a severity changed: on the timeline, counted, and paged for anew when the urgency rose."""
-    up = course.rank_of(settings, after.severity) < course.rank_of(settings, before.severity)
-    rises = up and _clock(settings, after.severity) < _within(settings, before.urgency)
-    if rises:
-        after = replace(after, urgency=settings.severities[after.severity].urgency)
-    word = "Raised" if up else "Lowered"
-    facts = {"was": before.severity, "to": after.severity}
-    said = f"{word} from {before.severity} to {after.severity} by {actor.name}{why}"
-    _keep(tx, after, actor, Draft("incident.severity", said, facts))
-    updates.changed(tx, settings, before, after, actor=actor)
-    direction = "up" if up else "down"
-    course.measure(tx, after, lambda m: m.incident_severity_changes_total.labels(direction=direction).inc())
-    if rises:
-        _page_again(tx, settings, after)
-    if up:
-        stale.watch(tx, settings, after)
-        roles.fill(tx, settings, after)
-        roles.attend(tx, settings, after)
-        roles.look(tx, settings, after.id)
-    return after
-
-
-def _page_again(tx: Tx, settings: Settings, incident: Incident) -> None:
-    found = [page for page in things.pages_of(tx, incident.key) if page.state is not PageState.RESOLVED]
-    last = next((page for page in reversed(found) if page.policy == incident.page_policy), None)
-    if last is None:
-        course.page(tx, settings, incident)
-        return
-    title = f"Raised to {incident.severity}: {incident.title}"
-    owning.raise_page(tx, settings, last, urgency=incident.urgency, title=title)
-
-
-def _clock(settings: Settings, severity: str) -> float:
-    known = settings.severities.get(severity)
-    return _within(settings, known.urgency) if known else 0
-
-
-def _within(settings: Settings, urgency: str) -> float:
-    """Say how soon a page of an urgency is to be answered, in seconds; a ticket calls nobody, which is never."""
-    known = settings.urgencies.get(urgency)
-    return known.respond_within.total_seconds() if known else float("inf")
+    return course.severity_changed(tx, settings, before, after, actor=actor, why=why)
 
 
 def correct_times(

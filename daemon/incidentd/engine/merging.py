@@ -8,9 +8,9 @@ from datetime import datetime
 
 from incidentd import incidents
 from incidentd.engine import approving, communication, course, records, roles, stale, updates
-from incidentd.engine.lifecycle import Asked, look, severity_changed
-from incidentd.errors import BadRequest, Conflict
-from incidentd.incidents import SYSTEM, Incident, Merge, Standing, Status
+from incidentd.engine.lifecycle import Asked, look
+from incidentd.errors import BadRequest, Conflict, NotFound
+from incidentd.incidents import Incident, Merge, Standing, Status
 from incidentd.oncall import RINGING
 from incidentd.pages import Ending, PageState
 from incidentd.roles import Assignment
@@ -80,7 +80,10 @@ def _merge(
     facts = {"merged": gone.key, "alerts": len(mine)}
     chain.append(tx, root.key, actor, [Draft("incident.took_in", taken, facts), *_copies(tx, gone, root)])
     updates.take_over(tx, settings, gone, root, promised)  # before a severity that rises promises anything anew
-    root = _as_severe(tx, settings, gone, replace(root, version=root.version + 1), actor)
+    root = course.as_severe(
+        tx, settings, replace(root, version=root.version + 1), severity=gone.severity, peak=gone.peak_severity,
+        of=gone.key, actor=actor,
+    )  # fmt: skip
     subjects.save_incident(tx, root)
     communication.come_along(tx, settings, rooms, root, actor=actor)
     _fires_still(tx, settings, root, before, brought=len(mine))
@@ -132,17 +135,6 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
         text = f"from {gone.key}: {count(more, 'earlier one')} more on its own timeline."
         copies.insert(0, Draft("copied", text, {"from": gone.key}))
     return copies
-
-
-def _as_severe(tx: Tx, settings: Settings, gone: Incident, root: Incident, actor: Actor) -> Incident:
-    """Make the survivor as severe as what it takes in."""
-    ranks = {name: known.rank for name, known in settings.severities.items()}
-    if ranks.get(gone.severity, 99) >= ranks.get(root.severity, 99):
-        return replace(root, peak_severity=incidents.worse(root.peak_severity, gone.peak_severity, ranks))
-    reason = f"{gone.key} was {gone.severity}"
-    after = incidents.change_severity(root, gone.severity, ranks, tx.now, who=SYSTEM, reason=reason)
-    after = replace(after, peak_severity=incidents.worse(after.peak_severity, gone.peak_severity, ranks))
-    return severity_changed(tx, settings, root, after, actor=actor, why=f": {reason}.")
 
 
 def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int, *, brought: int) -> None:
@@ -212,7 +204,7 @@ def unmerge(
         course.page(tx, settings, back)
     elif subjects.members(tx, back.key):  # all of it resolved while it was part of the other one
         course.members_changed(tx, settings, back.key, refired=0, joined=0)
-    course.members_changed(tx, settings, root.key, refired=0, joined=0)
+    _goes_on(tx, settings, root.id)
     after = subjects.get_incident(tx, back.id)
     approving.ask_anew(tx, settings, root, after)
     return after
@@ -246,13 +238,53 @@ def _give_back(tx: Tx, back: Incident, root: Incident, record: Merge) -> int:
 
 
 def _leave(tx: Tx, alerts: Sequence[tuple[str, str]], root: Incident, record: Merge) -> None:
-    """Take alerts out of every incident that they went through, but from where one had them itself they stay."""
+    """Take alerts out of every incident that they went through, but from where one has them otherwise they stay."""
     step: Merge | None = record
     while step is not None:
-        alerts = _without(alerts, step.shared)
         through = subjects.get_incident(tx, step.into)
+        alerts = _without(alerts, step.shared)
+        alerts = _without(alerts, _kept_by_parts(tx, through, alerts))
         subjects.leave(tx, through.key, alerts)
         step = through.merge if through.id != root.id else None  # what that one went into may be pruned
+
+
+def _kept_by_parts(tx: Tx, through: Incident, alerts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give the alerts that another part of an incident has as well: from here they are there because of that part."""
+    left, kept = list(alerts), []
+    for key in [str(it.data["merged"]) for it in chain.entries(tx, through.key) if it.kind == "incident.took_in"]:
+        part = _part(tx, key, through) if left else None
+        if part is None or part.merge is None:
+            continue
+        has = {(it.source, it.fingerprint) for it in subjects.members(tx, part.key)}
+        found = [one for one in left if one in has]
+        if found:
+            shared = tuple(_without(part.merge.shared, found))
+            subjects.save_incident(tx, replace(part, merge=replace(part.merge, shared=shared)))
+        left, kept = _without(left, found), kept + found
+    return kept
+
+
+def _part(tx: Tx, key: str, through: Incident) -> Incident | None:
+    """Read what an incident took in; None when that was a hold, was taken out again or is pruned."""
+    if not key.startswith("INC-"):
+        return None
+    try:
+        it = subjects.get_incident(tx, int(key.removeprefix("INC-")))
+    except NotFound:
+        return None
+    return it if it.status is Status.MERGED and it.merge is not None and it.merge.into == through.id else None
+
+
+def _goes_on(tx: Tx, settings: Settings, root_id: int) -> None:
+    """Let the survivor act on the alerts that it keeps; without any it does not end by itself."""
+    root = subjects.get_incident(tx, root_id)
+    if root.status is Status.MITIGATED:  # of that the clock runs already by which it is resolved
+        left = min(root.still_firing, subjects.firing(tx, root.key))
+        subjects.save_incident(tx, replace(root, still_firing=left))
+    elif subjects.members(tx, root.key):
+        course.members_changed(tx, settings, root.key, refired=0, joined=0)
+    else:
+        jobs.cancel(tx, f"quiet:{root.key}")
 
 
 def _without(

@@ -68,11 +68,11 @@ def _hold_hears(tx: Tx, settings: Settings, run: Run, playbook: Playbook) -> Non
         blamed=declares or run.state is RunState.INTERRUPTED,
     )  # fmt: skip
     course.carry_out(tx, settings, hold, turn, actor_of(playbook))
-    hold = turn.hold
+    hold = subjects.get_hold(tx, hold.id)  # not as the turn says: that it declares may be put off
     is_over = run.state is RunState.REFUSED and hold.state is HoldState.RECOVERING  # if it is back, somebody is paged
     if hold.state in holds.OPEN and _is_left_half_done(run):
         _have_looked_at(tx, settings, run, hold)
-    elif not verified and hold.state in holds.OPEN and not is_over:
+    elif not verified and hold.state in holds.OPEN and hold.wants is None and not is_over:
         refusals.page_after_all(tx, settings, hold)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -296,14 +296,17 @@ def stop(tx: Tx, page: Page) -> None:
     jobs.cancel_page(tx, page.subject, page.id)
 
 
-def move(tx: Tx, settings: Settings, *, of: str, to: str) -> bool:
+def move(
+    tx: Tx, settings: Settings, *, of: str, to: str, but: Collection[tuple[str, str]] = ()
+) -> bool:  # fmt: skip
     """Take the unanswered pages of a hold along to its incident and tell those paged; False when there is none.
 
+    Those of a policy and urgency in `but` stay where they are.
     One that joined a summary calls by itself from here: an incident is more than what the summary tells of.
     """
     moved = False
     for page in things.pages_of(tx, of):
-        if page.state is PageState.OPEN:
+        if page.state is PageState.OPEN and (page.policy, page.urgency) not in but:
             taken = replace(page, subject=to)
             things.save_page(tx, taken)
             jobs.move_page(tx, page.id, of=of, to=to)

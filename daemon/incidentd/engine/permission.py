@@ -96,6 +96,7 @@ def _facts(tx: Tx, settings: Settings, playbook: Playbook, about: About, *, but:
     here = [run for run in own if run.target == about.target]
     elsewhere = [run for run in own if run.target != about.target]
     of_version = [run for run in own if run.sha256 == playbook.sha256]
+    lately = [run for run in of_version if tx.now - run.started_at <= guards.STOPPED_FOR]
     return guards.Facts(
         playbook=replace(playbook, mode=stands.mode), automation=settings.automation, target=about.target,
         starts_at=about.starts_at, still_firing=about.fires, approved=about.approved, domain=about.domain,
@@ -106,7 +107,7 @@ def _facts(tx: Tx, settings: Settings, playbook: Playbook, about: About, *, but:
         last_ended_on_target=_last_end([run for run in began if run.target == about.target]),
         under_way=tuple((run.target, run.domain) for run in elsewhere if run.state not in FINISHED),
         lately=len({run.target for run in elsewhere if tx.now - run.started_at < guards.FLEET_WINDOW}),
-        failed_in_a_row=guards.failed_in_a_row(of_version), now=tx.now,
+        failed_in_a_row=guards.failed_in_a_row(lately), now=tx.now,
     )  # fmt: skip
 
 

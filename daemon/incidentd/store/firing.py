@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 
-from incidentd.alerts import AlertStatus
+from incidentd.alerts import AlertStatus, Change
 from incidentd.rules import OpenAlert
 from incidentd.store.base import Tx
-from incidentd.store.tables import alert
+from incidentd.store.tables import alert, job
 
 _FIRING = (
     select(alert.c.labels, alert.c.annotations, alert.c.starts_at)
@@ -23,13 +23,18 @@ _LIKE = (
     .where(alert.c.labels["alertname"].as_string() == bindparam("name"))
     .limit(bindparam("most"))
 )
+# whether it fires again is asked first (Change.ECHO), and the answer has it decided
+_IS_ASKED = exists().where(
+    job.c.ukey == "confirm:" + alert.c.source + ":" + alert.c.fingerprint, job.c.state == "live"
+)  # fmt: skip
+# what fired anew counted when it did, for the hold or incident that follows it, and does not once more
 _ANEW = (
     update(alert)
     .where(
         alert.c.status == AlertStatus.FIRING.value, alert.c.undecided.is_(False), alert.c.decision == "record",
-        alert.c.rule == bindparam("decided_by"),
+        alert.c.rule == bindparam("decided_by"), ~_IS_ASKED,
     )
-    .values(undecided=True)
+    .values(undecided=True, change=Change.CONFIRMED.value)
 )  # fmt: skip
 
 

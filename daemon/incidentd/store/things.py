@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, or_, select, update
+from sqlalchemy import bindparam, func, literal_column, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from incidentd.actionitems import ActionItem
 from incidentd.errors import Conflict, NotFound
 from incidentd.links import UsedLink
 from incidentd.pages import Page
-from incidentd.playbooks import FINISHED, Run, StepResult, StepState
+from incidentd.playbooks import FINISHED, Run, RunState, StepResult, StepState
 from incidentd.store import locks
 from incidentd.store.base import Read, Tx, both, dump, load, new_id
 from incidentd.store.tables import action_item, external_ref, link_use, page, playbook_run, playbook_step, postmortem
@@ -82,11 +82,16 @@ def _page_row(it: Page) -> dict[str, Any]:
 _RUN = Read(select(playbook_run.c.body).where(playbook_run.c.id == bindparam("b_id")))
 _RUNS_OF = select(playbook_run.c.body).where(playbook_run.c.subject == bindparam("of")).order_by(playbook_run.c.id)
 _SAVE_RUN = update(playbook_run).where(playbook_run.c.id == bindparam("b_id"))
-_RECENT = (
-    select(playbook_run.c.body)
-    .where(or_(playbook_run.c.started_at >= bindparam("since"), playbook_run.c.active.is_(True)))
-    .where(playbook_run.c.state != "refused")
-    .order_by(playbook_run.c.id)
+_LONGEST = timedelta(days=7)
+"""Of a run: what took longer, with a day for each of its questions, is found by its end no more."""
+_RUN_BODIES = select(playbook_run.c.body)
+# two reads in one, each by its own index; what is found by both is known by its id
+_RECENT = union_all(
+    _RUN_BODIES.where(
+        playbook_run.c.started_at >= bindparam("reaching"),
+        or_(playbook_run.c.started_at >= bindparam("since"), playbook_run.c.finished_at >= bindparam("since")),
+    ),
+    _RUN_BODIES.where(playbook_run.c.active.is_(True)),
 )
 _STALE = timedelta(hours=24)
 """A run that waited for so long is for another world by now."""
@@ -149,12 +154,14 @@ def runs_of(tx: Tx, subject: str) -> list[Run]:
 
 
 def recent_runs(tx: Tx, since: datetime) -> list[Run]:
-    """List the runs that began since then or are at work; nobody else begins one until the unit ends.
+    """List the runs that began or ended since then or are at work, the oldest first.
 
-    Refused ones are left out.
+    Those that were refused before they changed anything are left out. Nobody else begins one until the unit ends.
     """
     locks.automation(tx)
-    return [load(body, Run) for body in tx.conn.execute(_RECENT, {"since": since}).scalars()]
+    found = tx.conn.execute(_RECENT, {"since": since, "reaching": since - _LONGEST}).scalars()
+    runs = {run.id: run for run in (load(body, Run) for body in found)}
+    return [run for _, run in sorted(runs.items()) if run.state is not RunState.REFUSED or not run.untouched]
 
 
 def waiting_runs(tx: Tx) -> list[Run]:

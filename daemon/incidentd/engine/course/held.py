@@ -14,6 +14,7 @@ from incidentd.engine.backlog import filing
 from incidentd.engine.course import again, asking, busy, joining, watching
 from incidentd.engine.course.common import can_be_asked, cut_text, is_serious, number_of, unheard_of
 from incidentd.engine.course.incident import declare, incident_changed
+from incidentd.engine.course.taking import take_in
 from incidentd.holds import Hold, HoldState, Joining, Turn, Watch
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.metrics import Metrics
@@ -89,7 +90,8 @@ def _call_people(tx: Tx, settings: Settings, before: Hold, hold: Hold, turn: Tur
     kinds = {draft.kind for draft in turn.drafts}
     if "hold.asked" in kinds:
         asking.ask(tx, settings, subject=hold.key, teams=hold.teams, round_of=holds.declares_at(hold))
-    back = hold.state is HoldState.HOLDING and (before.state is HoldState.RECOVERING or "hold.refuted" in kinds)
+    stood_still = before.state in (HoldState.RECOVERING, HoldState.SNOOZED)
+    back = hold.state is HoldState.HOLDING and (stood_still or "hold.refuted" in kinds)
     if hold.state is HoldState.HOLDING and owning.is_worse(before, hold):
         owning.worse(tx, settings, before, hold)
     elif back and hold.wants is None and not things.pages_of(tx, hold.key) and not busy.is_at_work(tx, hold.key):
@@ -273,11 +275,9 @@ def _look_again(tx: Tx, hold: Hold, at: datetime) -> None:
 
 def _declare_from(tx: Tx, settings: Settings, hold: Hold, why: str, actor: Actor) -> Incident:
     merged_into = again.surviving(tx, hold.source, hold.correlation_key)
-    if merged_into is not None:
-        subjects.copy_members(tx, of=hold.key, to=merged_into.key)
-        paging.end_all(tx, settings, hold.key, ending=Ending.MERGED)
-        return merged_into
     by_hand = hold.outcome is holds.Outcome.DECLARED_MANUAL
+    if merged_into is not None:
+        return take_in(tx, settings, hold, merged_into, why=why, actor=actor if by_hand else INCIDENTD)
     new = Incident(
         id=0, title=hold.title, status=Status.DECLARED, severity=hold.severity, declared_severity=hold.severity,
         peak_severity=hold.severity, urgency=hold.urgency, trigger=Trigger.HOLD, reason=why, rule=hold.rule,
