@@ -1,0 +1,71 @@
+"""Alerts of another rule join a hold: what they bring is kept, through the whole engine in simulated time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from incidentd.holds import HoldPolicy, OnFlap, Outcome
+from incidentd.rules import CATCH_ALL, Decide
+from incidentd.settings import Settings
+from incidentd.store import subjects
+from tests.engine.test_hold_signals import ASKABLE, CRITICAL, RULE, SETTINGS
+from tests.engine.world import Making, World, minutes, policy
+
+LEAST = replace(RULE, severity="sev4", urgency="ticket", hold=HoldPolicy(on_flap=OnFlap.TICKET))
+SEV1 = replace(CRITICAL, severity="sev1", urgency="business_critical", page="platform")
+AT_ONCE = replace(SEV1, decide=Decide.DECLARE)
+HELD = replace(SEV1, hold=HoldPolicy(no_progress_after=minutes(5)))
+
+
+def with_rules(*rules: object, settings: Settings = SETTINGS) -> Settings:
+    return replace(settings, rules=(*rules, CATCH_ALL))  # type: ignore[arg-type]  # rules
+
+
+async def returned_twice(w: World) -> None:
+    for minute in (0, 4, 8):
+        await w.at(minute)
+        await w.send(w.firing(severity="warning", since=minute))
+        await w.at(minute + 2)
+        await w.send(w.resolved(severity="warning", since=minute))
+    await w.at(11)
+
+
+async def test_a_worse_alert_that_is_the_last_return_of_what_flaps_is_declared_and_not_filed(world: Making) -> None:
+    w = await world(with_rules(LEAST, AT_ONCE))
+    await returned_twice(w)
+    await w.send(w.firing(severity="critical"))
+
+    assert (await w.hold()).outcome is Outcome.DECLARED_SEVERITY_RAISED
+    incident, page = await w.incident(), await w.page()
+    assert (incident.severity, await w.store.read(subjects.firing, "INC-1")) == ("sev1", 1)
+    assert (page.subject, page.urgency, page.policy) == ("INC-1", "business_critical", "platform")
+
+
+async def test_a_worse_alert_that_is_held_keeps_open_what_would_be_filed_and_is_paged_for(world: Making) -> None:
+    w = await world(with_rules(LEAST, HELD))
+    await returned_twice(w)
+    await w.send(w.firing(severity="critical"))
+
+    hold, page = await w.hold(), await w.page()
+    assert (hold.outcome, hold.severity, hold.deadline_at) == (None, "sev1", w.now + minutes(5))
+    assert (page.subject, page.urgency) == ("HOLD-1", "business_critical")
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, ASKABLE], ids=["at once", "once it was asked"])
+async def test_what_grows_by_worse_alerts_is_declared_as_bad_as_they_are(world: Making, settings: Settings) -> None:
+    night = {**settings.escalations, **policy("night", (0, "ben"))}
+    w = await world(replace(with_rules(LEAST, replace(HELD, page="night"), settings=settings), escalations=night))
+    first = w.firing(severity="warning")
+    w.peer.knows(first)
+    await w.send(first)
+    await w.at(5)
+    more = [w.firing(severity="critical", pod=str(number)) for number in range(3)]
+    w.peer.knows(*more)
+    await w.send(*more)
+
+    assert (await w.hold()).outcome is Outcome.DECLARED_GROWING
+    incident, page = await w.incident(), await w.page()
+    assert (incident.severity, incident.urgency, incident.page_policy) == ("sev1", "business_critical", "night")
+    assert (page.subject, page.urgency, page.policy) == ("INC-1", "business_critical", "night")
