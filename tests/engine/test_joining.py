@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from incidentd.errors import Location
 from incidentd.holds import HoldPolicy, OnFlap, Outcome
-from incidentd.rules import CATCH_ALL, Decide
+from incidentd.matchers import parse_matcher
+from incidentd.rules import CATCH_ALL, Decide, Maintenance
 from incidentd.settings import Settings
 from incidentd.store import subjects
 from tests.engine.test_hold_signals import ASKABLE, CRITICAL, RULE, SETTINGS
-from tests.engine.world import Making, World, minutes, policy
+from tests.engine.world import START, Making, World, minutes, policy
 
 LEAST = replace(RULE, severity="sev4", urgency="ticket", hold=HoldPolicy(on_flap=OnFlap.TICKET))
 SEV1 = replace(CRITICAL, severity="sev1", urgency="business_critical", page="platform")
@@ -69,3 +71,59 @@ async def test_what_grows_by_worse_alerts_is_declared_as_bad_as_they_are(world: 
     incident, page = await w.incident(), await w.page()
     assert (incident.severity, incident.urgency, incident.page_policy) == ("sev1", "business_critical", "night")
     assert (page.subject, page.urgency, page.policy) == ("INC-1", "business_critical", "night")
+
+
+# -- the severity that the source has for what is held ---------------------------------------------------------------
+
+
+async def raised(w: World) -> None:
+    """Have a hold of a warning and of something worse, and let some minutes pass."""
+    await w.send(w.firing(severity="warning"))
+    await w.at(0.5)
+    await w.send(w.firing(severity="critical"))
+    await w.at(4)
+
+
+async def more_of_it(w: World) -> None:
+    await w.send(w.firing(severity="warning", pod="1"))
+    await w.send(w.resolved(severity="warning", pod="1", since=(w.now - w.start) / minutes(1)))
+
+
+async def test_a_rule_that_was_renamed_is_no_lower_severity_while_its_alerts_fire(world: Making) -> None:
+    w = await world(SETTINGS)
+    await raised(w)
+    before = await w.hold()
+    w.settings = replace(SETTINGS, rules=(RULE, replace(CRITICAL, name="very-critical"), CATCH_ALL))
+    await more_of_it(w)
+    assert (await w.hold()).deadline_at == before.deadline_at == w.start + minutes(10.5)
+
+    await w.send(w.resolved(severity="critical", since=0.5))
+    assert "Progress: the source lowered the severity to sev3. " in (await w.story("HOLD-1"))[-1]
+
+
+async def test_what_no_rule_takes_counts_as_severe_as_it_is_held(world: Making) -> None:
+    least = replace(RULE, match=(RULE.match[0], parse_matcher('severity="warning"')), severity="sev4", urgency="ticket")
+    w = await world(replace(SETTINGS, rules=(least,)))
+    await raised(w)
+    before = await w.hold()
+    assert (before.severity, before.mixed) == ("sev3", True)
+    await more_of_it(w)
+    assert (await w.hold()).deadline_at == before.deadline_at == w.start + minutes(15.5)
+
+    await w.send(w.resolved(severity="critical", since=0.5))
+    assert "Progress: the source lowered the severity to sev4. " in (await w.story("HOLD-1"))[-1]
+
+
+async def test_what_comes_back_during_a_maintenance_is_no_lower_severity(world: Making) -> None:
+    window = Maintenance(
+        name="disks", match=(parse_matcher('severity="critical"'),), begins=START + minutes(3),
+        ends=START + minutes(60), at=Location("maintenance.yaml", 1),
+    )  # fmt: skip
+    w = await world(replace(SETTINGS, maintenance=(window,)))
+    await raised(w)
+    before = await w.hold()
+    await w.send(w.firing(severity="critical"))  # it began anew, unseen
+    await more_of_it(w)
+
+    assert (await w.hold()).deadline_at == before.deadline_at
+    assert "hold.progress" not in await w.kinds("HOLD-1")
