@@ -73,6 +73,20 @@ async def test_what_grows_by_worse_alerts_is_declared_as_bad_as_they_are(world: 
     assert (page.subject, page.urgency, page.policy) == ("INC-1", "business_critical", "night")
 
 
+async def test_a_raised_hold_goes_on_with_the_shorter_wait_after_progress(world: Making) -> None:
+    w = await world(SETTINGS)  # 30 minutes, and 10 for what is critical
+    await w.send(*(w.firing(severity="warning", pod=str(number)) for number in range(5)))
+    await w.at(2)
+    await w.send(w.firing(severity="critical"))
+    await w.at(5)
+    await w.send(*(w.resolved(severity="warning", pod=str(number)) for number in range(3)))
+
+    hold = await w.hold()
+    assert (hold.deadline_at, hold.severity) == (w.start + minutes(15), "sev2")
+    await w.at(15)
+    assert (await w.hold()).outcome is Outcome.DECLARED_NO_PROGRESS
+
+
 # -- the severity that the source has for what is held ---------------------------------------------------------------
 
 

@@ -83,7 +83,11 @@ def _raised(hold: Hold, it: Joining, now: datetime) -> Turn:
     if it.wait <= timedelta(0):
         text = f"Declared: severity raised; {what}, and that allows no waiting."
         return end(hold, Outcome.DECLARED_SEVERITY_RAISED, text, now)
-    hold = replace(hold, deadline_at=min(hold.deadline_at, now + it.wait))
+    shorter = max(hold.policy.no_progress_after - it.wait, timedelta(0))
+    hold = replace(
+        hold, deadline_at=min(hold.deadline_at, now + it.wait), spent=hold.spent + shorter,
+        policy=replace(hold.policy, no_progress_after=hold.policy.no_progress_after - shorter),
+    )  # fmt: skip
     text = f"Severity raised: {what}. Declares at {clock(hold.deadline_at)} unless there is progress."
     return Turn(hold, (Draft("hold.raised", text, {"severity": it.severity}),))
 

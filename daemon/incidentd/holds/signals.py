@@ -25,7 +25,8 @@ def _waits_anew(hold: Hold, now: datetime) -> Hold:
     """Let the wait begin anew; more time that people gave it is never taken back by that."""
     deadline = max(hold.deadline_at, min(now + hold.policy.no_progress_after, hold.cap_at))
     return replace(
-        hold, progress_at=now, firing_then=hold.firing, ignored=(), busy_until=None, deadline_at=deadline
+        hold, progress_at=now, firing_then=hold.firing, ignored=(), busy_until=None, deadline_at=deadline,
+        spent=timedelta(0),
     )  # fmt: skip
 
 

@@ -85,3 +85,53 @@ def test_where_a_raised_severity_declares_nothing_what_flaps_is_not_filed_with_i
     hold = joins(after_two_returns(policy), AT_ONCE, 1).hold
 
     assert (hold.state, hold.severity) == (HoldState.HOLDING, "sev1")
+
+
+# -- the shorter wait ------------------------------------------------------------------------------------------------
+
+
+def test_a_raised_hold_has_the_wait_of_what_raised_it_also_after_progress_and_notes() -> None:
+    course = Course(10).at(5).do(holds.joined, WORSE).at(8).fires(5)
+    assert course.deadline == 18
+    course.at(15).do(holds.note_progress, by="ana", text="looking")
+    assert course.deadline == 25
+    course.at(20).fires(0).at(24).fires(5, refired=1)  # 5 minutes were left, and half of the 4 quiet ones
+
+    assert course.deadline == 31
+
+
+def test_what_would_wait_longer_than_the_hold_lengthens_nothing() -> None:
+    course = Course(10).at(5).do(holds.joined, replace(WORSE, wait=50 * MINUTE)).at(8).fires(5)
+
+    assert course.deadline == 38
+
+
+def test_whoever_was_paged_for_a_raised_hold_is_asked_when_a_fifth_of_its_wait_is_left() -> None:
+    course = Course().at(5).do(holds.joined, WORSE).at(15)
+
+    assert [minute for minute, draft in course.said if draft.kind == "hold.asked"] == [13]
+    assert course.words("hold.asked") == [
+        "No progress seen for 13m; declares at 14:15:00 UTC. Whoever was paged is asked."
+    ]
+
+
+def test_slow_flapping_that_is_raised_each_time_declares_too() -> None:
+    course = Course()
+    for minute in range(0, 180, 18):  # 8 minutes on, 10 off
+        course.at(minute)
+        if course.is_declared:
+            break
+        if minute:
+            course.hold = replace(course.hold, policy=POLICY)  # its successor is opened by the rule anew
+            course.fires(1)
+        course.do(holds.joined, WORSE).at(minute + 8)
+        if not course.is_declared:
+            course.fires(0)
+
+    assert (course.hold.outcome, course.ended) == (Outcome.DECLARED_NO_PROGRESS, 25)
+
+
+def test_a_raised_hold_that_made_progress_leaves_its_successor_only_what_it_used_up_since() -> None:
+    course = Course(10).at(5).do(holds.joined, WORSE).at(8).fires(5).at(10).fires(0).at(16)
+
+    assert (course.hold.outcome, course.hold.spent) == (Outcome.SELF_RESOLVED, 2 * MINUTE)
