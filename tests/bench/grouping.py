@@ -132,13 +132,13 @@ async def _decisions(store: Store, way: Way, amount: int) -> deque[Work]:
         await store.write(_unpack, deliveries)
     changed = await store.read(inbox.undecided, amount)
 
-    def deciding(bundle: decide.Bundle) -> Work:
+    def deciding(of_key: tuple[decide.Bundle, ...]) -> Work:
         async def work(store: Store) -> None:
-            await store.write(decide.settle, SETTINGS, bundle)
+            await store.write(decide.settle, SETTINGS, of_key)
 
         return work
 
-    return deque(deciding(bundle) for bundle in decide.bundles(changed, SETTINGS, now=NOW))
+    return deque(deciding(of_key) for of_key in decide.bundles(changed, SETTINGS, now=NOW))
 
 
 def _unpack(tx: Tx, deliveries: Sequence[inbox.Delivery]) -> None:

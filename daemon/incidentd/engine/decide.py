@@ -21,6 +21,7 @@ from incidentd.engine import (
     watchdog,
 )
 from incidentd.engine.backlog import filing
+from incidentd.engine.course.common import rank_of
 from incidentd.holds import Hold, HoldState, Joining, watches_for
 from incidentd.incidents import Incident, Status, Trigger
 from incidentd.playbooks import RunState
@@ -34,10 +35,12 @@ from incidentd.triage import NOTHING_KNOWN, Book, Decision, Fallback, Needs, boo
 
 log = logging.getLogger(__name__)
 
+_WORST_FIRST = (Decide.DECLARE, Decide.HOLD, Decide.TICKET, Decide.RECORD)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """Changed alerts of one source that share a decision."""
+    """Changed alerts of one source that share a decision: of one correlation key, and equally bad."""
 
     source: str
     decision: Decision
@@ -51,15 +54,32 @@ def wants(it: Changed, book: Book) -> Needs:
 
 def bundles(
     changed: Sequence[Changed], settings: Settings, *, now: datetime, facts: Mapping[str, Facts] | None = None
-) -> list[Bundle]:
-    """Triage the changed alerts, and put together what belongs together. `facts` are what was found out, by source."""
+) -> list[tuple[Bundle, ...]]:
+    """Triage the changed alerts, and put together what belongs together. `facts` are what was found out, by source.
+
+    Those of one correlation key are settled together, the worst first: what is less bad joins what that opens, and
+    takes no place from it.
+    """
     book = book_of(settings, now)
-    found: dict[tuple[str, str], tuple[Decision, list[Changed]]] = {}
+    found: dict[tuple[str, str], dict[tuple[object, ...], tuple[Decision, list[Changed]]]] = {}
     for it in changed:
         known = (facts or {}).get(it.source, NOTHING_KNOWN)
         decision = _of_watchdog(settings, it, _triaged(it, book, known))
-        found.setdefault((it.source, decision.correlation_key), (decision, []))[1].append(it)
-    return [Bundle(source=s, decision=decision, alerts=tuple(its)) for (s, _), (decision, its) in found.items()]
+        # a rule that reads the severity from a label decides about each alert anew
+        bad = (decision.decide, decision.severity, decision.urgency, decision.fallback)
+        of_key = found.setdefault((it.source, decision.correlation_key), {})
+        of_key.setdefault(bad, (decision, []))[1].append(it)
+    return [
+        tuple(
+            Bundle(source=source, decision=decision, alerts=tuple(its))
+            for decision, its in sorted(of_key.values(), key=lambda one: _badness(settings, one[0]))
+        )
+        for (source, _), of_key in found.items()
+    ]
+
+
+def _badness(settings: Settings, decision: Decision) -> tuple[int, int]:
+    return _WORST_FIRST.index(decision.decide), rank_of(settings, decision.severity)
 
 
 def _triaged(it: Changed, book: Book, facts: Facts) -> Decision:
@@ -83,31 +103,49 @@ def _of_watchdog(settings: Settings, it: Changed, decision: Decision) -> Decisio
     )  # fmt: skip
 
 
-def settle(tx: Tx, settings: Settings, bundle: Bundle) -> str:
-    """Carry out one decision, and keep with each alert what was decided and why; gives the subject it came to.
+def settle(tx: Tx, settings: Settings, of_key: Sequence[Bundle]) -> str:
+    """Carry out what was decided about alerts of one correlation key, and keep with each alert what that was and why.
 
-    Whatever another replica decided first, or whatever changed meanwhile, is left alone.
+    Gives the subject that the worst of them came to. Whatever another replica decided first, or whatever changed
+    meanwhile, is left alone.
     """
-    locks.key(tx, bundle.source, bundle.decision.correlation_key)
-    mine = inbox.claim_changes(tx, bundle.source, bundle.alerts)
-    mine = _not_to_be_asked_first(tx, settings, bundle.source, watchdog.undoubted(tx, settings, bundle.source, mine))
+    source = of_key[0].source
+    locks.key(tx, source, of_key[0].decision.correlation_key)
+    mine = inbox.claim_changes(tx, source, [it for bundle in of_key for it in bundle.alerts])
+    mine = _not_to_be_asked_first(tx, settings, source, watchdog.undoubted(tx, settings, source, mine))
     if not mine:
         return ""
-    known = subjects.memberships(tx, bundle.source, [it.fingerprint for it in mine])
+    known = subjects.memberships(tx, source, [it.fingerprint for it in mine])
     touched: dict[str, list[Changed]] = {}
     for membership in known:
         touched.setdefault(membership.subject, []).extend(i for i in mine if i.fingerprint == membership.fingerprint)
     for subject, its in touched.items():
         _members_changed(tx, settings, subject, its, joined=0)
-    followed = {membership.fingerprint for membership in known}
-    fresh = [it for it in mine if it.status is AlertStatus.FIRING and it.fingerprint not in followed]
-    subject = next(iter(touched), "")
+    follows = {membership.fingerprint: membership.subject for membership in reversed(known)}
+    claimed = {it.fingerprint for it in mine}
+    came_to = [
+        _carry_out(tx, settings, bundle, own, follows)
+        for bundle in of_key
+        if (own := [it for it in bundle.alerts if it.fingerprint in claimed])
+    ]
+    return next((subject for subject in came_to if subject), "")
+
+
+def _carry_out(
+    tx: Tx, settings: Settings, bundle: Bundle, mine: Sequence[Changed], follows: Mapping[str, str]
+) -> str:  # fmt: skip
+    """Carry out one decision about those alerts of its that are to be decided here; gives the subject it came to.
+
+    `follows` says to what those belong already that something follows, by fingerprint.
+    """
+    fresh = [it for it in mine if it.status is AlertStatus.FIRING and it.fingerprint not in follows]
+    subject = next((follows[it.fingerprint] for it in mine if it.fingerprint in follows), "")
     if fresh:
         subject = _place(tx, settings, bundle, fresh)
         _count(tx, bundle.decision)
-    elif not touched and any(it.fires for it in mine):
+    elif not subject and any(it.fires for it in mine):
         return subject  # muted, and nothing follows it: all is as it was
-    elif not touched and bundle.decision.decide is Decide.TICKET:
+    elif not subject and bundle.decision.decide is Decide.TICKET:
         subject = _ticket_resolved(tx, settings, bundle)
     _keep(tx, bundle, mine, subject)
     return subject

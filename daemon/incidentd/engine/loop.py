@@ -182,7 +182,7 @@ class Engine:
 
     async def _settle(self, settings: Settings, changed: Sequence[Changed], facts: Mapping[str, Facts]) -> None:
         bundles = decide.bundles(changed, settings, now=self._now(), facts=facts)
-        units = [self._store.write(decide.settle, settings, bundle) for bundle in bundles]
+        units = [self._store.write(decide.settle, settings, of_key) for of_key in bundles]
         results = await asyncio.gather(*units, return_exceptions=True)
         for result in results:
             if isinstance(result, StoreUnavailable):

@@ -63,8 +63,8 @@ def apply(tx: Tx, settings: Settings, source: str, findings: Iterable[Finding]) 
     book = book_of(settings, tx.now)
     # what the rules want to know more about is left to the step that can find it out
     at_once = [it for it in rows.values() if not decide.wants(it, book)]
-    for bundle in decide.bundles(at_once, settings, now=tx.now):
-        decide.settle(tx, settings, bundle)
+    for of_key in decide.bundles(at_once, settings, now=tx.now):
+        decide.settle(tx, settings, of_key)
     verdicts = Counter(it.verdict.value for it in written)
 
     def figures(m: Metrics) -> None:

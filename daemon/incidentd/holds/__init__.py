@@ -21,7 +21,7 @@ from incidentd.holds.clock import (
 )  # fmt: skip
 from incidentd.holds.ending import ASKED_FIRST, answered, asks_first, declare_by_hand, merged, stand_down
 from incidentd.holds.hold import OPEN, Hold, HoldState, Outcome, Turn
-from incidentd.holds.joining import Joining, joined, source_severity
+from incidentd.holds.joining import Joining, joined, joined_after, source_severity
 from incidentd.holds.policy import IN_FORCE, DeclareOn, HoldPolicy, OnFlap, ProgressQuery, ShortWindow, usual_wait
 from incidentd.holds.signals import (
     ack_missed,
@@ -35,10 +35,10 @@ from incidentd.holds.signals import (
 from incidentd.holds.watch import Signal, Watch, watches_for
 
 __all__ = [
-    "ASKED_FIRST", "IN_FORCE", "OPEN", "DeclareOn", "Hold", "HoldPolicy", "HoldState", "Joining", "OnFlap",
-    "Outcome", "ProgressQuery", "ShortWindow", "Signal", "Turn", "Watch", "ack_missed", "acknowledged",
-    "alerts_changed", "answered", "ask_message", "asked_text", "asks_first", "carry_over", "clock_looked_at",
-    "customer_reported", "declare_by_hand", "declares_at", "extend", "joined", "merged", "next_due",
-    "note_progress", "open_hold", "playbook_finished", "repeated", "resolves_doubted", "sampled", "source_severity",
-    "stand_down", "step_runs", "time_passed", "usual_wait", "watches_for",
+    "ASKED_FIRST", "IN_FORCE", "OPEN", "DeclareOn", "Hold", "HoldPolicy", "HoldState", "Joining", "OnFlap", "Outcome",
+    "ProgressQuery", "ShortWindow", "Signal", "Turn", "Watch", "ack_missed", "acknowledged", "alerts_changed",
+    "answered", "ask_message", "asked_text", "asks_first", "carry_over", "clock_looked_at", "customer_reported",
+    "declare_by_hand", "declares_at", "extend", "joined", "joined_after", "merged", "next_due", "note_progress",
+    "open_hold", "playbook_finished", "repeated", "resolves_doubted", "sampled", "source_severity", "stand_down",
+    "step_runs", "time_passed", "usual_wait", "watches_for",
 ]  # fmt: skip

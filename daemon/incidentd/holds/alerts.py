@@ -105,7 +105,8 @@ def _went_on(hold: Hold, now: datetime) -> Hold:
     """Let the clock of a recovering hold go on where it stood, with part of the quiet time given back."""
     since = hold.quiet_since or now
     quiet = now - since
-    left = min(hold.deadline_at - since + REFILL * quiet, hold.policy.no_progress_after)
+    left = hold.deadline_at - since
+    left = min(left + REFILL * quiet, max(left, hold.policy.no_progress_after))  # more than that was given by people
     cap = hold.cap_at + quiet
     return replace(
         hold, state=HoldState.HOLDING, quiet_since=None, cap_at=cap, deadline_at=min(now + left, cap),

@@ -89,8 +89,8 @@ def _asked(hold: Hold, now: datetime) -> Turn:
 def asked_text(hold: Hold, now: datetime) -> str:
     """Say how far the wait has come."""
     wait = about(hold.policy.no_progress_after)
-    inherited = hold.deadline_at - hold.progress_at < hold.policy.no_progress_after
-    of = f"{about(now - hold.progress_at)}" if inherited else f"{about(now - hold.progress_at)} of {wait}"
+    whole = hold.deadline_at - hold.progress_at == hold.policy.no_progress_after
+    of = f"{about(now - hold.progress_at)} of {wait}" if whole else f"{about(now - hold.progress_at)}"
     return f"No progress seen for {of}; declares at {clock(declares_at(hold))}."
 
 

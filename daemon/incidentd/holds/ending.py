@@ -56,12 +56,12 @@ def end(hold: Hold, outcome: Outcome, text: str, now: datetime) -> Turn:
     before = hold
     state = HoldState.DECLARED if outcome.value.startswith("declared") else HoldState.CLOSED
     still = hold.quiet_since or hold.snoozed_since or now
-    spent = max(hold.policy.no_progress_after - (hold.deadline_at - still), timedelta(0))
+    patience = hold.policy.no_progress_after + hold.spent
+    spent = min(max(patience - (hold.deadline_at - still), timedelta(0)), patience)
     if outcome is Outcome.TICKETED:
         spent = timedelta(0)  # that it flaps is the backlog's now; the next hold has all its patience
     hold = replace(
-        hold, state=state, outcome=outcome, ended_at=now, spent=min(spent, hold.policy.no_progress_after), wants=None,
-        wants_why="", busy_until=None,
+        hold, state=state, outcome=outcome, ended_at=now, spent=spent, wants=None, wants_why="", busy_until=None
     )  # fmt: skip
     if state is HoldState.DECLARED and hold.policy.at:
         text += f" Rule {hold.rule} ({hold.policy.at})."

@@ -127,7 +127,7 @@ class Hold:
     outcome: Outcome | None = None
     ended_at: datetime | None = None
     spent: timedelta = timedelta(0)
-    """The patience used up when it ended, which a successor inherits."""
+    """The patience used up when it ended, which a successor inherits; before, what something worse took of the wait."""
     last_tick: datetime | None = None
     """What the clock said when it was written the last time; a clock that says less went back."""
 

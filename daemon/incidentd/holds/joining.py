@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from incidentd.holds.ending import end, ignored
 from incidentd.holds.hold import Hold, HoldState, Outcome, Turn
-from incidentd.holds.policy import DeclareOn
+from incidentd.holds.policy import DeclareOn, OnFlap
 from incidentd.holds.signals import progress
 from incidentd.text import clock, plain
 from incidentd.timeline import Draft
@@ -51,11 +51,31 @@ def joined(hold: Hold, it: Joining, now: datetime) -> Turn:
     return turn
 
 
+def joined_after(turn: Turn, it: Joining, now: datetime) -> Turn:
+    """Take alerts that joined with a change of the count, also when that change ended the hold by itself.
+
+    What they bring is not lost then: what declares goes before that end, what is worse is declared as that, and what is
+    worse than all that its rule files is not filed with it.
+    """
+    if turn.instead is None:
+        return turn.then(joined(turn.hold, it, now))
+    ended, later = turn.hold, joined(turn.instead, it, now)
+    said = Turn(turn.instead, turn.drafts[:-1])
+    filed = ended.outcome is Outcome.TICKETED
+    if later.hold.state is not HoldState.HOLDING or (filed and later.hold.rank < turn.instead.rank):
+        return said.then(later)
+    hold = replace(
+        later.hold, state=ended.state, outcome=ended.outcome, ended_at=ended.ended_at, spent=ended.spent, wants=None,
+        wants_why="", busy_until=None,
+    )  # fmt: skip
+    return said.then(later).then(Turn(hold, turn.drafts[-1:], later.hold))
+
+
 def _raised(hold: Hold, it: Joining, now: datetime) -> Turn:
     was = hold.severity
     hold = replace(
         hold, severity=it.severity, rank=it.rank, urgency=it.urgency, page_policy=it.page or hold.page_policy,
-        teams=_union(hold.teams, it.teams),
+        teams=_union(hold.teams, it.teams), policy=replace(hold.policy, on_flap=OnFlap.DECLARE),
     )  # fmt: skip
     what = f"{it.severity} by rule {it.rule}, it was {was}"
     if DeclareOn.SEVERITY_RAISED not in hold.policy.declare_on:
@@ -63,7 +83,11 @@ def _raised(hold: Hold, it: Joining, now: datetime) -> Turn:
     if it.wait <= timedelta(0):
         text = f"Declared: severity raised; {what}, and that allows no waiting."
         return end(hold, Outcome.DECLARED_SEVERITY_RAISED, text, now)
-    hold = replace(hold, deadline_at=min(hold.deadline_at, now + it.wait))
+    shorter = max(hold.policy.no_progress_after - it.wait, timedelta(0))
+    hold = replace(
+        hold, deadline_at=min(hold.deadline_at, now + it.wait), spent=hold.spent + shorter,
+        policy=replace(hold.policy, no_progress_after=hold.policy.no_progress_after - shorter),
+    )  # fmt: skip
     text = f"Severity raised: {what}. Declares at {clock(hold.deadline_at)} unless there is progress."
     return Turn(hold, (Draft("hold.raised", text, {"severity": it.severity}),))
 

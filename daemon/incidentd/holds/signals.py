@@ -16,16 +16,18 @@ from incidentd.timeline import Draft
 
 def progress(hold: Hold, what: str, now: datetime, *, signal: str, best: int | None = None) -> Turn:
     """Let the wait begin anew, for an objective improvement; notes are believed again."""
-    hold = replace(
-        _began_anew(hold, now), best=hold.best if best is None else best, notes_used=0,
-        deadline_at=min(now + hold.policy.no_progress_after, hold.cap_at),
-    )  # fmt: skip
+    hold = replace(_waits_anew(hold, now), best=hold.best if best is None else best, notes_used=0)
     text = f"Progress: {what}. Declares at {clock(hold.deadline_at)} unless there is more."
     return Turn(hold, (Draft("hold.progress", text, {"firing": hold.firing, "signal": signal}),))
 
 
-def _began_anew(hold: Hold, now: datetime) -> Hold:
-    return replace(hold, progress_at=now, firing_then=hold.firing, ignored=(), busy_until=None)
+def _waits_anew(hold: Hold, now: datetime) -> Hold:
+    """Let the wait begin anew; more time that people gave it is never taken back by that."""
+    deadline = max(hold.deadline_at, min(now + hold.policy.no_progress_after, hold.cap_at))
+    return replace(
+        hold, progress_at=now, firing_then=hold.firing, ignored=(), busy_until=None, deadline_at=deadline,
+        spent=timedelta(0),
+    )  # fmt: skip
 
 
 def acknowledged(hold: Hold, *, by: str, now: datetime) -> Turn:
@@ -56,8 +58,7 @@ def note_progress(hold: Hold, *, by: str, text: str, now: datetime) -> Turn:
         used = count(hold.notes_used, "note")
         why = f"The note does not restart the wait: {used} in a row did, and nothing measurable followed."
         return said.then(ignored(hold, why, signal="comment", words=f"another note by {by} at {clock(now)}"))
-    deadline = max(hold.deadline_at, min(now + hold.policy.no_progress_after, hold.cap_at))
-    hold = replace(_began_anew(hold, now), notes_used=hold.notes_used + 1, deadline_at=deadline)
+    hold = replace(_waits_anew(hold, now), notes_used=hold.notes_used + 1)
     why = f"The note by {by} counts as progress; declares at {clock(hold.deadline_at)} unless there is more."
     return said.then(Turn(hold, (Draft("hold.progress", why, {"signal": "human_note"}),)))
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidentd import holds
-from incidentd.holds import OPEN, Hold, HoldPolicy, HoldState, OnFlap, ProgressQuery, Turn
+from incidentd.holds import OPEN, Hold, HoldPolicy, HoldState, OnFlap, Outcome, ProgressQuery, Turn
 from tests.unit.holds.course import MINUTE, START, like, new_hold
 
 COURSES = 100_000 if os.environ.get("INCIDENTD_TEST_LONG") == "1" else 4_000
@@ -28,7 +28,7 @@ POLICIES = (
 )
 KINDS = (
     "alerts", "alerts", "alerts", "muted", "resolved", "ack", "note", "playbook", "step", "sample", "sample", "join",
-    "lowered", "missed", "repeat", "doubt", "truncated", "extend", "clock", "asked", "time", "time",
+    "lowered", "missed", "repeat", "doubt", "truncated", "extend", "clock", "asked", "time", "time", "worse",
 )  # fmt: skip
 WORSE = {
     rank: like(rule=f"r{rank}", severity=f"sev{rank}", rank=rank, wait=10 * MINUTE * (rank - 1)) for rank in (1, 2, 3)
@@ -81,6 +81,9 @@ def happens(hold: Hold, event: Event, now: datetime) -> Turn:  # noqa: C901, PLR
         case "join":
             it = replace(WORSE[number % 3 + 1], services=(f"s{number % 5}",), customer="x" if number == 9 else "")
             return holds.joined(hold, it, now)
+        case "worse":
+            turn = holds.alerts_changed(hold, firing=hold.firing + number, refired=0, **some)
+            return holds.joined_after(turn, WORSE[number % 3 + 1], now)
         case "lowered":
             return holds.source_severity(hold, severity="sev3", rank=number % 4, **some)
         case "missed":
@@ -120,6 +123,7 @@ def kept(before: Hold, after: Turn, event: Event, now: datetime) -> None:
     if hold.state is HoldState.HOLDING and event.kind != "clock":
         assert now < hold.cap_at  # 3: never held past the cap
     assert hold.rank <= before.rank  # 5: severity never falls
+    assert hold.outcome is not Outcome.TICKETED or hold.rank == WORSE[3].rank  # what was raised is never filed
     assert hold.notes_used <= hold.policy.human_notes
 
 

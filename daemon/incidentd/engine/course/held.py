@@ -176,7 +176,7 @@ def members_changed(
         )
     )  # fmt: skip
     if like is not None:
-        turn = _and(turn, holds.joined(turn.hold, like, tx.now))
+        turn = holds.joined_after(turn, like, tx.now)
     if turn.hold.mixed:
         name, rank = joining.severity_of(tx, settings, turn.hold, like)
         turn = _and(turn, holds.source_severity(turn.hold, severity=name, rank=rank, now=tx.now))

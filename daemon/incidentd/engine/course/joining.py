@@ -11,7 +11,7 @@ from incidentd.rules import Decide, SeverityRule
 from incidentd.settings import Settings
 from incidentd.store import Tx, subjects
 from incidentd.store.inbox import Changed
-from incidentd.triage import Decision, correlation_key
+from incidentd.triage import Decision, book_of, correlation_key
 
 _YES = frozenset({"1", "true", "yes"})
 
@@ -80,10 +80,16 @@ def _but_for_severity(settings: Settings, rule: SeverityRule, labels: Mapping[st
 
 
 def severity_of(tx: Tx, settings: Settings, hold: Hold, like: Joining | None) -> tuple[str, int]:
-    """Give the highest severity that the rules of the alerts have which still fire; rank 0 when none is known."""
-    by_rule = {rule.name: rule.severity for rule in settings.rules}
-    names = {by_rule[rule] for rule in subjects.firing_rules(tx, hold.key) if rule in by_rule}
+    """Give the highest severity that the rules of the alerts have which still fire; rank 0 when that is not known.
+
+    One rule that nobody knows any more, or that stands for none, is enough for that: its alerts may be the worst.
+    """
+    last = book_of(settings, tx.now).catch_all
+    by_rule = {last.name: last.severity} | {rule.name: rule.severity for rule in settings.rules}
+    if like is not None:
+        by_rule[""] = like.severity  # what joins just now has not been noted with its alerts yet
+    names = {by_rule.get(rule, "") for rule in subjects.firing_rules(tx, hold.key)}
     if like is not None:
         names.add(like.severity)
-    ranked = [(name, _rank(settings, name)) for name in names]
-    return min((one for one in ranked if one[1]), key=lambda one: one[1], default=("", 0))
+    worst = min(((name, _rank(settings, name)) for name in names), key=lambda one: one[1], default=("", 0))
+    return worst if worst[1] else ("", 0)
