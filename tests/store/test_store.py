@@ -12,7 +12,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, SelectBase, event, func, select, text
+from sqlalchemy import CompoundSelect, Engine, Select, event, func, select, text
 
 from incidentd.errors import StoreUnavailable
 from incidentd.store import Store, Tx, jobs, migrate, postgres, reconciling, sqlite, subjects, switching, things, writer
@@ -218,7 +218,9 @@ VALUES: dict[str, Any] = {
         ("ix_playbook_run_started_at", things._RECENT), ("uq_playbook_run_target", things._RECENT),
     ],
 )  # fmt: skip
-async def test_what_is_asked_all_the_time_is_found_by_its_index(store: Store, index: str, query: SelectBase) -> None:
+async def test_what_is_asked_all_the_time_is_found_by_its_index(
+    store: Store, index: str, query: Select[Any] | CompoundSelect[Any]
+) -> None:  # fmt: skip
     sent: list[tuple[str, Any]] = []
 
     def heard(conn: object, cursor: object, statement: str, parameters: Any, *_: object) -> None:

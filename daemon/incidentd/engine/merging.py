@@ -250,7 +250,8 @@ def _leave(tx: Tx, alerts: Sequence[tuple[str, str]], root: Incident, record: Me
 
 def _kept_by_parts(tx: Tx, through: Incident, alerts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Give the alerts that another part of an incident has as well: from here they are there because of that part."""
-    left, kept = list(alerts), []
+    left = list(alerts)
+    kept: list[tuple[str, str]] = []
     for key in [str(it.data["merged"]) for it in chain.entries(tx, through.key) if it.kind == "incident.took_in"]:
         part = _part(tx, key, through) if left else None
         if part is None or part.merge is None:
