@@ -7,10 +7,12 @@ from itertools import permutations
 
 import pytest
 
+from incidentd.engine import commands, lifecycle
 from incidentd.errors import NotFound
 from incidentd.holds import HoldPolicy, HoldState, Outcome
 from incidentd.rules import CATCH_ALL, Decide, FromLabel, Grade
-from incidentd.store import inbox, subjects
+from incidentd.store import inbox, subjects, things
+from incidentd.timeline import Actor
 from tests.engine.test_holds_and_incidents import LAG, SETTINGS
 from tests.engine.world import Making, World, minutes
 
@@ -25,6 +27,7 @@ BY_LABEL = replace(
     LAG, severity="sev1", urgency="business_critical", decide=Decide.DECLARE, hold=HoldPolicy(),
     from_label=FromLabel(label="severity", grades=GRADES),
 )  # fmt: skip
+ANA = Actor(name="ana", via="api")
 AS_IT_SAYS = replace(SETTINGS, rules=(BY_LABEL, CATCH_ALL))
 
 
@@ -133,3 +136,28 @@ async def test_a_severity_that_cannot_be_read_takes_nothing_from_one_that_can(
 
     assert ((await w.incident()).severity, await firing(w, "INC-1")) == ("sev1", 2)
     assert w.metrics.rule_evaluation_errors_total.labels(reason="unreadable_severity")._value.get() == 1
+
+
+async def test_a_worse_alert_that_joins_an_incident_of_its_key_raises_it_and_is_paged_for(world: Making) -> None:
+    """Whoever answered for the less severe one is called anew; what people lowered stays so while the same joins."""
+    w = await world(AS_IT_SAYS)
+    await w.send(w.firing(severity="warning", instance="a"))
+    await w.do(commands.declare_hold, 1, actor=ANA)
+    for page in await w.store.read(things.pages_of, "INC-1"):
+        await w.do(commands.ack_page, page.id, by="ana", actor=ANA)
+    await w.at(3)
+    called = len(w.post.sent)
+    await w.send(w.firing(severity="critical", instance="b"))
+
+    incident = await w.incident()
+    assert (incident.severity, incident.peak_severity, incident.urgency) == ("sev1", "sev1", "business_critical")
+    assert (incident.declared_severity, await firing(w, "INC-1")) == ("sev3", 2)
+    assert "Raised from sev3 to sev1 by queue-lag: alerts joined that are sev1." in await w.story("INC-1")
+    assert len(w.post.sent) > called
+    assert any(page.urgency == "business_critical" for page in await w.store.read(things.pages_of, "INC-1"))
+
+    await w.do(lifecycle.set_severity, 1, severity="sev3", actor=ANA, reason="few are hit", admin=True)
+    called = len(w.post.sent)
+    await w.send(w.firing(severity="critical", instance="c"), w.firing(severity="warning", instance="d"))
+    assert ((await w.incident()).severity, await firing(w, "INC-1")) == ("sev3", 4)
+    assert not [it for it in w.post.sent[called:] if it.purpose in ("page", "escalation")]

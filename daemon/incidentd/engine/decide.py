@@ -216,6 +216,8 @@ def _place(tx: Tx, settings: Settings, bundle: Bundle, fresh: Sequence[Changed])
     home = home or course.same_thing(tx, settings, bundle.source, decision, fresh[0].labels)
     if home is not None:
         like = course.joining(settings, decision, fresh)
+        if isinstance(home, Incident):
+            course.raised_by(tx, settings, home, like)
         _members_changed(tx, settings, home.key, fresh, joined=len(fresh), like=like)
         leftalone.say(tx, settings, subject=home.key, name=decision.playbook, alerts=fresh, joined=True)
         return home.key

@@ -8,7 +8,8 @@ from incidentd import incidents
 from incidentd.engine import owning, roles, stale, updates
 from incidentd.engine.course.common import measure, rank_of
 from incidentd.engine.course.incident import page
-from incidentd.incidents import SYSTEM, Incident
+from incidentd.holds import Joining
+from incidentd.incidents import ACTIVE, SYSTEM, Incident
 from incidentd.pages import PageState
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, subjects, things
@@ -26,6 +27,20 @@ def as_severe(
     after = incidents.change_severity(incident, severity, ranks, tx.now, who=SYSTEM, reason=reason)
     after = replace(after, peak_severity=incidents.worse(after.peak_severity, peak, ranks))
     return severity_changed(tx, settings, incident, after, actor=actor, why=f": {reason}.")
+
+
+def raised_by(tx: Tx, settings: Settings, incident: Incident, it: Joining) -> Incident:
+    """Make an incident as severe as alerts of its key that join it, when they are worse than all that it was.
+
+    What people lowered stays so while more of the same joins.
+    """
+    worst = min(rank_of(settings, incident.severity), rank_of(settings, incident.peak_severity))
+    if incident.status not in ACTIVE or not 0 < it.rank < worst:
+        return incident
+    ranks = {name: known.rank for name, known in settings.severities.items()}
+    reason = f"alerts joined that are {it.severity}"
+    after = incidents.change_severity(incident, it.severity, ranks, tx.now, who=SYSTEM, reason=reason)
+    return severity_changed(tx, settings, incident, after, actor=Actor(name=it.rule, via="rule"), why=f": {reason}.")
 
 
 def severity_changed(
