@@ -17,6 +17,7 @@ HEAD = TAIL = 32 * 1024
 _TERM = _KILL = 2.0  # seconds that a group has to end after SIGTERM, and after SIGKILL
 _PIPES = 1.0  # seconds in which what was written has to arrive after the end
 _POLL = 0.02  # seconds between two looks whether a group is gone
+_LOOKS = 5  # at a process without an environment: it may have become another program between two of them
 
 
 class Kept:
@@ -152,11 +153,16 @@ def end_those_with(directory: str) -> bool:
 
 def _end_one_with(given: bytes, process: Path) -> bool:
     with suppress(OSError):  # it ended since it was listed, or is another user's
-        known = (process / "environ").read_bytes()
-        if given in known.split(b"\0"):
-            os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)
-            return True
-        return not known and _is_between_programs(process)
+        for _ in range(_LOOKS):
+            known = (process / "environ").read_bytes()
+            if given in known.split(b"\0"):
+                os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)
+                return True
+            if known:
+                return False
+            if _is_between_programs(process):
+                return True
+            # it has no environment, or it was between two programs and is in the second one by now
     return False
 
 
