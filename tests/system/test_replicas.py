@@ -363,12 +363,12 @@ async def test_p25_what_a_lost_replica_was_at_is_taken_over_within_30_seconds(
 async def test_p25_a_frozen_replica_that_wakes_cannot_write_over_the_work_of_the_other(
     replicas: list[Replica], postgres_store: str, mail: MailDouble
 ) -> None:
-    frozen, other = replicas
     for replica in replicas:
         replica.program = ("-c", HURRIED)
     mail.hangs = True
-    await frozen.start()
-    await frozen.deliver(an_alert("Down", instance="i-1"))
+    for replica in replicas:
+        await replica.start()  # before the alert: a start may take longer than a message waits for its server
+    await replicas[0].deliver(an_alert("Down", instance="i-1"))
 
     async def sending() -> bool:
         return len(mail.mails) == 1
@@ -377,7 +377,8 @@ async def test_p25_a_frozen_replica_that_wakes_cannot_write_over_the_work_of_the
         return rows(postgres_store, "SELECT leased_by FROM job WHERE state = 'done' AND queue = 'notify'") != []
 
     await until(sending)
-    await other.start()
+    holder = leased_by(postgres_store)
+    frozen, other = sorted(replicas, key=lambda replica: replica.pid != holder)
     frozen.freeze()
     assert leased_by(postgres_store) == frozen.pid
     mail.hangs = False
