@@ -233,7 +233,7 @@ class Delivery:
     def _reader(self, job: Job) -> offers.Reader:
         return offers.Reader(
             key=self._link_key(), base=self._settings().external_url, person=job.payload["person"], message=job.ukey,
-            now=self._now(),
+            made=job.created_at, now=self._now(),
         )  # fmt: skip
 
     async def _ask(self, job: Job) -> Notification | None:

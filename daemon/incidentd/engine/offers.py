@@ -30,6 +30,8 @@ class Reader:
     person: str
     message: str
     """The message's own name: a repeat of it carries the same links, and each of them acts once."""
+    made: datetime
+    """Since when there is the message, of whatever try: a page that calls again later has links of its own time."""
     now: datetime
 
 
@@ -42,9 +44,9 @@ def of_page(page: Page, runs: Sequence[Run], reader: Reader) -> Links:
     if not needs_ack(page):
         return []
     return [
-        ("I have it", _link(reader, LinkAction.ACK, page.key, began=page.started_at)),
-        ("I am helping", _link(reader, LinkAction.HELPING, page.key, began=page.started_at)),
-        ("Page the next level now", _link(reader, LinkAction.ESCALATE, page.key, began=page.started_at)),
+        ("I have it", _link(reader, LinkAction.ACK, page.key, began=reader.made)),
+        ("I am helping", _link(reader, LinkAction.HELPING, page.key, began=reader.made)),
+        ("Page the next level now", _link(reader, LinkAction.ESCALATE, page.key, began=reader.made)),
         *(_of_run(run, reader) for run in runs),
     ]
 
