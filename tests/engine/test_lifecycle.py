@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from incidentd.document import render
 from incidentd.engine import commands, lifecycle, records, roles
 from incidentd.errors import BadRequest, Conflict, NotAllowed
 from incidentd.holds import HoldPolicy, HoldState
@@ -17,8 +18,9 @@ from incidentd.pages import PageState
 from incidentd.records import Belief, CriterionState
 from incidentd.roles import Role
 from incidentd.settings import Settings
-from incidentd.store import things, views
+from incidentd.store import facts, things, views
 from incidentd.timeline import Actor, first_broken
+from incidentd.updates import Audience, Known, draft
 from tests.engine.test_holds_and_incidents import LAG, MONEY, SETTINGS
 from tests.engine.world import Making, World, minutes, roster
 
@@ -123,6 +125,22 @@ async def test_the_same_thing_within_an_hour_reopens_and_later_it_is_a_recurrenc
     assert sample(w, "repeat_incidents_total", service="shop") == 1
     said = await refused(w, lifecycle.reopen, 1, actor=ANA, reason="not over")
     assert said.startswith("something else of the same correlation key is open")
+
+
+async def test_what_did_not_resolve_it_after_all_is_no_reason_to_call_it_off(world: Making) -> None:
+    w = await begun(world, replace(PEOPLE, rules=MINOR.rules))
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="Rolled back to 4.1")
+    await w.send(w.resolved("CheckoutDown", service="shop"))
+    await w.at(20)
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    assert ((await w.incident()).status, (await w.incident()).resolution) == (Status.INVESTIGATING, "")
+    page = render(await w.store.read(facts.incident_facts, w.settings, 1))
+    assert "Resolution: " not in page
+    assert "Resolved by ana: Rolled back to 4.1" in page
+    await w.at(40)
+    await w.do(lifecycle.stand_down, 1, actor=ANA, code="third_party_only")
+    text = draft(Known(incident=await w.incident()), Audience.INTERNAL, w.now)
+    assert text.endswith("is called off because [say: why].")
 
 
 async def test_people_reopen_within_a_day_with_a_reason(world: Making) -> None:

@@ -101,7 +101,7 @@ def _incident(it: Incident, own: list[Entry], at: datetime) -> Incident:
         identified_at=_corrected(it, "identified_at", clocks.get("identified_at"), at),
         mitigated_at=_corrected(it, "mitigated_at", clocks.get("mitigated_at"), at),
         resolved_at=_corrected(it, "resolved_at", clocks.get("resolved_at"), at),
-        resolution=_resolution(it, own), cause=_cause(it, own) if clocks.get("identified_at") else "",
+        resolution=_resolution(it, own) if over else "", cause=_cause(it, own) if clocks.get("identified_at") else "",
         stand_down=it.stand_down if status is Status.STOOD_DOWN else None,
         final_severity=it.final_severity if over else "",
         roles=tuple(_role(one, at) for one in it.roles if one.since <= at),

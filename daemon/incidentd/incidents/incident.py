@@ -101,6 +101,7 @@ class Incident:
     cause: str = ""
     """The contributing factor that was named."""
     resolution: str = ""
+    """What ended it; '' while it goes on, also of one that was taken up again."""
     stand_down: StandDown | None = None
     reopened: int = 0
     """How often it was taken up again."""

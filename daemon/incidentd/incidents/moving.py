@@ -118,7 +118,8 @@ def _investigated(moved: Incident, source: Status, now: datetime) -> Incident:
         case Status.IDENTIFIED:
             return replace(moved, identified_at=None, cause="")
         case Status.RESOLVED | Status.POSTMORTEM | Status.STOOD_DOWN:
-            return replace(moved, reopened=moved.reopened + 1, stand_down=None, final_severity="")
+            again = moved.reopened + 1
+            return replace(moved, reopened=again, stand_down=None, final_severity="", resolution="")
         case _:
             return moved
 

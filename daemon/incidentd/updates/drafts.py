@@ -113,10 +113,9 @@ def _sentences(known: Known, audience: Audience, phase: Phase, now: datetime) ->
                 _end(f"The review will be published by {known.review_by or _fill('date')}"),
             ]  # fmt: skip
         case Phase.STOOD_DOWN:
-            why = it.resolution or _fill("why")
             return [
                 f"{_clock(now, now)}: no customer impact.",
-                _end(f"The response to {what} is called off because {why}"),
+                _end(f"The response to {what} is called off because {_fill('why')}"),
             ]
 
 
