@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from incidentd.document import NOTHING, VERDICTS, link, render, todos
 from incidentd.document.words import prose
-from incidentd.incidents import ACTIVE, Status
+from incidentd.incidents import ACTIVE, Merge, Status
 from incidentd.pages import PageState
 from incidentd.playbooks import RunState
 from incidentd.playbooks.questions import Question
@@ -278,3 +278,14 @@ def test_what_is_to_be_done_later_says_of_which_day() -> None:
     noted = story.chain("INC-12", [("26:10", story.ANA, "note", "TODO: sleep", {})])
 
     assert "- 2026-11-25 02:10:00 UTC, ana: sleep" in render(replace(story.live(), entries=noted))
+
+
+def test_the_impact_of_what_was_merged_is_told_where_it_goes_on() -> None:
+    merged = Merge(into=4, at=story.at("15:10"), by="ana", was=Status.INVESTIGATING)
+    impact = section(render(story.live(status=Status.MERGED, merge=merged, ended_at=merged.at)), "Impact")
+    assert "Part of INC-4 since 2026-11-24 15:10:00 UTC; whether the impact goes on stands there." in impact
+    assert "Over" not in impact
+
+    before = replace(merged, was=Status.MITIGATED)
+    facts = story.live(status=Status.MERGED, merge=before, ended_at=merged.at, mitigated_at=story.at("15:00"))
+    assert "Over since 2026-11-24 15:00:00 UTC; it lasted" in section(render(facts), "Impact")

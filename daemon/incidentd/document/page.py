@@ -105,10 +105,14 @@ def _alerts_in_words(facts: IncidentFacts) -> str:
 def _impact(facts: IncidentFacts) -> str:
     incident = facts.incident
     means = f"{said(incident.severity)} means: {said(facts.severity_means)}." if facts.severity_means else ""
+    over = incident.mitigated_at or incident.resolved_at
     if incident.status in ACTIVE and incident.status is not Status.MITIGATED:
         now = f"Going on since {instant(incident.impact_started_at)} (estimated)."
+    elif incident.status is Status.MERGED and over is None:
+        it = incident.merge
+        home = f"INC-{it.into} since {instant(it.at)}" if it else "another incident"  # it was taken out again later
+        now = f"Part of {home}; whether the impact goes on stands there."
     else:
-        over = incident.mitigated_at or incident.resolved_at
         lasted = took(incident.impact_started_at, over)
         now = f"Over{f' since {instant(over)}; it lasted {lasted}' if lasted else ''}."
     if words := human.written(facts, SectionName.IMPACT):
