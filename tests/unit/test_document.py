@@ -289,3 +289,16 @@ def test_the_impact_of_what_was_merged_is_told_where_it_goes_on() -> None:
     before = replace(merged, was=Status.MITIGATED)
     facts = story.live(status=Status.MERGED, merge=before, ended_at=merged.at, mitigated_at=story.at("15:00"))
     assert "Over since 2026-11-24 15:00:00 UTC; it lasted" in section(render(facts), "Impact")
+
+
+@pytest.mark.parametrize("kind", ["refuted", "refired", "reopened", "unmerged"])
+def test_what_is_investigated_again_is_so_since_then_whoever_answered_before(kind: str) -> None:
+    told: list[Told] = [
+        ("15:31", story.ANA, f"incident.{kind}", "again", {}), ("15:40", story.ANA, f"incident.{kind}", "again", {}),
+        ("15:41", story.ANA, "copied", "from INC-4: again", {"kind": f"incident.{kind}"}),
+    ]  # fmt: skip
+    facts = replace(story.live(), entries=(*story.HOLD, *story.chain("INC-12", told)))
+    assert "State investigating since 2026-11-24 15:40:00 UTC" in render(facts)
+    nobody = replace(facts, incident=replace(facts.incident, acknowledged_at=None))
+    assert "State investigating since 2026-11-24 15:40:00 UTC" in render(nobody)
+    assert "State investigating since 2026-11-24 14:47:00 UTC" in render(story.live())

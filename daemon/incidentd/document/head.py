@@ -11,6 +11,8 @@ from incidentd.incidents import ACTIVE, Incident, Status, Trigger
 from incidentd.roles import MAIN, Role, effective_holder, not_apart
 from incidentd.text import instant
 
+_AGAIN = frozenset({"incident.refuted", "incident.refired", "incident.reopened", "incident.unmerged"})
+"""Entries from which on an incident is investigated that somebody may have answered long before."""
 DRILL = "**This is a drill: nothing is broken, and only people who take part were called.**"
 
 
@@ -23,7 +25,7 @@ def header(facts: IncidentFacts) -> str:
         "Mitigated": incident.mitigated_at, "Resolved": incident.resolved_at,
     }  # fmt: skip
     lines = [
-        f"Severity {said(incident.severity)} {severities} | State {_state(incident)}",
+        f"Severity {said(incident.severity)} {severities} | State {_state(facts)}",
         f"Declared {instant(incident.declared_at)} by {said(incident.declared_by)}: {sentence(incident.reason)}",
         f"Impact started {instant(incident.impact_started_at)} (est.) | Detected {instant(incident.detected_at)}"
         f" by {_detected_by(incident)}" + "".join(f" | {name} {instant(at)}" for name, at in clocks.items()),
@@ -36,10 +38,13 @@ def header(facts: IncidentFacts) -> str:
     return "\n\n".join([head, *_warnings(facts)])
 
 
-def _state(incident: Incident) -> str:
+def _state(facts: IncidentFacts) -> str:
     """Name the state and since when; what is learned from it afterwards is no state of the trouble."""
+    incident = facts.incident
+    again = [entry.at for entry in facts.entries if entry.subject == incident.key and entry.kind in _AGAIN]
+    investigated = again[-1] if again else incident.acknowledged_at
     at = {
-        Status.DECLARED: incident.declared_at, Status.INVESTIGATING: incident.acknowledged_at,
+        Status.DECLARED: incident.declared_at, Status.INVESTIGATING: investigated,
         Status.IDENTIFIED: incident.identified_at, Status.MITIGATED: incident.mitigated_at,
         Status.RESOLVED: incident.resolved_at, Status.POSTMORTEM: incident.resolved_at,
         Status.STOOD_DOWN: incident.ended_at, Status.MERGED: incident.ended_at,
