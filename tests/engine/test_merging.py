@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -65,6 +66,18 @@ async def test_the_survivor_takes_over_alerts_pages_severity_and_a_copy_of_the_t
     await w.send(w.firing("DiskFull", since=60 * 25), group="disk")
     assert sorted(await firing(w, "INC-1")) == [True, True]
     assert (await w.incident()).status is Status.INVESTIGATING
+
+
+async def test_a_copy_of_what_happened_on_another_day_has_its_day(world: Making) -> None:
+    w = await two(world)
+    w.clock[0] = datetime(2026, 11, 24, 23, 50, tzinfo=UTC)
+    await w.do(commands.add_note, "INC-2", text="the disk is full", actor=BEN)
+    w.clock[0] = datetime(2026, 11, 25, 0, 10, tzinfo=UTC)
+    await w.do(commands.add_note, "INC-2", text="the other one, too", actor=BEN)
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    copies = [text for text in await w.story("INC-1") if text.startswith("from INC-2, ")]
+    assert "from INC-2, 2026-11-24 23:50:00 UTC, ben: ben: the disk is full" in copies
+    assert "from INC-2, 00:10:00 UTC, ben: ben: the other one, too" in copies
 
 
 async def test_a_minor_survivor_becomes_as_severe_as_what_it_takes_in(world: Making) -> None:

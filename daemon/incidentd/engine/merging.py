@@ -17,7 +17,7 @@ from incidentd.roles import Assignment
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.store import updates as stored
-from incidentd.text import clock, count, plain
+from incidentd.text import count, near, plain
 from incidentd.timeline import INCIDENTD, Actor, Draft
 
 _COPIES = 500
@@ -125,7 +125,7 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
     copies = [
         Draft(
             "copied",
-            f"from {gone.key}, {clock(entry.at)}, {plain(entry.actor.name, 60)}: {entry.text}",
+            f"from {gone.key}, {near(entry.at, tx.now)}, {plain(entry.actor.name, 60)}: {entry.text}",
             {"from": gone.key, "seq": entry.seq, "at": entry.at.isoformat(), "kind": entry.kind},
         )
         for entry in entries[-_COPIES:]
