@@ -176,6 +176,14 @@ def test_a_draft_says_how_to_follow_it_when_it_was_decided_and_by_when_the_revie
     assert draft(over, Audience.INTERNAL, T).endswith("The review will be published by 2026-11-27.")
 
 
+def test_executives_read_when_it_began_and_never_as_the_time_of_its_state() -> None:
+    over = replace(INC, status=Status.RESOLVED, mitigated_at=T + minutes(190), resolved_at=T + minutes(223))
+    text = draft(Known(incident=over, firing=2), Audience.EXECUTIVES, T + minutes(225))
+    assert text.splitlines()[0] == "INC-12 sev1 is resolved; it began at 14:00 UTC; 2 alerts firing."
+    text = draft(Known(incident=INC), Audience.EXECUTIVES, T + timedelta(days=1))
+    assert text.splitlines()[0] == "INC-12 sev1 is investigating; it began at 2026-11-24 14:00 UTC."
+
+
 def test_a_time_of_another_day_has_its_day() -> None:
     tomorrow = T + timedelta(days=1)
     assert with_promise("x", tomorrow, T) == "x\nNext update by 2026-11-25 14:00 UTC."

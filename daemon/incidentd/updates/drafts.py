@@ -122,8 +122,9 @@ def _sentences(known: Known, audience: Audience, phase: Phase, now: datetime) ->
 def _for_executives(known: Known, phase: Phase, now: datetime) -> str:
     it = known.incident
     firing = f"; {count(known.firing, 'alert')} firing" if known.firing is not None else ""
+    began = f"it began at {_clock(it.impact_started_at, now)}"
     lines = (
-        f"{it.key} {it.severity} is {phase.value.replace('_', ' ')} since {_clock(it.impact_started_at, now)}{firing}.",
+        f"{it.key} {it.severity} is {phase.value.replace('_', ' ')}; {began}{firing}.",
         _end(f"Customers: {known.impact or _fill('how many, and what they cannot do')}"),
         _end(f"Now: {_action(known, Audience.EXECUTIVES) or _fill('what is done, and by whom')}"),
         f"From you we need: {_fill('what, or nothing')}.",
