@@ -8,7 +8,7 @@ from difflib import unified_diff
 import pytest
 
 from incidentd.document import render
-from incidentd.engine import commands, lifecycle, records
+from incidentd.engine import commands, lifecycle, merging, records
 from incidentd.errors import NotFound
 from incidentd.records import Belief, SectionName
 from incidentd.settings import Settings
@@ -75,3 +75,19 @@ async def test_a_version_that_is_not_there_is_not_found(world: Making) -> None:
     for version in (0, last + 1):
         with pytest.raises(NotFound, match=rf"no version {version} of its document; there are 1 to {last}"):
             await w.store.read(facts.facts_at, w.settings, 1, version)
+
+
+async def test_what_was_taken_out_again_is_investigated_in_each_later_version(world: Making) -> None:
+    w = await world(SETTINGS)
+    await w.send(w.firing("QueueLag", queue="mail"))
+    await w.at(20)
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.do(lifecycle.mitigate, 1, note="restarted", actor=ANA, admin=True)
+    await w.do(commands.declare_incident, actor=ANA, title="Shop is slow", severity="sev3")
+    await w.at(21)
+    await w.do(merging.merge, 1, into=2, actor=ANA, admin=True)
+    await w.at(22)
+    await w.do(merging.unmerge, 1, actor=ANA, admin=True)
+    version, page = await w.store.read(as_it_is, w.settings)
+    assert "State investigating since 2026-11-24 14:22:00 UTC" in page
+    assert await w.store.read(as_it_stood, w.settings, version) == page

@@ -27,9 +27,9 @@ _BECAME = {
     "incident.reopened": Status.INVESTIGATING, "incident.resolved": Status.RESOLVED,
     "incident.postmortem": Status.POSTMORTEM, "incident.closed": Status.CLOSED,
     "incident.stood_down": Status.STOOD_DOWN, "incident.merged": Status.MERGED,
+    "incident.unmerged": Status.INVESTIGATING,
 }  # fmt: skip
 """The state that an entry of this kind leads to."""
-_BACK = "incident.unmerged"
 
 
 def _last_entry(facts: IncidentFacts, version: int) -> Entry:
@@ -123,8 +123,6 @@ def _course(own: list[Entry]) -> tuple[Status, dict[str, datetime | None]]:
     status, before = Status.DECLARED, Status.DECLARED
     clocks: dict[str, datetime | None] = {}
     for entry in own:
-        if entry.kind == _BACK:
-            status = before
         became = _BECAME.get(entry.kind)
         if became is None:
             continue
