@@ -121,7 +121,8 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
         if entry.kind == "copied" and entry.data.get("from") == gone.key
     }
     after = max(there, default=0)
-    entries = [entry for entry in chain.entries(tx, gone.key) if entry.seq > after]
+    # a note that was written while they were one stands there already
+    entries = [it for it in chain.entries(tx, gone.key) if it.seq > after and it.data.get("also") != root.key]
     copies = [
         Draft(
             "copied",
