@@ -303,6 +303,68 @@ async def test_the_channels_of_what_is_merged_follow_the_survivor(world: Making)
     for name in ("ops", "payments"):
         assert posts(w, name)[-1].title.startswith("[SEV2] INC-2 ")
 
+    await w.do(merging.unmerge, 1, actor=ANA)
+    await w.at(1)
+    told = len(posts(w, "payments"))
+    assert "Taken out of INC-2 by ana." in posts(w, "payments")[-1].body
+    await note(w, "the queue of mail is full", "INC-2")
+    await w.at(2)
+    assert len(posts(w, "payments")) == told
+    listed = await w.store.read(communication.listed, w.settings, 2)
+    assert {it.channel: it.is_on for it in listed} == {"spare": False}
+    assert "payments follows this no more, says ana." in await w.story("INC-2")
+
+    await w.do(merging.merge, 1, into=2, actor=ANA)
+    await w.at(3)
+    again = {n.title.split()[1] for n in posts(w, "payments")[told:]}
+    assert again == {"INC-1", "INC-2"}, "nobody had enough of it there"
+    assert await follow(w, 2) == {"ops", "payments"}
+
+
+async def test_a_channel_stays_with_the_survivor_that_has_it_for_another_reason_as_well(world: Making) -> None:
+    """Somebody added it meanwhile, a route gives it by now, or another part of the survivor is followed there too."""
+    w = await world(replace(SETTINGS, communication=CommunicationSettings()))
+    for number in (1, 2, 3):
+        await w.do(commands.declare_incident, actor=ANA, title=f"{number} is down", severity="sev2")
+    for number, names in ((1, ("ops", "payments", "spare")), (2, ("payments",))):
+        for name in names:
+            await w.do(communication.add_channel, number, name, actor=ANA)
+    for number in (1, 2):
+        await w.do(merging.merge, number, into=3, actor=ANA)
+    await w.at(1)
+    await w.do(communication.remove_channel, 3, "spare", actor=ANA)
+    await w.do(communication.add_channel, 3, "spare", actor=ANA)
+    w.settings = replace(w.settings, communication=followed())
+    await w.do(merging.unmerge, 1, actor=ANA)
+    assert await follow(w, 3) == {"ops", "payments", "spare"}
+
+    w.settings = replace(w.settings, communication=CommunicationSettings())
+    await w.do(merging.unmerge, 2, actor=ANA)
+    assert await follow(w, 3) == {"ops", "spare"}, "payments was there because of INC-2 in the end"
+
+
+async def test_a_channel_that_came_a_long_way_goes_back_all_of_it_unless_it_was_added_on_the_way(world: Making) -> None:
+    w = await world(replace(SETTINGS, communication=CommunicationSettings()))
+    for number in (1, 2, 3):
+        await w.do(commands.declare_incident, actor=ANA, title=f"{number} is down", severity="sev2")
+    for name in ("payments", "spare"):
+        await w.do(communication.add_channel, 1, name, actor=ANA)
+    await w.do(merging.merge, 1, into=2, actor=ANA)
+    await w.at(1)
+    await w.do(communication.remove_channel, 2, "spare", actor=ANA)
+    await w.do(communication.add_channel, 2, "spare", actor=ANA)
+    await w.do(merging.merge, 2, into=3, actor=ANA)
+    assert await follow(w, 3) == {"payments", "spare"}
+    await w.do(merging.unmerge, 1, actor=ANA)
+    assert await follow(w, 3) == {"spare"}
+    await w.do(merging.unmerge, 2, actor=ANA)
+    assert [await follow(w, number) for number in (1, 2, 3)] == [{"payments", "spare"}, {"spare"}, set()]
+
+
+async def follow(w: World, number: int) -> set[str]:
+    """Name the channels that are told of an incident."""
+    return {it.channel for it in await w.store.read(communication.listed, w.settings, number) if it.is_on}
+
 
 async def test_a_channel_of_one_incident_gets_the_summary_so_far_once(world: Making) -> None:
     w = await world(replace(SETTINGS, communication=CommunicationSettings()))
