@@ -9,7 +9,7 @@ import pytest
 from incidentd import document
 from incidentd.communication import CommunicationSettings, Route
 from incidentd.engine import commands, communication, course, lifecycle, merging
-from incidentd.errors import BadRequest, Conflict, NotFound, PermanentError, TemporaryError
+from incidentd.errors import BadRequest, Conflict, IncidentdError, NotFound, PermanentError, TemporaryError
 from incidentd.holds import Turn
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Channel, ChannelKind
@@ -180,6 +180,34 @@ async def test_what_is_refused_is_part_of_the_next_message(world: Making) -> Non
     first = posts(w)[0]
     assert "Declared at once." in first.body
     assert "the room is there" in first.body
+
+
+class Once(dict[str, IncidentdError]):
+    """Failures that happen once."""
+
+    def __getitem__(self, name: str) -> IncidentdError:
+        return self.pop(name)
+
+
+@pytest.mark.parametrize("takes_the_next", [True, False])
+async def test_what_waited_behind_a_message_that_is_refused_is_posted_then(
+    world: Making, *, takes_the_next: bool
+) -> None:
+    """Nothing else happens to an incident that is over; and a room that refuses all is not asked again and again."""
+    w = await world(SETTINGS)
+    w.post.failures = {"ops": TemporaryError("no answer", maybe_done=True, retry_after=minutes(5))}
+    await w.do(commands.declare_incident, actor=ANA, title="it is slow", severity="sev3")
+    await w.at(2)
+    await w.do(lifecycle.stand_down, 1, actor=ANA, code="false_positive", text="nothing was wrong", admin=True)
+    await w.at(4)
+    refused: dict[str, IncidentdError] = {"ops": PermanentError("400 not this one")}
+    w.post.failures = Once(refused) if takes_the_next else refused
+    await w.at(12)
+    assert [n.body.count("no more of it is posted here") for n in posts(w)] == [1] * takes_the_next
+    assert (await w.kinds("INC-1")).count("channel.failed") == (1 if takes_the_next else 2)
+    await w.at(60)
+    assert len(posts(w)) == takes_the_next
+    assert await w.store.read(waiting) == 0
 
 
 async def test_routes_choose_by_severity_team_and_rule_and_leave_drills_out(world: Making) -> None:
