@@ -163,6 +163,14 @@ async def test_a_person_declares_acknowledges_notes_and_resolves(house: SmallHou
     assert {("ana", "cli"), (me(), "cli")} <= told
 
 
+async def test_a_note_on_what_was_merged_says_where_it_stands(typed: Type) -> None:
+    for _ in range(2):
+        await typed(*DECLARE, "--by", "ana")
+    await typed("merge", "INC-2", "--into", "INC-1", "--by", "ana")
+    said = await typed("note", "INC-2", "replica 2 must not be promoted", "--by", "ana")
+    assert (said.exit_code, said.output) == (0, "noted on INC-1, of which INC-2 is part now\n")
+
+
 async def test_a_page_is_helped_with_and_taken(typed: Type) -> None:
     await typed(*DECLARE, "--by", "ana")
     helped = await typed("helping", "PAGE-1", "looking at the gateway", "--by", "eli")

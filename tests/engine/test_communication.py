@@ -9,7 +9,7 @@ import pytest
 from incidentd import document
 from incidentd.communication import CommunicationSettings, Route
 from incidentd.engine import commands, communication, course, lifecycle, merging
-from incidentd.errors import BadRequest, Conflict, NotFound, PermanentError, TemporaryError
+from incidentd.errors import BadRequest, Conflict, IncidentdError, NotFound, PermanentError, TemporaryError
 from incidentd.holds import Turn
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Channel, ChannelKind
@@ -182,6 +182,34 @@ async def test_what_is_refused_is_part_of_the_next_message(world: Making) -> Non
     assert "the room is there" in first.body
 
 
+class Once(dict[str, IncidentdError]):
+    """Failures that happen once."""
+
+    def __getitem__(self, name: str) -> IncidentdError:
+        return self.pop(name)
+
+
+@pytest.mark.parametrize("takes_the_next", [True, False])
+async def test_what_waited_behind_a_message_that_is_refused_is_posted_then(
+    world: Making, *, takes_the_next: bool
+) -> None:
+    """Nothing else happens to an incident that is over; and a room that refuses all is not asked again and again."""
+    w = await world(SETTINGS)
+    w.post.failures = {"ops": TemporaryError("no answer", maybe_done=True, retry_after=minutes(5))}
+    await w.do(commands.declare_incident, actor=ANA, title="it is slow", severity="sev3")
+    await w.at(2)
+    await w.do(lifecycle.stand_down, 1, actor=ANA, code="false_positive", text="nothing was wrong", admin=True)
+    await w.at(4)
+    refused: dict[str, IncidentdError] = {"ops": PermanentError("400 not this one")}
+    w.post.failures = Once(refused) if takes_the_next else refused
+    await w.at(12)
+    assert [n.body.count("no more of it is posted here") for n in posts(w)] == [1] * takes_the_next
+    assert (await w.kinds("INC-1")).count("channel.failed") == (1 if takes_the_next else 2)
+    await w.at(60)
+    assert len(posts(w)) == takes_the_next
+    assert await w.store.read(waiting) == 0
+
+
 async def test_routes_choose_by_severity_team_and_rule_and_leave_drills_out(world: Making) -> None:
     plan = CommunicationSettings(
         routes=(
@@ -302,6 +330,68 @@ async def test_the_channels_of_what_is_merged_follow_the_survivor(world: Making)
     assert {it.channel: it.is_on for it in listed} == {"ops": True, "payments": True, "spare": False}
     for name in ("ops", "payments"):
         assert posts(w, name)[-1].title.startswith("[SEV2] INC-2 ")
+
+    await w.do(merging.unmerge, 1, actor=ANA)
+    await w.at(1)
+    told = len(posts(w, "payments"))
+    assert "Taken out of INC-2 by ana." in posts(w, "payments")[-1].body
+    await note(w, "the queue of mail is full", "INC-2")
+    await w.at(2)
+    assert len(posts(w, "payments")) == told
+    listed = await w.store.read(communication.listed, w.settings, 2)
+    assert {it.channel: it.is_on for it in listed} == {"spare": False}
+    assert "payments follows this no more, says ana." in await w.story("INC-2")
+
+    await w.do(merging.merge, 1, into=2, actor=ANA)
+    await w.at(3)
+    again = {n.title.split()[1] for n in posts(w, "payments")[told:]}
+    assert again == {"INC-1", "INC-2"}, "nobody had enough of it there"
+    assert await follow(w, 2) == {"ops", "payments"}
+
+
+async def test_a_channel_stays_with_the_survivor_that_has_it_for_another_reason_as_well(world: Making) -> None:
+    """Somebody added it meanwhile, a route gives it by now, or another part of the survivor is followed there too."""
+    w = await world(replace(SETTINGS, communication=CommunicationSettings()))
+    for number in (1, 2, 3):
+        await w.do(commands.declare_incident, actor=ANA, title=f"{number} is down", severity="sev2")
+    for number, names in ((1, ("ops", "payments", "spare")), (2, ("payments",))):
+        for name in names:
+            await w.do(communication.add_channel, number, name, actor=ANA)
+    for number in (1, 2):
+        await w.do(merging.merge, number, into=3, actor=ANA)
+    await w.at(1)
+    await w.do(communication.remove_channel, 3, "spare", actor=ANA)
+    await w.do(communication.add_channel, 3, "spare", actor=ANA)
+    w.settings = replace(w.settings, communication=followed())
+    await w.do(merging.unmerge, 1, actor=ANA)
+    assert await follow(w, 3) == {"ops", "payments", "spare"}
+
+    w.settings = replace(w.settings, communication=CommunicationSettings())
+    await w.do(merging.unmerge, 2, actor=ANA)
+    assert await follow(w, 3) == {"ops", "spare"}, "payments was there because of INC-2 in the end"
+
+
+async def test_a_channel_that_came_a_long_way_goes_back_all_of_it_unless_it_was_added_on_the_way(world: Making) -> None:
+    w = await world(replace(SETTINGS, communication=CommunicationSettings()))
+    for number in (1, 2, 3):
+        await w.do(commands.declare_incident, actor=ANA, title=f"{number} is down", severity="sev2")
+    for name in ("payments", "spare"):
+        await w.do(communication.add_channel, 1, name, actor=ANA)
+    await w.do(merging.merge, 1, into=2, actor=ANA)
+    await w.at(1)
+    await w.do(communication.remove_channel, 2, "spare", actor=ANA)
+    await w.do(communication.add_channel, 2, "spare", actor=ANA)
+    await w.do(merging.merge, 2, into=3, actor=ANA)
+    assert await follow(w, 3) == {"payments", "spare"}
+    await w.do(merging.unmerge, 1, actor=ANA)
+    assert await follow(w, 3) == {"spare"}
+    await w.do(merging.unmerge, 2, actor=ANA)
+    assert [await follow(w, number) for number in (1, 2, 3)] == [{"payments", "spare"}, {"spare"}, set()]
+
+
+async def follow(w: World, number: int) -> set[str]:
+    """Name the channels that are told of an incident."""
+    return {it.channel for it in await w.store.read(communication.listed, w.settings, number) if it.is_on}
 
 
 async def test_a_channel_of_one_incident_gets_the_summary_so_far_once(world: Making) -> None:

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from incidentd.document import render
 from incidentd.engine import commands, lifecycle, merging
 from incidentd.errors import BadRequest, NotAllowed
 from incidentd.incidents import Status
 from incidentd.oncall import Roster
 from incidentd.pages import PageState
 from incidentd.settings import Settings
-from incidentd.store import subjects
+from incidentd.store import facts, subjects
 from incidentd.timeline import first_broken
 from tests.engine.test_holds_and_incidents import MONEY, SETTINGS
 from tests.engine.test_lifecycle import ANA, BEN, FAY, refused, sample
@@ -117,6 +118,23 @@ async def test_what_resolved_while_it_was_part_of_another_is_mitigated_when_it_i
     await w.at(6)
     assert (await w.incident(2)).status is Status.MITIGATED
     assert (await w.incident(1)).status is Status.INVESTIGATING
+
+
+async def test_a_note_on_what_is_part_of_another_stands_where_people_work_on_it_and_once(world: Making) -> None:
+    w = await two(world)
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    text = "TODO: Alert on replicas\nreplica 2 must not be promoted"
+    assert await w.do(commands.add_note, "INC-2", actor=BEN, text=text) == "INC-1"
+    assert (await w.story("INC-1"))[-1] == f"ben: from INC-2: {text}"
+    shown = render(await w.store.read(facts.incident_facts, w.settings, 1))
+    assert "ben: from INC-2: TODO: Alert on replicas / replica 2 must not be promoted" in shown
+    assert ", ben: Alert on replicas\n" in shown
+
+    assert await w.do(commands.add_note, "INC-1", actor=ANA, text="looking") == "INC-1"
+    await w.do(merging.unmerge, 2, actor=FAY, admin=True)
+    assert f"ben: {text}" in await w.story("INC-2"), "it goes back with what it is about"
+    await w.do(merging.merge, 2, into=1, actor=BEN)
+    assert len([said for said in await w.story("INC-1") if "must not be promoted" in said]) == 1
 
 
 @pytest.mark.parametrize("resolved", [False, True])

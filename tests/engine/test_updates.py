@@ -136,6 +136,29 @@ async def test_a_sev1_keeps_every_deadline_to_the_minute(world: Making) -> None:
     assert told[1].startswith("cho told external, approved by ana: Customers cannot pay by card.")
 
 
+@pytest.mark.parametrize(
+    ("move", "how"), [(lifecycle.identify, {"cause": "release 4.2"}), (lifecycle.mitigate, {"note": "rolled back"})]
+)
+async def test_the_first_words_do_not_go_out_by_themselves_once_more_is_known_than_they_say(
+    world: Making, move: Any, how: dict[str, str]
+) -> None:
+    """That the cause is not yet known would not be true any more; what is, a person writes."""
+    w = await world(replace(SETTINGS, updates=UpdateSettings(audiences={OUTSIDE: PLANS[OUTSIDE]})))
+    await declared(w)
+    await w.at(4)
+    await w.do(move, 1, actor=ANA, admin=True, **how)
+    await w.at(6)
+    assert posts(w, "world") == []
+    assert await w.store.read(updates.outside, SETTINGS) == {"incidents": []}
+    ((at, text),) = await said(w, "updates.overdue")
+    assert (at, text.rpartition(". ")[2]) == (5, "Reminded: cho.")
+
+    await w.do(lifecycle.investigate, 1, actor=ANA, text="not that", admin=True)
+    await w.at(10)
+    (first,) = posts(w, "world")
+    assert "its cause are not yet known" in first.body, "it is investigated again, and nobody was faster"
+
+
 async def test_a_late_update_is_called_in_from_its_lead_then_the_commander_then_whoever_is_on_call(
     world: Making,
 ) -> None:

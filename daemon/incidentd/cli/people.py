@@ -92,7 +92,8 @@ def note(daemon: Daemon, subject: str, text: str, *, customer: bool) -> None:
         raise click.UsageError("--customer goes with a hold; an incident is declared already")
     kind = "holds" if _is_hold(subject) else "incidents"
     done = daemon.post(f"/api/v1/{kind}/{segment(subject)}/note", text=text, **({"customer": True} if customer else {}))
-    printed(daemon, done, f"noted on {done['subject']}")
+    part = f", of which {done['from']} is part now" if "from" in done else ""
+    printed(daemon, done, f"noted on {done['subject']}{part}")
 
 
 @click.command()

@@ -17,8 +17,8 @@ from incidentd.roles import Participant
 from incidentd.timeline import Entry
 from incidentd.updates import Promise
 
-# a note's first line may begin with its author's name
-_TODO = re.compile(r"^[ \t]*(?:[\w.@-]{1,64}:[ \t]+)?TODO:[ \t]*(\S.*)$", re.MULTILINE)
+# a note's first line may begin with its author's name, and with the incident that it was written to
+_TODO = re.compile(r"^[ \t]*(?:[\w.@-]{1,64}:[ \t]+(?:from INC-\d{1,15}:[ \t]+)?)?TODO:[ \t]*(\S.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,10 +109,12 @@ def escalate_page(tx: Tx, settings: Settings, page_id: int, *, actor: Actor) -> 
 
 def add_note(
     tx: Tx, settings: Settings, subject: str, *, actor: Actor, text: str, customer: bool = False
-) -> None:  # fmt: skip
+) -> str:  # fmt: skip
     """Write a note on the timeline of a hold or incident; on a hold it may count as progress.
 
-    `customer` says that a customer noticed it: a hold is declared then, unless its rule leaves that out.
+    Of an incident that is part of another one now it stands with that one as well, where people work on it. Gives the
+    key of what it is read with. `customer` says that a customer noticed it: a hold is declared then, unless its rule
+    leaves that out.
     Raises NotFound, and BadRequest for an empty note or one that is too long.
     """
     text = checked(text, "the note", LONGEST_TEXT)
@@ -121,11 +123,19 @@ def add_note(
         take = holds.customer_reported if customer else holds.note_progress
         turn = take(hold, by=actor.name, text=text, now=tx.now)
         course.carry_out(tx, settings, hold, turn, actor, asked=customer)  # a person's word needs no other
-        return
+        return hold.key
     if not subject.startswith("INC-"):
         raise NotFound(f"there is no {plain(subject, 40)}; a note goes to a hold (HOLD-7) or an incident (INC-12)")
     incident = subjects.get_incident(tx, number_of(subject))
-    chain.append(tx, incident.key, actor, [Draft("note", f"{actor.name}: {text}")])
+    root = course.root_of(tx, incident)
+    if root.id == incident.id:
+        chain.append(tx, incident.key, actor, [Draft("note", f"{actor.name}: {text}")])
+        return incident.key
+    # on its own timeline too, where it is read should the two be taken apart again
+    chain.append(tx, incident.key, actor, [Draft("note", f"{actor.name}: {text}", {"also": root.key})])
+    said = f"{actor.name}: from {incident.key}: {text}"
+    chain.append(tx, root.key, actor, [Draft("note", said, {"from": incident.key})])
+    return root.key
 
 
 def declare_incident(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -85,7 +85,10 @@ def _merge(
         of=gone.key, actor=actor,
     )  # fmt: skip
     subjects.save_incident(tx, root)
-    communication.come_along(tx, settings, rooms, root, actor=actor)
+    came = communication.come_along(tx, settings, rooms, root, actor=actor)
+    if came:
+        left = subjects.get_incident(tx, gone.id)
+        subjects.save_incident(tx, replace(left, merge=replace(record, rooms=came)))
     _fires_still(tx, settings, root, before, brought=len(mine))
     _tell_commander(tx, settings, gone, root)
     after = subjects.get_incident(tx, root.id)
@@ -121,7 +124,8 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
         if entry.kind == "copied" and entry.data.get("from") == gone.key
     }
     after = max(there, default=0)
-    entries = [entry for entry in chain.entries(tx, gone.key) if entry.seq > after]
+    # a note that was written while they were one stands there already
+    entries = [it for it in chain.entries(tx, gone.key) if it.seq > after and it.data.get("also") != root.key]
     copies = [
         Draft(
             "copied",
@@ -194,6 +198,7 @@ def unmerge(
     records.bring_back(tx, settings, back, record, actor=actor)
     text = f"{gone.key} is no part of this any more, says {actor.name}{why}"
     chain.append(tx, root.key, actor, [Draft("incident.gave_back", text, {"merged": gone.key})])
+    _rooms_go_back(tx, settings, root, record, actor)
     updates.changed(tx, settings, asked.incident, back, actor=actor)
     stale.watch(tx, settings, back)
     roles.again(tx, gone, back)
@@ -252,17 +257,44 @@ def _kept_by_parts(tx: Tx, through: Incident, alerts: Sequence[tuple[str, str]])
     """Give the alerts that another part of an incident has as well: from here they are there because of that part."""
     left = list(alerts)
     kept: list[tuple[str, str]] = []
-    for key in [str(it.data["merged"]) for it in chain.entries(tx, through.key) if it.kind == "incident.took_in"]:
-        part = _part(tx, key, through) if left else None
-        if part is None or part.merge is None:
-            continue
+    for part, merged in _parts(tx, through):
+        if not left:
+            break
         has = {(it.source, it.fingerprint) for it in subjects.members(tx, part.key)}
         found = [one for one in left if one in has]
         if found:
-            shared = tuple(_without(part.merge.shared, found))
-            subjects.save_incident(tx, replace(part, merge=replace(part.merge, shared=shared)))
+            shared = tuple(_without(merged.shared, found))
+            subjects.save_incident(tx, replace(part, merge=replace(merged, shared=shared)))
         left, kept = _without(left, found), kept + found
     return kept
+
+
+def _rooms_go_back(tx: Tx, settings: Settings, root: Incident, record: Merge, actor: Actor) -> None:
+    """Have channels that came along follow none of the incidents any more that they went through.
+
+    But where another part is followed too they stay, from here on because of that part.
+    """
+    rooms, step = record.rooms, record
+    while rooms:
+        through = subjects.get_incident(tx, step.into)
+        for part, merged in _parts(tx, through):
+            both = tuple(name for name in communication.followed_in(tx, settings, part.id) if name in rooms)
+            if both:
+                subjects.save_incident(tx, replace(part, merge=replace(merged, rooms=(*merged.rooms, *both))))
+                rooms = tuple(name for name in rooms if name not in both)
+        went = communication.go_back(tx, settings, rooms, through, since=step.at, actor=actor)
+        if through.merge is None or through.id == root.id:
+            return
+        step = through.merge
+        rooms = tuple(name for name in went if name in step.rooms)
+
+
+def _parts(tx: Tx, through: Incident) -> Iterator[tuple[Incident, Merge]]:
+    """Give what an incident took in and has still, each with how it went into it."""
+    for key in [str(it.data["merged"]) for it in chain.entries(tx, through.key) if it.kind == "incident.took_in"]:
+        part = _part(tx, key, through)
+        if part is not None and part.merge is not None:
+            yield part, part.merge
 
 
 def _part(tx: Tx, key: str, through: Incident) -> Incident | None:

@@ -57,6 +57,8 @@ class Merge:
     """Alerts (source, fingerprint) that the survivor was about already; those stay with it."""
     records: tuple[tuple[str, int, int], ...] = ()
     """What was open and goes on in the survivor: its kind, its number here, its number there."""
+    rooms: tuple[str, ...] = ()
+    """Channels that follow the survivor only because they followed this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

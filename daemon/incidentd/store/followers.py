@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from incidentd.store import jobs
 from incidentd.store.base import Tx, both
@@ -39,6 +39,9 @@ _WIDEN = (
     .where(jobs.MINE)
     .values(ukey=bindparam("b_ukey"), payload=bindparam("with_payload", type_=job.c.payload.type))
 )
+_FORGET = delete(follower).where(
+    follower.c.subject == bindparam("of"), follower.c.channel == bindparam("which")
+)  # fmt: skip
 _SUBJECTS = select(follower.c.subject).where(follower.c.is_on.is_(True)).distinct()
 _SAVE = both(
     lambda insert: (new := insert(follower)).on_conflict_do_update(
@@ -71,6 +74,11 @@ def save(tx: Tx, it: Follower) -> None:
         "added_by": it.added_by, "is_on": it.is_on, "waits": it.waits,
     }  # fmt: skip
     tx.execute(_SAVE[tx.dialect], row)
+
+
+def forget(tx: Tx, subject: str, channel: str) -> None:
+    """Let it be as if a channel had never followed; the caller has the lock of the subject."""
+    tx.execute(_FORGET, {"of": subject, "which": channel})
 
 
 def posts(tx: Tx, subject: str) -> dict[str, Job]:

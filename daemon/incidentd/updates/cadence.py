@@ -61,7 +61,10 @@ class AudiencePlan:
     approval: bool = False
     """The Incident Commander lets each text go out."""
     first_by_itself: bool = False
-    """The templated first words go out by themselves when nobody was faster, with no approval."""
+    """The templated first words go out by themselves when nobody was faster, with no approval.
+
+    Only while it is investigated, for that is what they say.
+    """
     strict: bool = False
     """What the check of the words finds is refused instead of said."""
 

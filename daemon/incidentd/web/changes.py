@@ -133,7 +133,7 @@ async def declare(request: web.Request) -> web.Response:
 
 
 async def note_on_incident(request: web.Request) -> web.Response:
-    """Write a note on the timeline of an incident."""
+    """Write a note on the timeline of an incident; the answer says where it stands when that is part of another one."""
     number, fields = speakable(request.match_info["id"], "INC"), await read_fields(request, _Note)
     return await _noted(request, f"INC-{number}", fields.text, fields.by)
 
@@ -147,8 +147,9 @@ async def note_on_hold(request: web.Request) -> web.Response:
 async def _noted(request: web.Request, subject: str, text: str, by: str, **how: bool) -> web.Response:
     house = request.app[HOUSE]
     who = actor(request, by)
-    await house.store.write(commands.add_note, house.settings, subject, actor=who, text=text, **how)
-    return json_answer({"subject": subject, "text": text, "by": who.name}, 201)
+    stands = await house.store.write(commands.add_note, house.settings, subject, actor=who, text=text, **how)
+    part = {} if stands == subject else {"from": subject}
+    return json_answer({"subject": stands, **part, "text": text, "by": who.name}, 201)
 
 
 async def extend(request: web.Request) -> web.Response:

@@ -6,7 +6,14 @@ words       what a message says
 status      how things stand, in one line
 """
 
-from incidentd.engine.communication.asking import add_channel, come_along, followed_in, listed, remove_channel
+from incidentd.engine.communication.asking import (
+    add_channel,
+    come_along,
+    followed_in,
+    go_back,
+    listed,
+    remove_channel,
+)
 from incidentd.engine.communication.following import (
     PURPOSE,
     begin,
@@ -21,6 +28,6 @@ from incidentd.engine.communication.following import (
 from incidentd.engine.communication.words import Posting, known, message
 
 __all__ = [
-    "PURPOSE", "Posting", "add_channel", "begin", "changed", "come_along", "followed_in", "given_up", "known",
-    "listed", "message", "remove_channel", "resume", "sent", "time_came", "to_resume", "will_follow",
+    "PURPOSE", "Posting", "add_channel", "begin", "changed", "come_along", "followed_in", "given_up", "go_back",
+    "known", "listed", "message", "remove_channel", "resume", "sent", "time_came", "to_resume", "will_follow",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from incidentd.engine.communication.following import channels_of, hurry, is_over
 from incidentd.errors import BadRequest, Conflict, NotFound
@@ -13,6 +14,8 @@ from incidentd.store import Tx, chain, followers, jobs, subjects
 from incidentd.store.followers import Follower
 from incidentd.text import plain
 from incidentd.timeline import Actor, Draft
+
+_ADDED = "channel.added"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def add_channel(tx: Tx, settings: Settings, incident_id: int, channel: str, *, a
     it = replace(base, added_by=actor.name, is_on=True, waits=False)
     followers.save(tx, it)
     text = f"{channel} follows this from here on, says {actor.name}."
-    chain.append(tx, incident.key, actor, [Draft("channel.added", text, {"channel": channel})])
+    chain.append(tx, incident.key, actor, [Draft(_ADDED, text, {"channel": channel})])
     hurry(tx, settings, incident.key)
     return _listed(tx, it)
 
@@ -85,12 +88,34 @@ def followed_in(tx: Tx, settings: Settings, incident_id: int) -> tuple[str, ...]
     return tuple(name for name, it in sorted(rows.items()) if it.is_on and name in settings.channels)
 
 
-def come_along(tx: Tx, settings: Settings, channels: Iterable[str], root: Incident, *, actor: Actor) -> None:
-    """Have these channels of an incident that is part of another one now follow that; one that was removed stays so."""
+def come_along(
+    tx: Tx, settings: Settings, channels: Iterable[str], root: Incident, *, actor: Actor
+) -> tuple[str, ...]:  # fmt: skip
+    """Have these channels of an incident that is part of another one now follow that; one that was removed stays so.
+
+    Names those that did not follow it before.
+    """
     there = _rows(tx, settings, root.id)
-    for name in channels:
-        if name not in there:
-            add_channel(tx, settings, root.id, name, actor=actor)
+    new = tuple(name for name in channels if name not in there)
+    for name in new:
+        add_channel(tx, settings, root.id, name, actor=actor)
+    return new
+
+
+def go_back(
+    tx: Tx, settings: Settings, channels: Iterable[str], root: Incident, *, since: datetime, actor: Actor
+) -> list[str]:  # fmt: skip
+    """Have channels that came along at `since` follow no more, but for what a route gives or somebody added later.
+
+    Names those that do not.
+    """
+    rows, given = _rows(tx, settings, root.id), channels_of(settings, root)
+    added = {it.data["channel"] for it in chain.entries(tx, root.key) if it.kind == _ADDED and it.at > since}
+    went = [name for name in channels if name in rows and rows[name].is_on and name not in (*given, *added)]
+    for name in went:
+        remove_channel(tx, settings, root.id, name, actor=actor)
+        followers.forget(tx, root.key, name)  # nobody had enough of it there: it may come along once more
+    return went
 
 
 def _rows(tx: Tx, settings: Settings, incident_id: int) -> dict[str, Follower]:

@@ -216,6 +216,8 @@ def given_up(tx: Tx, job: Job, *, channel: str, why: str) -> bool:
     it = followers.of(tx, job.subject).get(channel)
     if it is not None:
         followers.save(tx, replace(it, seq=int(job.payload["after"]), refused=int(job.payload["to"]), waits=False))
+        if it.waits:  # what came meanwhile is the next message, and perhaps nothing happens any more
+            chain.told(tx, job.subject, tx.now)
     return True
 
 

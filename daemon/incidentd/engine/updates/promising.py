@@ -214,10 +214,15 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
         stored.save_promise(tx, replace(promise, due_at=None))
         text = f"The files name no {audience} audience any more, so nothing is owed to it."
         chain.append(tx, incident.key, INCIDENTD, [Draft("updates.dropped", text)])
-    elif not promise.sent and incident.status in ACTIVE and plan.begins_by_itself(incident.severity):
+    elif not promise.sent and _first_words_hold(incident) and plan.begins_by_itself(incident.severity):
         _send_first(tx, settings, incident, promise)
     else:
         _nag(tx, settings, incident, promise)
+
+
+def _first_words_hold(incident: Incident) -> bool:
+    """Say whether what the first words say is true: not once the cause is named, or the impact stopped."""
+    return phase_of(incident.status) is Phase.INVESTIGATING
 
 
 def _send_first(tx: Tx, settings: Settings, incident: Incident, promise: Promise) -> None:
