@@ -331,6 +331,40 @@ async def test_a_token_that_is_nobody_has_no_page_whatever_it_moves(world: Makin
     assert called(w) == ["ana", "ben"]
 
 
+@pytest.mark.parametrize("asked", ["team", "role"])
+async def test_whom_somebody_asks_for_after_the_impact_is_called_until_they_answer(world: Making, asked: str) -> None:
+    w = await begun(world, staffed())
+    await w.do(lifecycle.mitigate, 1, actor=ANA)
+    await w.at(10)
+    if asked == "team":
+        page = await w.do(roles.page_team, 1, "shop", actor=ANA, asked="check the replica before we resolve")
+    else:
+        await w.do(roles.assign, 1, OL, "dia", actor=ANA)
+        await w.do(roles.decline, 1, actor=DIA, role=OL)
+        page = (await w.store.read(things.pages_of, "INC-1"))[-1]
+    assert await so_far(w, page.id) == (("ben",), False)
+    await w.at(15)
+    assert await so_far(w, page.id) == (("ben", "cho"), True)
+
+
+async def test_a_team_that_a_rule_calls_is_called_no_more_while_its_alerts_are_resolved(world: Making) -> None:
+    known = staffed()
+    teams = {**known.roster.teams, "db": Team(name="db", people=("dia", "cho"), escalation="db")}
+    rules = tuple(replace(rule, teams=("shop", "db")) for rule in known.rules)
+    policies = {**known.escalations, **policy("db", (0, "dia"), (5, "cho"))}
+    w = await begun(world, replace(known, roster=replace(known.roster, teams=teams), rules=rules, escalations=policies))
+    (page,) = [it for it in await w.store.read(things.pages_of, "INC-1") if it.errand.team == "db"]
+    await w.send(w.resolved("CheckoutDown", service="shop"))
+    await w.at(60)
+    assert await so_far(w, page.id) == (("dia",), False)
+
+
+async def so_far(w: World, page: int) -> tuple[tuple[str, ...], bool]:
+    """Say whom a page called so far, and whether its response time is missed."""
+    it = await w.page(page)
+    return it.paged, it.breached
+
+
 async def test_who_works_on_what_is_merged_works_on_the_survivor(world: Making) -> None:
     w = await begun(world)
     await w.do(roles.join, 1, actor=CHO, text="read the logs")
