@@ -18,7 +18,7 @@ from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.graphs import Line
 from incidentd.handover import HumanLine, State
 from incidentd.holds import HoldPolicy, ProgressQuery
-from incidentd.incidents import Incident
+from incidentd.incidents import Incident, Status
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Channel, ChannelKind, Layer, Roster, Schedule, Target, Team
 from incidentd.records import Belief, Confidence, SectionName
@@ -196,6 +196,20 @@ async def test_the_sender_has_it_until_it_is_accepted_and_everybody_hears_then(w
     assert await kinds(w) == ["offered", "accepted", "observed"]
     with pytest.raises(Conflict, match=r"HO-1 is accepted already by dia at 14:08:00 UTC; dia is Incident Commander"):
         await w.do(handover.accept, 1, actor=DIA)
+
+
+async def test_whoever_takes_the_command_over_has_what_nobody_answered_yet(world: Making) -> None:
+    w = await world(replace(SETTINGS, escalations=policy("default", (0, "ben"), (5, "cho"))))
+    await declared(w)
+    await offered(w)
+    await w.at(2)
+    await w.do(handover.accept, 1, actor=DIA)
+    incident = await w.incident()
+    assert (incident.status, incident.commander, incident.acknowledged_at) == (Status.INVESTIGATING, "dia", w.now)
+    await w.at(10)
+    page = await w.page()
+    assert (page.held_by, page.acked_at, page.paged) == ("dia", incident.acknowledged_at, ("ben",))
+    assert "PAGE-1 was taken by dia." in await w.story("INC-1")
 
 
 async def test_whoever_takes_over_with_roles_elsewhere_is_said_to(world: Making) -> None:

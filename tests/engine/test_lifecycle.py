@@ -262,6 +262,17 @@ async def test_the_deputy_is_asked_with_those_on_call_when_the_commander_is_sile
     assert asked == [["ana"], ["ana", "fay"]]
 
 
+async def test_a_page_that_calls_nobody_any_more_keeps_nobody_from_being_asked(world: Making) -> None:
+    w = await world(PEOPLE)
+    await w.do(commands.declare_incident, actor=CHO, title="Down", severity="sev1", page="platform")
+    await w.do(lifecycle.mitigate, 1, actor=CHO)
+    await w.at(90)
+    page = await w.page()
+    assert (page.state, page.paged, page.acked_at) == (PageState.OPEN, ("ana",), None)
+    asked = [entry.data["asked"] for entry in await w.entries("INC-1") if entry.kind == "incident.stale"]
+    assert asked == [["cho"], ["cho", "ana"]]
+
+
 async def test_what_waits_for_a_criterion_is_resolved_once_it_is_met_and_stayed_healthy(world: Making) -> None:
     w = await begun(world, replace(PEOPLE, rules=MINOR.rules))
     await w.do(records.add_criterion, 1, actor=ANA, text="p99 under 1 s")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import time
 
 import pytest
 
@@ -15,15 +16,15 @@ from incidentd.engine import commands, course, lifecycle, paging, records, roles
 from incidentd.errors import Conflict
 from incidentd.holds import HoldPolicy
 from incidentd.matchers import parse_matcher
-from incidentd.oncall import Person, Roster, Target
-from incidentd.pages import Chain, Ending, EscalationPolicy, Level, Page, PageState
+from incidentd.oncall import Person, Roster, Target, Team
+from incidentd.pages import Chain, Ending, EscalationPolicy, Level, Page, PageState, QuietHours
 from incidentd.roles import Role
-from incidentd.rules import CATCH_ALL, SeverityRule
+from incidentd.rules import CATCH_ALL, SeverityRule, Urgency
 from incidentd.settings import Settings
 from incidentd.store import Tx, subjects
 from incidentd.timeline import Actor
 from tests.engine.test_holds_and_incidents import LAG, SETTINGS
-from tests.engine.world import Making, World, make_world, minutes, person, policy, roster
+from tests.engine.world import Making, World, chain_of, make_world, minutes, person, policy, roster
 
 ROUNDS = 500 if os.environ.get("INCIDENTD_TEST_LONG") == "1" else 20
 ANA, BEN, ELI = (Actor(name=name, via="api") for name in ("ana", "ben", "eli"))
@@ -283,6 +284,42 @@ async def test_b5_21_a_rotation_with_nobody_goes_on_with_the_next_level_at_once(
     assert called(w) == ["ben"]
     assert figure(w, 'escalations_total{reason="nobody",team="platform"}') == 1
     assert "page.nobody" in await w.kinds("INC-1")
+
+
+NIGHT = QuietHours(start=time(22), end=time(7), time_zone="UTC")
+
+
+def with_batch(*levels: tuple[float, str]) -> Settings:
+    """Have a team whose escalation has one chain, for what is urgent: it waits for the morning."""
+    calm = replace(chain_of(*levels), quiet_hours=NIGHT)
+    people = roster("ana", "ben", "eli", "dia", "fay")
+    teams = {"batch": Team(name="batch", people=("dia", "fay"), escalation="batch")}
+    policies = {**KNOWN.escalations, "batch": EscalationPolicy(name="batch", chains={"urgent": calm})}
+    return replace(KNOWN, roster=replace(people, teams=teams), escalations=policies)
+
+
+@pytest.mark.parametrize(
+    ("urgency", "waits"), [("business_critical", False), ("soon", False), ("urgent", True), ("late", True)]
+)
+async def test_b5_15_hours_that_are_quiet_for_what_is_urgent_keep_nothing_until_morning_that_is_more_so(
+    world: Making, urgency: str, waits: bool
+) -> None:
+    known = with_batch((0, "dia"), (5, "fay"))
+    more = {
+        "soon": Urgency(name="soon", respond_within=minutes(10)),
+        "late": Urgency(name="late", respond_within=minutes(240)),
+    }
+    sev1 = replace(known.severities["sev1"], urgency=urgency)
+    known = replace(known, urgencies={**known.urgencies, **more}, severities={**known.severities, "sev1": sev1})
+    w = await world(known)
+    await w.at(13 * 60)
+    await w.do(commands.declare_incident, actor=ANA, title="Orders twice", severity="sev1")
+    await w.do(roles.page_team, 1, "batch", actor=ANA, asked="stop the import")
+    await w.at(13 * 60 + 5)
+    assert (await w.page(2)).paged == (() if waits else ("dia", "fay"))
+
+    await w.at(17 * 60)
+    assert (await w.page(2)).paged[0] == "dia"
 
 
 async def test_whoever_has_no_channel_is_passed_over_at_once(world: Making) -> None:

@@ -15,12 +15,13 @@ from incidentd.errors import BadRequest, Conflict, NotAllowed, NotFound
 from incidentd.incidents import Status
 from incidentd.links import Claim, kid_of, read
 from incidentd.oncall import Roster, Target, Team
+from incidentd.pages import PageState
 from incidentd.roles import OfferState, Role
 from incidentd.settings import RoleSettings, RoleSource, Settings
 from incidentd.store import roles as stored
 from incidentd.store import things
 from incidentd.timeline import Actor
-from tests.engine.test_lifecycle import ANA, BEN, CHO, PEOPLE, begun
+from tests.engine.test_lifecycle import ANA, BEN, CHO, PEOPLE, begun, sample
 from tests.engine.world import Making, World, minutes, policy, roster
 
 IC, OL, CL = Role.INCIDENT_COMMANDER, Role.OPERATIONS_LEAD, Role.COMMUNICATIONS_LEAD
@@ -262,13 +263,106 @@ async def test_a_link_that_says_no_goes_on_with_the_people_behind(world: Making)
     assert [page.policy for page in await w.store.read(things.pages_of, "INC-1") if page.errand.role] == ["shop"]
 
 
+def called(w: World) -> list[str]:
+    """Name whose mail got something that calls, in order."""
+    return [one.channel.partition("/")[0] for one in w.post.sent if one.purpose in ("page", "escalation")]
+
+
+def answers(w: World, timeliness: str) -> float:
+    how = {"team": "platform", "timeliness": timeliness, "urgency": "business_critical"}
+    return sample(w, "page_acknowledgements_total", **how)
+
+
 async def test_whoever_takes_command_of_what_nobody_has_answered_has_it(world: Making) -> None:
     w = await world(PEOPLE)
     await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.at(1)
     await w.do(roles.take_command, 1, actor=CHO)
     incident = await w.incident()
     assert (incident.status, incident.commander, incident.acknowledged_at) == (Status.INVESTIGATING, "cho", w.now)
     assert "cho has it; investigating." in await w.story("INC-1")
+    await w.at(15.9)
+    page = await w.page()
+    assert (page.state, page.held_by, page.acked_at, page.breached) == (
+        PageState.ACKED, "cho", incident.acknowledged_at, False
+    )  # fmt: skip
+    assert "PAGE-1 was taken by cho." in await w.story("INC-1")
+    assert (called(w), answers(w, "on_time")) == (["ana"], 1)
+    assert "role.missing" in await w.kinds("INC-1")
+    await w.at(16)
+    assert called(w) == ["ana", "cho"]  # as any answer, it expires
+
+
+async def test_whoever_accepts_to_command_has_its_page_and_none_that_calls_for_something_else(world: Making) -> None:
+    asks = RoleSettings(sources={IC: RoleSource(ask=Target(person="dia"))})
+    w = await world(replace(staffed(), roles=asks))
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(roles.page_team, 1, "shop", actor=ANA, asked="look at the queue")
+    await w.at(1)
+    await w.do(roles.accept, 1, actor=DIA, role=IC)
+    await w.at(14)
+    own, teams, *_ = await w.store.read(things.pages_of, "INC-1")
+    assert (own.held_by, own.paged, teams.state, teams.paged[:2]) == ("dia", ("ana",), PageState.OPEN, ("ben", "cho"))
+
+
+@pytest.mark.parametrize("by", ["ana", "cho"])
+async def test_whoever_investigates_what_called_them_or_nobody_commands_has_its_page(world: Making, by: str) -> None:
+    w = await world(PEOPLE)
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(lifecycle.investigate, 1, actor=Actor(name=by, via="api"))
+    await w.at(14)
+    page = await w.page()
+    assert ((await w.incident()).commander, page.held_by, called(w)) == (by, by, ["ana"])
+
+
+async def test_who_declared_it_and_goes_on_with_it_leaves_its_page_to_those_it_calls(world: Making) -> None:
+    w = await world(PEOPLE)
+    await w.do(commands.declare_incident, actor=CHO, title="Down", severity="sev1", page="platform")
+    await w.do(lifecycle.identify, 1, actor=CHO, cause="the disk is full")
+    await w.at(5)
+    assert called(w) == ["ana", "ben"]
+
+
+async def test_a_token_that_is_nobody_has_no_page_whatever_it_moves(world: Making) -> None:
+    w = await world(PEOPLE)
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(lifecycle.investigate, 1, actor=Actor(name="pipeline", via="api"))
+    await w.at(5)
+    assert called(w) == ["ana", "ben"]
+
+
+@pytest.mark.parametrize("asked", ["team", "role"])
+async def test_whom_somebody_asks_for_after_the_impact_is_called_until_they_answer(world: Making, asked: str) -> None:
+    w = await begun(world, staffed())
+    await w.do(lifecycle.mitigate, 1, actor=ANA)
+    await w.at(10)
+    if asked == "team":
+        page = await w.do(roles.page_team, 1, "shop", actor=ANA, asked="check the replica before we resolve")
+    else:
+        await w.do(roles.assign, 1, OL, "dia", actor=ANA)
+        await w.do(roles.decline, 1, actor=DIA, role=OL)
+        page = (await w.store.read(things.pages_of, "INC-1"))[-1]
+    assert await so_far(w, page.id) == (("ben",), False)
+    await w.at(15)
+    assert await so_far(w, page.id) == (("ben", "cho"), True)
+
+
+async def test_a_team_that_a_rule_calls_is_called_no_more_while_its_alerts_are_resolved(world: Making) -> None:
+    known = staffed()
+    teams = {**known.roster.teams, "db": Team(name="db", people=("dia", "cho"), escalation="db")}
+    rules = tuple(replace(rule, teams=("shop", "db")) for rule in known.rules)
+    policies = {**known.escalations, **policy("db", (0, "dia"), (5, "cho"))}
+    w = await begun(world, replace(known, roster=replace(known.roster, teams=teams), rules=rules, escalations=policies))
+    (page,) = [it for it in await w.store.read(things.pages_of, "INC-1") if it.errand.team == "db"]
+    await w.send(w.resolved("CheckoutDown", service="shop"))
+    await w.at(60)
+    assert await so_far(w, page.id) == (("dia",), False)
+
+
+async def so_far(w: World, page: int) -> tuple[tuple[str, ...], bool]:
+    """Say whom a page called so far, and whether its response time is missed."""
+    it = await w.page(page)
+    return it.paged, it.breached
 
 
 async def test_who_works_on_what_is_merged_works_on_the_survivor(world: Making) -> None:

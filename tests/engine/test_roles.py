@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
@@ -11,16 +13,19 @@ from sqlalchemy import insert
 from incidentd.board import Surface, board
 from incidentd.document import render
 from incidentd.engine import Engine, commands, lifecycle, merging, roles
+from incidentd.engine.updates.common import on_call
 from incidentd.errors import Conflict, NotAllowed, NotFound, StoreUnavailable
 from incidentd.incidents import Incident
+from incidentd.oncall import Layer, Schedule, Target
+from incidentd.pages import Chain, EscalationPolicy, Level
 from incidentd.roles import Assignment, Role, effective_holder
 from incidentd.settings import Settings
 from incidentd.store import Tx, facts, subjects
 from incidentd.store import roles as stored
 from incidentd.store.tables import role_assignment
 from incidentd.store.views.counts import state_counts
-from tests.engine.test_lifecycle import ANA, BEN, CHO, begun
-from tests.engine.world import Making, World
+from tests.engine.test_lifecycle import ANA, BEN, CHO, PEOPLE, SMALL, begun
+from tests.engine.world import Making, World, minutes
 
 IC, OL, CL = Role.INCIDENT_COMMANDER, Role.OPERATIONS_LEAD, Role.COMMUNICATIONS_LEAD
 
@@ -179,3 +184,40 @@ async def test_of_two_who_take_a_role_at_once_one_has_it_and_both_stand_in_the_h
     refused = [one for one in done if isinstance(one, NotAllowed)]
     assert len(refused) == 1
     assert [one.role for one in await history(w) if one.until is None] == [IC, OL]
+
+
+def by_urgency() -> Settings:
+    """Have sre called for what is critical, and the day's engineers for what is urgent."""
+
+    def one(name: str, *people: str) -> Schedule:
+        layer = Layer(
+            name="main", people=people, start=date(2026, 11, 23), turn=timedelta(weeks=1), handoff_time=time(9),
+            handoff_weekday=0,
+        )  # fmt: skip
+        return Schedule(name=name, time_zone="UTC", layers=(layer,))
+
+    def calls(name: str) -> Chain:
+        return Chain(levels=(Level(after=minutes(0), page=Target(on_call=name)),))
+
+    chains = {"business_critical": calls("sre"), "urgent": calls("day")}
+    people = replace(PEOPLE.roster, schedules={"sre": one("sre", "ana"), "day": one("day", "ben")})
+    return replace(
+        PEOPLE, roster=people, rules=(replace(SMALL, page="payments"),),
+        escalations={"payments": EscalationPolicy(name="payments", chains=chains)},
+    )  # fmt: skip
+
+
+async def test_whoever_is_called_for_its_urgency_commands_an_incident_that_an_alert_declares(world: Making) -> None:
+    w = await world(by_urgency())
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    assert ((await w.incident()).commander, (await w.page()).paged) == ("ben", ("ben",))
+
+
+async def test_whoever_is_called_for_its_urgency_is_who_is_on_call_for_its_updates_and_handovers(world: Making) -> None:
+    w = await world(by_urgency())
+    await w.send(w.firing("CheckoutDown", service="shop"))
+
+    def whom(tx: Tx, settings: Settings) -> list[str]:
+        return on_call(tx, settings, subjects.get_incident(tx, 1))
+
+    assert await w.do(whom) == ["ben"]

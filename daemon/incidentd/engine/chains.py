@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from incidentd.oncall import Target
-from incidentd.pages import Chain, Level
+from incidentd.pages import Chain, EscalationPolicy, Level
 from incidentd.rules import Urgency
 from incidentd.settings import Settings
 
 _EVERYBODY = Chain(levels=(Level(after=timedelta(0), page=Target(team="*")),))
 _TEAM = "team:"
+_NEVER_QUIET = "business_critical"
 
 
 def of_team(settings: Settings, name: str) -> str:
@@ -28,7 +30,17 @@ def chain_of(settings: Settings, policy: str, urgency: str) -> Chain:
     found = found or settings.escalations.get("default")
     if found is None:
         return _EVERYBODY
-    return found.chains.get(urgency) or next(iter(found.chains.values()), _EVERYBODY)
+    return found.chains.get(urgency) or _borrowed(settings, found, urgency)
+
+
+def _borrowed(settings: Settings, policy: EscalationPolicy, urgency: str) -> Chain:
+    """Give the first chain of a policy that has none of this urgency.
+
+    Its quiet hours were chosen for what may wait as long as its own urgency: no page waits in them that may not.
+    """
+    own, chain = next(iter(policy.chains.items()), ("", _EVERYBODY))
+    may_wait = urgency != _NEVER_QUIET and clocks_of(settings, urgency)[0] >= clocks_of(settings, own)[0]
+    return chain if may_wait else replace(chain, quiet_hours=None)
 
 
 def clocks_of(settings: Settings, urgency: str) -> tuple[timedelta, timedelta]:

@@ -75,11 +75,7 @@ def help_with_page(
 def _has_it(tx: Tx, settings: Settings, page: Page, owned: Page, *, actor: Actor, how: str) -> Page:
     """Carry out that somebody has a page from here, and what it is about with it."""
     by = owned.owner
-    owning.acknowledged(tx, owned, before=page)
-    late = " (after its response time)" if owned.breached and page.acked_at is None else ""
-    over = f" over from {page.held_by}" if page.held_by else ""
-    text = f"{page.key} {how} {by}{over}{late}."
-    chain.append(tx, page.subject, actor, [Draft("page.acked", text, {"page": page.key, "by": by})])
+    owning.has_it(tx, owned, before=page, actor=actor, how=how)
     if page.subject.startswith("INC-"):
         incident = subjects.get_incident(tx, number_of(page.subject))
         course.engaged(tx, incident, by=by, actor=actor)

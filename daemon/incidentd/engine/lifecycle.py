@@ -63,7 +63,7 @@ def investigate(
     incident, why = asked.incident, f": {plain(_said(text))}" if text else "."
     match incident.status:
         case Status.DECLARED:
-            return course.engaged(tx, incident, by=actor.name, actor=actor)
+            return _taken(tx, settings, incident, actor)
         case Status.MITIGATED:
             said = f"{actor.name} says that the impact is back{why}"
             course.relapsed(tx, settings, incident, said, actor, who=asked.who)
@@ -89,7 +89,7 @@ def identify(
     """Say what contributes to it. Raises NotFound, NotAllowed, Conflict, and BadRequest when no cause is named."""
     asked = look(tx, settings, incident_id, actor=actor, admin=admin, expected_version=expected_version)
     known = replace(asked.known, cause=plain(_said(cause)))
-    incident = _taken(tx, asked.incident, actor)
+    incident = _taken(tx, settings, asked.incident, actor)
     moved = incidents.move(incident, Status.IDENTIFIED, tx.now, who=asked.who, known=known)
     said = f"Identified by {actor.name}: {moved.cause or 'the hypothesis that is supported'}."
     kept = _keep(tx, moved, actor, Draft("incident.identified", said, {"cause": moved.cause}))
@@ -103,7 +103,7 @@ def mitigate(
 ) -> Incident:  # fmt: skip
     """Say that the impact stopped. Raises NotFound, NotAllowed, and Conflict when its state does not allow it."""
     asked = look(tx, settings, incident_id, actor=actor, admin=admin, expected_version=expected_version)
-    incident = _taken(tx, asked.incident, actor)
+    incident = _taken(tx, settings, asked.incident, actor)
     if incident.status not in (Status.INVESTIGATING, Status.IDENTIFIED):
         return incidents.move(incident, Status.MITIGATED, tx.now, who=asked.who)  # which says what is allowed
     why = f": {plain(_said(note))}" if note else "."
@@ -121,7 +121,7 @@ def resolve(
     Raises NotFound, NotAllowed, and Conflict when its state does not allow it or criteria are not met.
     """
     asked = look(tx, settings, incident_id, actor=actor, admin=admin, expected_version=expected_version)
-    incident = _taken(tx, asked.incident, actor)
+    incident = _taken(tx, settings, asked.incident, actor)
     known = replace(asked.known, waived=_said(waive))
     return course.resolve(tx, settings, incident, actor=actor, note=_said(note), who=asked.who, known=known)
 
@@ -228,11 +228,17 @@ def _said(text: str) -> str:
     return checked(text, "the text", LONGEST_TEXT) if text.strip() else ""
 
 
-def _taken(tx: Tx, incident: Incident, actor: Actor) -> Incident:
-    """Take that whoever moves a declared incident on has it, first."""
+def _taken(tx: Tx, settings: Settings, incident: Incident, actor: Actor) -> Incident:
+    """Take that whoever moves a declared incident on has it, first.
+
+    The pages that called them are answered by that, and all of them when they command from here: whoever declared it
+    by hand and goes on with it commands already, and has others called.
+    """
     if incident.status is not Status.DECLARED:
         return incident
-    return course.engaged(tx, incident, by=actor.name, actor=actor)
+    taken = course.engaged(tx, incident, by=actor.name, actor=actor)
+    roles.has_pages(tx, settings, taken, actor.name, actor=actor, called=bool(incident.commander))
+    return taken
 
 
 def _keep(tx: Tx, incident: Incident, actor: Actor, draft: Draft) -> Incident:

@@ -16,7 +16,7 @@ from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, rota, subjects, things
 from incidentd.store.jobs import Job
 from incidentd.text import instant, plain
-from incidentd.timeline import INCIDENTD, Draft
+from incidentd.timeline import INCIDENTD, Actor, Draft
 
 LAPSE, WORSE = "lapse", "worse"
 """Kinds of deadlines: an answer expires, and somebody who has it hears that it is worse."""
@@ -51,6 +51,16 @@ def acknowledged(tx: Tx, page: Page, *, before: Page) -> None:
     how = {"urgency": page.urgency, "team": page.policy}
     paging.measure(tx, page, lambda m: m.page_response_seconds.labels(**how).observe(max(took, 0)))
     paging.measure(tx, page, lambda m: m.page_acknowledgements_total.labels(**how, timeliness=timeliness).inc())
+
+
+def has_it(tx: Tx, owned: Page, *, before: Page, actor: Actor, how: str) -> None:
+    """Take that somebody has a page from here, and say so; `how` is what the entry says of it."""
+    acknowledged(tx, owned, before=before)
+    late = " (after its response time)" if owned.breached and before.acked_at is None else ""
+    over = f" over from {before.held_by}" if before.held_by else ""
+    text = f"{before.key} {how} {owned.owner}{over}{late}."
+    facts = {"page": before.key, "by": owned.owner}
+    chain.append(tx, before.subject, actor, [Draft("page.acked", text, facts)])
 
 
 def refuse_if_not_asked(tx: Tx, page: Page, settings: Settings, by: str) -> None:

@@ -330,12 +330,17 @@ def goes_on(tx: Tx, subject: str) -> bool | None:
     return status is not Status.MITIGATED and jobs.live(tx, f"quiet:{subject}") is None
 
 
+def pauses(tx: Tx, page: Page) -> bool:
+    """Say whether a page calls nobody else for now; one for an errand that a person gave waits for no alert."""
+    return not page.errand.by and goes_on(tx, page.subject) is False
+
+
 def time_came(tx: Tx, settings: Settings, page_id: int) -> None:
     """Go on with a page whose next step is due."""
     page = _page(tx, page_id)
     if page is None or page.state is not PageState.OPEN:
         return
-    if goes_on(tx, page.subject) is False:
+    if pauses(tx, page):
         _look_again(tx, page, "page")
     else:
         advance(tx, settings, page)
@@ -359,7 +364,7 @@ def breached(tx: Tx, settings: Settings, page_id: int) -> Page | None:
         return None
     if page.joined and joined.caller_of(tx, page).state is PageState.ACKED:
         return None  # it was answered with the summary in time, and hears so now
-    if goes_on(tx, page.subject) is False:
+    if pauses(tx, page):
         _look_again(tx, page, "breach")
         return None
     page = replace(page, breached=True)

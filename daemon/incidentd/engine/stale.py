@@ -58,7 +58,8 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     if not asked and heard + 2 * cadence > tx.now:
         _look(tx, incident, heard + 2 * cadence, asked=0)
         return
-    if any(page.state is PageState.OPEN and page.acked_at is None for page in things.pages_of(tx, incident.key)):
+    waiting = [it for it in things.pages_of(tx, incident.key) if it.state is PageState.OPEN and it.acked_at is None]
+    if any(not paging.pauses(tx, page) for page in waiting):
         # a page that nobody ever answered calls by itself; a reminder beside it would only be one message more
         _look(tx, incident, tx.now + cadence, asked=asked)
         return

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from incidentd import incidents, oncall
 from incidentd.durations import about
-from incidentd.engine import communication, graphing, measuring, owning, paging, records, roles, stale, updates
+from incidentd.engine import chains, communication, graphing, measuring, owning, paging, records, roles, stale, updates
 from incidentd.engine.course.busy import definition_of
 from incidentd.engine.course.common import cut_text, is_serious, measure, number_of, rank_of, unheard_of
 from incidentd.holds import Hold, Outcome
@@ -71,9 +71,7 @@ def _first_commander(tx: Tx, settings: Settings, new: Incident) -> tuple[str, st
 
 def on_call_for(tx: Tx, settings: Settings, new: Incident) -> tuple[str, str]:
     """Say who is on call for an incident, and why; '' twice for nobody, or several."""
-    policy = settings.escalations.get(new.page_policy) or settings.escalations.get("default")
-    levels = next(iter(policy.chains.values())).levels if policy and policy.chains else ()
-    for level in levels:
+    for level in chains.chain_of(settings, new.page_policy, new.urgency).levels:
         if level.page.on_call:
             people = oncall.resolve(level.page, rota.current(tx, settings.roster), tx.now)
             return (people[0].handle, str(level.page)) if len(people) == 1 else ("", "")

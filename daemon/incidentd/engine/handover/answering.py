@@ -16,7 +16,7 @@ from incidentd.engine.worded import LONGEST_TITLE, checked
 from incidentd.errors import Conflict
 from incidentd.handover import OBSERVES_FOR, Handover, State, titles
 from incidentd.incidents import Incident, Status
-from incidentd.roles import effective_holder
+from incidentd.roles import Role, effective_holder
 from incidentd.roles import holder as own_holder
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, role_handovers, subjects
@@ -47,6 +47,8 @@ def accept(tx: Tx, settings: Settings, handover_id: int, *, actor: Actor) -> Han
         incident = holding.change(
             tx, settings, incident, role, it.receiver, actor=actor, because=because, said=True
         )  # fmt: skip
+    if Role.INCIDENT_COMMANDER in it.roles:
+        incident = holding.has_command(tx, settings, incident, actor=actor)
     holding.look(tx, settings, incident.id, given=it.receiver)
     announce(tx, settings, incident, done, [*workers(tx, incident), it.sender, it.receiver])
     jobs.schedule(

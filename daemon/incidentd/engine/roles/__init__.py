@@ -20,6 +20,7 @@ from incidentd.engine.roles.asking import ask, hand_over, time_came
 from incidentd.engine.roles.asking import decline as decline_offer
 from incidentd.engine.roles.callout import CALLOUT, expect
 from incidentd.engine.roles.callout import time_came as call_out
+from incidentd.engine.roles.commanding import has_command, has_pages
 from incidentd.engine.roles.filling import bring, fill
 from incidentd.engine.roles.holding import change, first, holder, release, taken_by
 from incidentd.engine.roles.people import again, came, came_along, present, went_back
@@ -33,7 +34,7 @@ from incidentd.roles import OFFERED
 __all__ = [
     "CALLOUT", "OFFERED", "TIRED", "VACANT", "Done", "OfferMessage", "accept", "accept_offer", "acknowledged", "again",
     "ask", "assign", "attend", "bring", "call_out", "came", "came_along", "change", "choices", "decline",
-    "decline_offer", "expect", "fill", "first", "hand_over", "holder", "is_over", "join", "let_go", "look", "message",
-    "offer_message", "offered", "over", "page_team", "present", "release", "step_back", "take_command", "taken_by",
-    "time_came", "tired", "vacant", "watch", "went_back",
+    "decline_offer", "expect", "fill", "first", "hand_over", "has_command", "has_pages", "holder", "is_over", "join",
+    "let_go", "look", "message", "offer_message", "offered", "over", "page_team", "present", "release", "step_back",
+    "take_command", "taken_by", "time_came", "tired", "vacant", "watch", "went_back",
 ]  # fmt: skip

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from incidentd import incidents
 from incidentd.durations import about
 from incidentd.engine import chains, paging
+from incidentd.engine.roles.commanding import has_command
 from incidentd.engine.roles.holding import change, end_offer, refuse_over
 from incidentd.engine.roles.telling import quiet_channels, tell
 from incidentd.engine.roles.worrying import look
 from incidentd.errors import Conflict, NotAllowed, NotFound
-from incidentd.incidents import Incident, Status
+from incidentd.incidents import Incident
 from incidentd.pages import Errand
 from incidentd.roles import OFFERED, Offer, OfferState, Role, effective_holder
 from incidentd.roles import holder as own_holder
@@ -146,19 +146,10 @@ def hand_over(
     relieved = role is Role.INCIDENT_COMMANDER and before not in ("", person)
     if relieved and own_holder(lead, after.roles) in ("", person):
         after = change(tx, settings, after, lead, before, actor=actor, because=f"{person} commands from here")
-    if role is Role.INCIDENT_COMMANDER and after.status is Status.DECLARED:
-        after = _investigated(tx, after, actor)
+    if role is Role.INCIDENT_COMMANDER:
+        after = has_command(tx, settings, after, actor=actor)
     look(tx, settings, incident.id, given=person)
     return after
-
-
-def _investigated(tx: Tx, incident: Incident, actor: Actor) -> Incident:
-    """Take that whoever commands has it: a declared incident is under investigation from here."""
-    moved = incidents.move(incident, Status.INVESTIGATING, tx.now)
-    subjects.save_incident(tx, moved)
-    said = f"{moved.commander} has it; investigating."
-    chain.append(tx, moved.key, actor, [Draft("incident.acknowledged", said)])
-    return moved
 
 
 def time_came(tx: Tx, settings: Settings, job: Job) -> None:

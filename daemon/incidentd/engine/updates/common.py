@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from incidentd import oncall, postmortem
-from incidentd.engine import paging
+from incidentd.engine import chains, paging
 from incidentd.errors import Conflict, NotFound
 from incidentd.handoff import channels_for
 from incidentd.incidents import ACTIVE, Incident, Status
@@ -127,11 +127,9 @@ def on_call(
     tx: Tx, settings: Settings, incident: Incident, *, at: datetime | None = None, roster: Roster | None = None
 ) -> list[str]:  # fmt: skip
     """Name who is called first for an incident; `at` with a roster that knows that instant says for when (now)."""
-    policy = settings.escalations.get(incident.page_policy) or settings.escalations.get("default")
-    chain = next(iter(policy.chains.values()), None) if policy else None
-    targets = [level.page for level in chain.levels[:1]] if chain else []
+    first = chains.chain_of(settings, incident.page_policy, incident.urgency).levels[:1]
     roster = roster or rota.current(tx, settings.roster)
-    return [person.handle for target in targets for person in oncall.resolve(target, roster, at or tx.now)]
+    return [person.handle for level in first for person in oncall.resolve(level.page, roster, at or tx.now)]
 
 
 def tell(
