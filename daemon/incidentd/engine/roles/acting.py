@@ -232,8 +232,19 @@ def _called_for(settings: Settings, incident: Incident, page: Page, by: str) -> 
         return None
     if page.errand.role:
         role = Role(page.errand.role)
-        return role if own_holder(role, incident.roles) in ("", incident.commander) else None
+        return role if _free_since(incident, role, page) else None
     return Role.INCIDENT_COMMANDER if not incident.commander and incident.status in ACTIVE else None
+
+
+def _free_since(incident: Incident, role: Role, page: Page) -> bool:
+    """Say whether a role is as it was when a page began to call for it: nobody's own, or the commander's of then.
+
+    Whoever commands because they answered first, meanwhile, was given it by nobody, and makes room.
+    """
+    given = next((one for one in incident.roles if one.role is role and one.until is None), None)
+    if given is None:
+        return True
+    return given.person == incident.commander and (not given.by or given.since <= page.counts_from)
 
 
 def over(tx: Tx, incident: Incident) -> None:
