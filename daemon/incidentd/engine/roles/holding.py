@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from incidentd import incidents, pages
@@ -55,9 +56,7 @@ def change(
     why = f": {new.because}." if new.because else "."
     facts = {"role": role.value, "person": person, "was": before}
     drafts = [] if said else [Draft("role.changed", f"{person} is {role.title}{was}{why}", facts)]
-    for page in _go_along(tx, after, role, before) if before else ():
-        things.save_page(tx, pages.take(page, person, tx.now))
-        drafts.append(Draft("page.moved", f"{page.key} is {person}'s from here.", {"page": page.key, "by": person}))
+    drafts += _moved(tx, _go_along(tx, after, role, before), person) if before else []
     chain.append(tx, incident.key, actor, [*drafts, *ended])
     if first(incident, role):
         count_commander(tx, incident)
@@ -82,18 +81,34 @@ def _end_calls(tx: Tx, incident: Incident, role: Role, person: str) -> list[Draf
 
 
 def _go_along(tx: Tx, incident: Incident, role: Role, before: str) -> list[Page]:
-    """Find the pages that whoever had a role answered for it: when the answer expires, they call whoever has it now."""
-    command = role is Role.INCIDENT_COMMANDER
+    """Find the pages that whoever had a role answered for it: when the answer expires, they call whoever has it now.
+
+    The incident's own goes along with the command, or with the lead of operations when another one commands.
+    """
+    works = role is Role.OPERATIONS_LEAD and incident.commander != before
+    main = role is Role.INCIDENT_COMMANDER or works
     return [
         page for page in things.pages_of(tx, incident.key)
-        if page.held_by == before and (page.errand.role == role.value or (command and page.errand == NO_ERRAND))
+        if page.held_by == before and (page.errand.role == role.value or (main and page.errand == NO_ERRAND))
     ]  # fmt: skip
+
+
+def _moved(tx: Tx, found: Iterable[Page], person: str) -> list[Draft]:
+    """Make somebody the one who has pages that others answered."""
+    drafts = []
+    for page in found:
+        things.save_page(tx, pages.take(page, person, tx.now))
+        drafts.append(Draft("page.moved", f"{page.key} is {person}'s from here.", {"page": page.key, "by": person}))
+    return drafts
 
 
 def release(
     tx: Tx, settings: Settings, incident: Incident, role: Role, *, actor: Actor, because: str
 ) -> Incident:  # fmt: skip
-    """Give a role back to the Incident Commander. Raises Conflict for the commander's own: that is only handed over."""
+    """Give a role, with the pages of it, back to the Incident Commander.
+
+    Raises Conflict for the commander's own: that is only handed over.
+    """
     refuse_over(incident)
     before = own_holder(role, incident.roles)
     if not before:
@@ -107,9 +122,16 @@ def release(
     lead = effective_holder(role, after.roles)
     text = f"{before} is {role.title} no longer{why} {lead or 'Nobody'} answers for it."
     facts = {"role": role.value, "person": "", "was": before}
-    chain.append(tx, incident.key, actor, [Draft("role.changed", text, facts)])
+    found = _go_along(tx, after, role, before) if lead not in ("", before) else ()
+    chain.append(tx, incident.key, actor, [Draft("role.changed", text, facts), *_moved(tx, found, lead)])
     approving.ask_anew(tx, settings, incident, after)
     return after
+
+
+def relieved(tx: Tx, incident: Incident, person: str) -> list[Draft]:
+    """Give the pages of somebody who is let go to the commander: nothing calls who was sent to sleep."""
+    found = [page for page in things.pages_of(tx, incident.key) if page.held_by == person]
+    return _moved(tx, found, incident.commander) if incident.commander else []
 
 
 def taken_by(tx: Tx, incident: Incident, person: str, *, because: str) -> tuple[Incident, Draft]:
