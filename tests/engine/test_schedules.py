@@ -170,6 +170,16 @@ async def test_somebody_who_left_is_found_in_no_published_shift(world: Making) -
     assert "ana" not in (await w.page()).paged
 
 
+async def test_a_page_calls_whoever_has_the_pager_of_somebody_who_left(world: Making) -> None:
+    w = await world(settings())
+    await begun(w)
+    stay = PEOPLE[1:]
+    await begun(w, settings(weekly(*stay), people=stay))
+    await w.send(w.firing("Down"))
+    assert (await w.page()).paged == ("ben",)
+    assert "page.nobody" not in await w.kinds("INC-1")
+
+
 async def test_b5_17_a_change_of_a_zones_rules_moves_future_shifts_and_says_so(world: Making) -> None:
     w = await world(settings())
     await begun(w)
