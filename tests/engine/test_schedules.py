@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -126,6 +127,32 @@ async def test_what_is_published_goes_on_with_time_and_a_restart_publishes_nothi
     later = await w.store.read(rota.shifts_ending_after, START)
     assert [one.shift for one in later[:5]] == [one.shift for one in shifts]
     assert len(later) == 7
+
+
+SUN = (("london", "Europe/London"), ("west", "America/Los_Angeles"), ("east", "Asia/Singapore"))
+
+
+def around(*people: str) -> Schedule:
+    """Follow the sun: each site has the pager in its own day, from 9 to 17, and one is there all the time."""
+    day = (oncall.Hours(days=(0, 1, 2, 3, 4, 5, 6), start=time(9), end=time(17)),)
+    layers = [
+        replace(weekly(who).layers[0], name=name, time_zone=zone, turn=DAY, handoff_weekday=None, hours=day)
+        for who, (name, zone) in zip(people, SUN, strict=True)
+    ]
+    return Schedule(name="payments", time_zone="UTC", layers=tuple(layers), horizon=WEEK)
+
+
+async def test_shifts_that_begin_at_the_same_hour_of_their_own_zones_are_all_published(world: Making) -> None:
+    w = await world(settings(around("ana", "ben", "cho")))
+    await begun(w)
+    shifts = [one.shift for one in await w.store.read(rota.shifts_ending_after, w.now)]
+    planned = list(oncall.to_publish(around("ana", "ben", "cho"), w.now, w.now + WEEK))
+    assert shifts == planned
+    assert Counter(one.layer for one in shifts) == {"london": 8, "west": 7, "east": 7}
+
+    night = datetime.fromisoformat("2026-11-26T18:00:00+00:00")  # ten in the morning in San Francisco
+    await begun(w, settings(around("dia", "eli", "fay")))
+    assert oncall.on_call((await plan(w)).schedules["payments"], night, w.settings.roster.people).person == "ben"
 
 
 @pytest.mark.needs("postgres")
