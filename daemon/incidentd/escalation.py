@@ -162,7 +162,7 @@ def choose(step: Step, roster: Roster, already_paged: Collection[str], at: datet
     schedule = roster.schedules.get(step.target.on_call)
     if schedule is None:
         return found
-    earlier = roster.people.get(previous(schedule, at, passing=already_paged))
+    earlier = roster.people.get(previous(schedule, at, passing=already_paged, known=roster.people))
     if earlier is not None:
         return (earlier,)
     fallback = fallback_people(step.target, roster, at)
@@ -247,10 +247,11 @@ def is_unstaffed(step: Step, roster: Roster, at: datetime) -> bool:
     schedule = roster.schedules.get(target.on_call)
     if schedule is None:
         return True
-    named = [previous(schedule, at)] if target.previous else [
-        on_call(schedule, at).person, on_call(replace(schedule, overrides=()), at).person
-    ]  # fmt: skip
-    return not any(handle in roster.people for handle in named) and not fallback_people(target, roster, at)
+    # whoever left is passed over, as where people are found: the file may name somebody else by now
+    named = (
+        previous(schedule, at, known=roster.people) if target.previous else on_call(schedule, at, roster.people).person
+    )
+    return not named and not fallback_people(target, roster, at)
 
 
 def next_reachable(page: Page, roster: Roster, now: datetime) -> Step | None:

@@ -81,7 +81,7 @@ class Ending(StrEnum):
     MERGED = "merged"
     """It is part of something that other people were paged for."""
     RESOLVED = "resolved"
-    """Somebody resolved it without answering the page."""
+    """Somebody resolved it without answering the page, or has the role by now that it called for."""
 
 
 class Verdict(StrEnum):

@@ -126,3 +126,36 @@ async def test_a_reload_moves_the_deadline_and_a_schedule_that_is_gone_is_silent
     await w.engine.begin()
     await w.until(EDGE + timedelta(days=14))
     assert len(reports(w)) == 2
+
+
+async def test_somebody_who_left_neither_comes_nor_leaves_although_their_shift_is_published(world: Making) -> None:
+    w = await world(settings())
+    await w.engine.begin()
+    assert handoff.change_at(SCHEDULE, EDGE).coming == "cho"
+    instead = settings(replace(SCHEDULE, layers=(replace(WEEKLY, people=("ana", "ben", "dia")),)))
+    people = {handle: one for handle, one in instead.roster.people.items() if handle != "cho"}
+    w.settings = replace(instead, roster=replace(instead.roster, people=people))
+    await w.engine.begin()
+    ahead = await w.store.read(handoff.known, w.settings, "main", None, None)
+    assert (ahead.change.leaving, ahead.change.coming, ahead.next_at) == ("ben", "dia", EDGE)
+    await w.until(EDGE)
+    assert {channel for _, channel, _ in reports(w)} == {"ben/mail", "dia/mail"}
+    assert "dia has the pager of main, after ben; the report goes to ben, dia." in await w.story("SYSTEM")
+    await w.until(EDGE + timedelta(days=7))
+    assert {channel for at, channel, _ in reports(w) if at > EDGE} == {"dia/mail", "ana/mail"}
+
+
+async def test_a_change_that_passed_unseen_is_that_of_the_people_there_are(store_url: str) -> None:
+    w = await make_world(store_url, settings())
+    await w.engine.begin()
+    await w.store.close()
+    w.clock[0] = EDGE + timedelta(days=7, hours=5)
+    stay = settings(replace(SCHEDULE, layers=(replace(WEEKLY, people=("ben", "dia")),)))  # ben's the week of cho
+    people = {handle: one for handle, one in stay.roster.people.items() if handle not in ("ana", "cho")}
+    stay = replace(stay, roster=replace(stay.roster, people=people))
+    again = await make_world(store_url, stay, me="again", clock=w.clock)
+    await again.engine.begin()
+    await again.settle()
+    await again.settle()
+    assert {channel for _, channel, _ in reports(again)} == {"dia/mail", "ben/mail"}
+    await again.store.close()

@@ -13,6 +13,7 @@ from incidentd import handover as handing
 from incidentd.communication import CommunicationSettings, Route
 from incidentd.document import render
 from incidentd.engine import commands, communication, handoff, handover, lifecycle, records, roles
+from incidentd.engine import rota as publishing
 from incidentd.engine.updates import Asking
 from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.graphs import Line
@@ -450,6 +451,29 @@ async def test_an_override_at_the_end_of_a_shift_says_who_could_be_asked_then(wo
     assert (await last_due(w)) == (
         "The shift of ana in sre ends at 17:30:00 UTC, in 1h; still with ana: Incident Commander. "
         "Could be asked: cho, ben."
+    )
+
+
+async def test_whoever_has_the_pager_of_somebody_who_left_is_asked_when_that_shift_ends(world: Making) -> None:
+    w = await world(SETTINGS)
+    await w.do(publishing.begin)
+    await w.do(handoff.begin)
+    who = {**SETTINGS.roster.people, "fay": person("fay")}
+    del who["dia"]
+    schedules = {"sre": turns("sre", "ana", "fay", "eli")}
+    w.settings = replace(SETTINGS, roster=replace(SETTINGS.roster, people=who, schedules=schedules))
+    await w.do(handoff.begin)
+    await declared(w, words=False)
+    await w.at(180)
+    assert (await last_due(w)).endswith("still with ana: Incident Commander. Could be asked: fay, ben, cho.")
+    (mail,) = [it for it in to(w, "ana") if it.title == "Your shift ends in 1h: hand over INC-1"]
+    assert "incidentd handover INC-1 ic fay --now '...'" in mail.body
+    await w.at(230)
+    await w.do(lambda tx, settings: _change(tx, settings, IC, "fay"))
+    await w.at(540)
+    assert (await last_due(w)) == (
+        "The shift of fay in sre ends at 00:00:00 UTC, in 1h; still with fay: Incident Commander. "
+        "Could be asked: eli, ben, cho."
     )
 
 

@@ -20,14 +20,15 @@ from incidentd.oncall import Person, Roster, Target, Team
 from incidentd.pages import Chain, Ending, EscalationPolicy, Level, Page, PageState, QuietHours
 from incidentd.roles import Role
 from incidentd.rules import CATCH_ALL, SeverityRule, Urgency
-from incidentd.settings import Settings
-from incidentd.store import Tx, subjects
+from incidentd.settings import RoleSettings, RoleSource, Settings
+from incidentd.store import Tx, subjects, things
 from incidentd.timeline import Actor
 from tests.engine.test_holds_and_incidents import LAG, SETTINGS
 from tests.engine.world import Making, World, chain_of, make_world, minutes, person, policy, roster
 
 ROUNDS = 500 if os.environ.get("INCIDENTD_TEST_LONG") == "1" else 20
 ANA, BEN, ELI = (Actor(name=name, via="api") for name in ("ana", "ben", "eli"))
+OL = Role.OPERATIONS_LEAD
 KNOWN = replace(SETTINGS, roster=roster("ana", "ben", "eli"))
 
 
@@ -162,6 +163,67 @@ async def test_a_page_goes_along_with_the_command(world: Making) -> None:
     assert called(w) == ["ana"]
     await w.at(20)
     assert called(w) == ["ana", "ben"]
+
+
+STAFFED = replace(
+    KNOWN, roles=RoleSettings(sources={OL: RoleSource(ask=Target(person="ben"), escalation="ops")}),
+    escalations={**KNOWN.escalations, **policy("ops", (0, "eli"), (5, "ben"))},
+    roster=replace(KNOWN.roster, teams={"db": Team(name="db", people=("eli",), escalation="ops")}),
+)  # fmt: skip
+
+
+async def held(w: World) -> list[str]:
+    """Name who has each page of the incident."""
+    return [it.held_by for it in await w.store.read(things.pages_of, "INC-1")]
+
+
+async def led(world: Making) -> World:
+    """Have ana command, and eli lead operations because she answered the page for it."""
+    w = await world(STAFFED)
+    await down(w)
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.do(roles.decline, 1, actor=BEN)
+    await w.do(commands.ack_page, 2, by="eli", actor=ELI)
+    assert await held(w) == ["ana", "eli"]
+    return w
+
+
+async def test_a_page_goes_back_with_a_role_that_is_given_up(world: Making) -> None:
+    w = await led(world)
+    await w.do(roles.step_back, 1, OL, actor=ELI, because="the night is over")
+    assert await held(w) == ["ana", "ana"]
+    assert (await w.story("INC-1"))[-1] == "PAGE-2 is ana's from here."
+    await w.at(19.9)
+    assert called(w).count("eli") == 1
+
+
+async def test_the_pages_of_somebody_who_is_let_go_are_the_commanders(world: Making) -> None:
+    w = await led(world)
+    await w.do(roles.page_team, 1, "db", actor=ANA, asked="why do writes hang?")
+    await w.do(commands.ack_page, 3, by="eli", actor=ELI)
+    await w.do(roles.let_go, 1, "eli", actor=ANA, because="sleep well")
+    assert await held(w) == ["ana", "ana", "ana"]
+    assert (await w.story("INC-1"))[-2:] == ["eli is let go: sleep well", "PAGE-3 is ana's from here."]
+    await w.at(19.9)
+    assert called(w).count("eli") == 2
+    assert called(w).count("ana") > 1
+
+
+async def test_the_page_of_who_leads_operations_and_does_not_command_goes_along_with_that(world: Making) -> None:
+    w = await world(KNOWN)
+    await down(w)
+    await w.do(roles.take_command, 1, actor=BEN)
+    await w.do(roles.assign, 1, OL, "ana", actor=ANA)
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    assert await held(w) == ["ana"]
+    await w.do(
+        lambda tx, settings: roles.change(
+            tx, settings, subjects.get_incident(tx, 1), OL, "eli", actor=ANA, because="my shift ends"
+        )
+    )
+    assert await held(w) == ["eli"]
+    await w.at(19.9)
+    assert called(w)[1:] == ["eli"]
 
 
 async def test_what_is_over_or_mitigated_calls_nobody_again(world: Making) -> None:

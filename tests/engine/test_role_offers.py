@@ -15,7 +15,7 @@ from incidentd.errors import BadRequest, Conflict, NotAllowed, NotFound
 from incidentd.incidents import Status
 from incidentd.links import Claim, kid_of, read
 from incidentd.oncall import Roster, Target, Team
-from incidentd.pages import PageState
+from incidentd.pages import Page, PageState
 from incidentd.roles import OfferState, Role
 from incidentd.settings import RoleSettings, RoleSource, Settings
 from incidentd.store import roles as stored
@@ -372,3 +372,92 @@ async def test_who_works_on_what_is_merged_works_on_the_survivor(world: Making) 
     await w.do(merging.merge, 1, into=2, actor=BEN)
     people = {it["person"]: it["asked"] for it in (await w.store.read(showing.shown, 2))["people"] if it["joined_at"]}
     assert people == {"ben": "", "ana": "came with INC-1", "cho": "read the logs"}
+
+
+def commanded() -> Settings:
+    """Gus is asked to command, and hal is behind him; ana is called first for the incident itself."""
+    ic = RoleSource(ask=Target(person="gus"), escalation="ic")
+    return replace(
+        PEOPLE, roster=roster("ana", "ben", "cho", "gus", "hal"), roles=RoleSettings(sources={IC: ic}),
+        escalations={**PEOPLE.escalations, **policy("ic", (0, "gus"), (5, "hal"), (10, "cho"))},
+    )  # fmt: skip
+
+
+async def page_for(w: World, role: Role, number: int = 1) -> Page:
+    """Give the one page that called somebody for a role."""
+    (found,) = [it for it in await w.store.read(things.pages_of, f"INC-{number}") if it.errand.role == role.value]
+    return found
+
+
+def called(w: World, what: str) -> list[str]:
+    return [one.channel for one in w.post.sent if what in one.title and one.purpose in ("page", "escalation")]
+
+
+async def test_nobody_is_called_for_a_role_that_somebody_has_by_now(world: Making) -> None:
+    w = await begun(world, staffed())
+    await w.at(6)
+    await w.do(roles.assign, 1, OL, "dia", actor=ANA)
+    assert (await page_for(w, OL)).state is PageState.OPEN  # dia did not accept yet
+    await w.at(7)
+    await w.do(roles.accept, 1, actor=DIA, role=OL)
+    page = await page_for(w, OL)
+    assert (page.state, page.closed_at) == (PageState.RESOLVED, w.now)
+    assert f"{page.key} ended: dia is Operations Lead." in await w.story("INC-1")
+    await w.at(60)
+    assert called(w, "needs its Operations Lead") == ["ben/mail"]
+    with pytest.raises(Conflict, match="there is nothing to acknowledge"):
+        await w.do(commands.ack_page, page.id, by="ben", actor=BEN)
+    assert (await holders(w))["ol"] == "dia"
+
+
+async def test_whoever_answers_the_page_for_a_commander_has_the_command(world: Making) -> None:
+    w = await begun(world, commanded())
+    await w.at(6)
+    page = await page_for(w, IC)
+    await w.do(commands.ack_page, page.id, by="gus", actor=Actor(name="gus", via="api"))
+    assert (await holders(w))["ic"] == "gus"
+    assert (await page_for(w, IC)).state is PageState.ACKED
+
+
+async def test_whoever_answered_first_makes_room_for_who_is_called_to_command(world: Making) -> None:
+    w = await world(commanded())
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.at(6)
+    page = await page_for(w, IC)
+    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.do(commands.ack_page, page.id, by="gus", actor=Actor(name="gus", via="api"))
+    assert (await holders(w))["ic"] == "gus"
+
+
+async def test_the_page_for_a_commander_does_not_outlive_a_change_of_command(world: Making) -> None:
+    w = await begun(world, commanded())
+    await w.at(6)
+    await w.do(roles.take_command, 1, actor=BEN)
+    await w.do(roles.accept, 1, actor=ANA)
+    assert (await page_for(w, IC)).state is PageState.RESOLVED
+    await w.at(30)
+    assert called(w, "needs its Incident Commander") == ["gus/mail"]
+    assert (await holders(w))["ic"] == "ben"
+
+
+async def test_a_late_answer_to_a_call_deposes_no_later_commander(world: Making) -> None:
+    w = await begun(world, commanded())
+    await w.at(6)
+    page = await page_for(w, IC)
+    await w.do(roles.take_command, 1, actor=BEN)
+    await w.do(roles.accept, 1, actor=ANA)
+    await w.do(lambda tx, _settings: things.save_page(tx, page))  # as an earlier version left it
+    await w.do(commands.ack_page, page.id, by="gus", actor=Actor(name="gus", via="api"))
+    assert (await holders(w))["ic"] == "ben"
+
+
+async def test_a_page_for_a_role_that_the_survivor_has_stays_behind(world: Making) -> None:
+    w = await begun(world, commanded())
+    await w.do(commands.declare_incident, actor=BEN, title="the same", severity="sev1")
+    await w.at(6)
+    assert (await page_for(w, IC)).state is PageState.OPEN
+    await w.do(merging.merge, 1, into=2, actor=BEN)
+    assert (await page_for(w, IC)).state is PageState.RESOLVED
+    await w.at(30)
+    assert called(w, "needs its Incident Commander") == ["gus/mail"]
+    assert (await w.incident(2)).commander == "ben"

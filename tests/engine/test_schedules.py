@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -128,6 +129,32 @@ async def test_what_is_published_goes_on_with_time_and_a_restart_publishes_nothi
     assert len(later) == 7
 
 
+SUN = (("london", "Europe/London"), ("west", "America/Los_Angeles"), ("east", "Asia/Singapore"))
+
+
+def around(*people: str) -> Schedule:
+    """Follow the sun: each site has the pager in its own day, from 9 to 17, and one is there all the time."""
+    day = (oncall.Hours(days=(0, 1, 2, 3, 4, 5, 6), start=time(9), end=time(17)),)
+    layers = [
+        replace(weekly(who).layers[0], name=name, time_zone=zone, turn=DAY, handoff_weekday=None, hours=day)
+        for who, (name, zone) in zip(people, SUN, strict=True)
+    ]
+    return Schedule(name="payments", time_zone="UTC", layers=tuple(layers), horizon=WEEK)
+
+
+async def test_shifts_that_begin_at_the_same_hour_of_their_own_zones_are_all_published(world: Making) -> None:
+    w = await world(settings(around("ana", "ben", "cho")))
+    await begun(w)
+    shifts = [one.shift for one in await w.store.read(rota.shifts_ending_after, w.now)]
+    planned = list(oncall.to_publish(around("ana", "ben", "cho"), w.now, w.now + WEEK))
+    assert shifts == planned
+    assert Counter(one.layer for one in shifts) == {"london": 8, "west": 7, "east": 7}
+
+    night = datetime.fromisoformat("2026-11-26T18:00:00+00:00")  # ten in the morning in San Francisco
+    await begun(w, settings(around("dia", "eli", "fay")))
+    assert oncall.on_call((await plan(w)).schedules["payments"], night, w.settings.roster.people).person == "ben"
+
+
 @pytest.mark.needs("postgres")
 async def test_two_replicas_that_start_at_once_publish_each_shift_once(postgres_store: str) -> None:
     one = await make_world(postgres_store, settings())
@@ -168,6 +195,16 @@ async def test_somebody_who_left_is_found_in_no_published_shift(world: Making) -
     assert all(await turns(w))
     await w.send(w.firing("Down"))
     assert "ana" not in (await w.page()).paged
+
+
+async def test_a_page_calls_whoever_has_the_pager_of_somebody_who_left(world: Making) -> None:
+    w = await world(settings())
+    await begun(w)
+    stay = PEOPLE[1:]
+    await begun(w, settings(weekly(*stay), people=stay))
+    await w.send(w.firing("Down"))
+    assert (await w.page()).paged == ("ben",)
+    assert "page.nobody" not in await w.kinds("INC-1")
 
 
 async def test_b5_17_a_change_of_a_zones_rules_moves_future_shifts_and_says_so(world: Making) -> None:

@@ -185,6 +185,8 @@ async def test_a_text_from_before_words_were_counted_is_ranked_like_a_new_one(on
         conn.execute(sql("ALTER TABLE library_words DROP COLUMN plain"))
         for newer in ("ix_library_words_title", "ix_hold_counted", "ix_incident_counted"):
             conn.execute(sql(f"DROP INDEX {newer}"))
+        index = "ix_oncall_shift_schedule{}_start_wall"
+        conn.execute(sql(f"ALTER INDEX {index.format('_layer')} RENAME TO {index.format('')}"))
         conn.execute(sql("UPDATE alembic_version SET version_num = '0025'"))
     store = await on_postgres.open()
     await store.close()

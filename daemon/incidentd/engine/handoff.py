@@ -7,7 +7,7 @@ words are written when a message is sent, from what is true then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from incidentd import handoff
@@ -33,6 +33,7 @@ _LONGEST_SHIFT = timedelta(days=31)
 """What was paged is told of this stretch at most."""
 _FARTHEST = timedelta(weeks=26)
 _MOMENT = timedelta(microseconds=1)
+_People = Collection[str] | None
 
 
 def begin(tx: Tx, settings: Settings) -> None:
@@ -40,10 +41,11 @@ def begin(tx: Tx, settings: Settings) -> None:
 
     Whatever moves an edge of a shift calls it: a reload, an override, shifts that are published anew.
     """
-    for schedule in _roster(tx, settings, tx.now).schedules.values():
+    roster = _roster(tx, settings, tx.now)
+    for schedule in roster.schedules.values():
         job = jobs.live(tx, _key(schedule.name))
         if job is None or job.due_at > tx.now:
-            _schedule(tx, schedule, tx.now)
+            _schedule(tx, schedule, roster.people, tx.now)
 
 
 def time_came(tx: Tx, settings: Settings, job: Job) -> None:
@@ -54,12 +56,13 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     if schedule is None:
         return  # the configuration has it no longer
     # of changes that passed while nobody ran, the last one says it all
-    change = change_at(schedule, max(edge, last_edge(schedule, edge, tx.now)))
+    last = last_edge(schedule, edge, tx.now, roster.people)
+    change = change_at(schedule, max(edge, last), roster.people)
     if change.leaving != change.coming:
         _send(tx, roster, change)
         if change.leaving:
             measuring.shift_over(tx, change)
-    _schedule(tx, schedule, tx.now, late=True)
+    _schedule(tx, schedule, roster.people, tx.now, late=True)
 
 
 def _roster(tx: Tx, settings: Settings, at: datetime) -> Roster:
@@ -67,36 +70,38 @@ def _roster(tx: Tx, settings: Settings, at: datetime) -> Roster:
     return rota.between(tx, settings.roster, at - _LONGEST_SHIFT, tx.now + _AHEAD)
 
 
-def last_edge(schedule: Schedule, edge: datetime, now: datetime) -> datetime:
-    """Give the last shift change up to now, from one that is known; edges at which nobody changes are no changes."""
+def last_edge(schedule: Schedule, edge: datetime, now: datetime, people: _People = None) -> datetime:
+    """Give the last shift change up to now, from one that is known; edges at which nobody changes are no changes.
+
+    Here and below, whoever is not among the `people` has no pager, although a published shift names them.
+    """
     last = edge
-    while (duty := on_call(schedule, edge)).until <= now:
+    while (duty := on_call(schedule, edge, people)).until <= now:
         edge = duty.until
-        if on_call(schedule, edge).person != duty.person:
+        if on_call(schedule, edge, people).person != duty.person:
             last = edge
     return last
 
 
-def next_edge(schedule: Schedule, now: datetime) -> datetime | None:
+def next_edge(schedule: Schedule, now: datetime, people: _People = None) -> datetime | None:
     """Give the next shift change at which somebody else comes; None when there is none within half a year."""
-    person = on_call(schedule, now).person
-    ahead = shifts_between(schedule, now, now + _FARTHEST)
+    person = on_call(schedule, now, people).person
+    ahead = shifts_between(schedule, now, now + _FARTHEST, people)
     return next((shift.start for shift in ahead if shift.person != person), None)
 
 
-def change_at(schedule: Schedule, at: datetime) -> Change:
+def change_at(schedule: Schedule, at: datetime, people: _People = None) -> Change:
     """Say who hands over to whom at an instant, and since when whoever leaves had the pager."""
     leaving, began = "", at - _LONGEST_SHIFT
-    for shift in shifts_between(schedule, began, at):
+    for shift in shifts_between(schedule, began, at, people):
         if shift.person != leaving:
             leaving, began = shift.person, shift.start
-    return Change(
-        schedule=schedule.name, at=at, leaving=leaving, coming=on_call(schedule, at).person, began=min(began, at)
-    )
+    coming = on_call(schedule, at, people).person
+    return Change(schedule=schedule.name, at=at, leaving=leaving, coming=coming, began=min(began, at))
 
 
-def _schedule(tx: Tx, schedule: Schedule, now: datetime, *, late: bool = False) -> None:
-    edge = on_call(schedule, now).until
+def _schedule(tx: Tx, schedule: Schedule, people: _People, now: datetime, *, late: bool = False) -> None:
+    edge = on_call(schedule, now, people).until
     _schedule_prompts(tx, schedule, edge, now, late=late)
     if edge >= FOREVER:
         jobs.cancel(tx, _key(schedule.name))
@@ -156,11 +161,15 @@ def _key(schedule: str) -> str:
 
 def known(tx: Tx, settings: Settings, name: str, at: datetime | None, silences: Sequence[Silence] | None) -> Known:
     """Read what a report tells: of the change at an instant, or of the shift that runs. Raises NotFound."""
-    schedule = _roster(tx, settings, at or tx.now).schedules.get(name)
+    roster = _roster(tx, settings, at or tx.now)
+    schedule = roster.schedules.get(name)
     if schedule is None:
         raise NotFound(f"there is no schedule {plain(name, 60)!r}")
-    next_at = None if at is not None else next_edge(schedule, tx.now)
-    change = change_at(schedule, at) if at is not None else _running(schedule, tx.now, next_at)
+    if at is not None:
+        next_at, change = None, change_at(schedule, at, roster.people)
+    else:
+        next_at = next_edge(schedule, tx.now, roster.people)
+        change = _running(schedule, tx.now, next_at, roster.people)
     incidents, holds = handovers.open_now(tx)
     return Known(
         change=change, incidents=incidents, holds=holds, pages=handovers.paged_between(tx, change.began, change.at),
@@ -169,10 +178,10 @@ def known(tx: Tx, settings: Settings, name: str, at: datetime | None, silences: 
     )  # fmt: skip
 
 
-def _running(schedule: Schedule, now: datetime, next_at: datetime | None) -> Change:
+def _running(schedule: Schedule, now: datetime, next_at: datetime | None, people: _People) -> Change:
     """Make a change of handing over right now to whoever comes next."""
-    so_far = change_at(schedule, now + _MOMENT)
-    following = on_call(schedule, next_at).person if next_at else ""
+    so_far = change_at(schedule, now + _MOMENT, people)
+    following = on_call(schedule, next_at, people).person if next_at else ""
     return Change(schedule=schedule.name, at=now, leaving=so_far.leaving, coming=following, began=so_far.began)
 
 

@@ -13,7 +13,7 @@ from incidentd.errors import BadRequest, Conflict, NotFound
 from incidentd.incidents import Incident, Merge, Standing, Status
 from incidentd.oncall import RINGING
 from incidentd.pages import Ending, PageState
-from incidentd.roles import Assignment
+from incidentd.roles import Assignment, Role, holder
 from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.store import updates as stored
@@ -97,13 +97,17 @@ def _merge(
 
 
 def _take_pages(tx: Tx, gone: Incident, root: Incident) -> tuple[int, ...]:
-    """Let unanswered pages go along, unless the same people were paged for the survivor as urgently."""
+    """Let unanswered pages go along, unless the same people were paged for the survivor as urgently.
+
+    One that calls for a role which somebody has there ends here: whoever answered would get in their way.
+    """
     known = {
         (page.policy, page.urgency) for page in things.pages_of(tx, root.key) if page.state is not PageState.RESOLVED
     }
     taken = []
     for page in things.pages_of(tx, gone.key):
-        if page.state is PageState.OPEN and (page.policy, page.urgency) not in known:
+        needless = page.errand.role and holder(Role(page.errand.role), root.roles)
+        if page.state is PageState.OPEN and not needless and (page.policy, page.urgency) not in known:
             _move_page(tx, page.id, of=gone.key, to=root.key)
             taken.append(page.id)
     return tuple(taken)

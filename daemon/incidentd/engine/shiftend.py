@@ -31,7 +31,7 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     schedule = roster.schedules.get(str(job.payload["schedule"]))
     if schedule is None or tx.now >= edge:
         return
-    change = change_at(schedule, edge)
+    change = change_at(schedule, edge, roster.people)
     if not change.leaving or change.leaving == change.coming:
         return
     found = [(subjects.get_incident(tx, number), roles) for number, roles in open_roles(tx, change.leaving).items()]

@@ -100,7 +100,7 @@ _PAGED = (
 )
 _LAST = select(func.max(oncall_shift.c.end_at)).where(oncall_shift.c.schedule == bindparam("of"))
 _PUBLISH = both(
-    lambda insert: insert(oncall_shift).on_conflict_do_nothing(index_elements=["schedule", "start_wall"])
+    lambda insert: insert(oncall_shift).on_conflict_do_nothing(index_elements=["schedule", "layer", "start_wall"])
 )  # fmt: skip
 _SET_TIMES = (
     update(oncall_shift)

@@ -53,7 +53,9 @@ def candidates(
 def _next(roster: Roster, sender: str, now: datetime) -> Iterator[str]:
     """Name who has the pager next where somebody has it now."""
     for schedule in roster.schedules.values():
-        if on_duty(schedule, now, roster.people).person == sender and (edge := next_edge(schedule, now)) is not None:
+        if on_duty(schedule, now, roster.people).person != sender:
+            continue
+        if (edge := next_edge(schedule, now, roster.people)) is not None:
             yield on_duty(schedule, edge, roster.people).person
 
 

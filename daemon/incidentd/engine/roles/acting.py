@@ -10,7 +10,7 @@ from incidentd.engine.roles.asking import accept as accept_offer
 from incidentd.engine.roles.asking import answerer, ask, hand_over
 from incidentd.engine.roles.asking import decline as decline_offer
 from incidentd.engine.roles.callout import CALLOUT, expect
-from incidentd.engine.roles.holding import change, end_offer, refuse_over, release
+from incidentd.engine.roles.holding import change, end_offer, refuse_over, release, relieved
 from incidentd.engine.roles.people import came, present, released, went
 from incidentd.engine.roles.vacancy import VACANT, attend
 from incidentd.engine.roles.worrying import TIRED, look
@@ -185,7 +185,7 @@ def let_go(
     tx: Tx, settings: Settings, incident_id: int, person: str, *, actor: Actor, because: str = "", admin: bool = False,
     expected_version: int | None = None,
 ) -> Incident:  # fmt: skip
-    """Let somebody go: their roles go back to the commander. Raises NotFound, NotAllowed and Conflict."""
+    """Let somebody go: their roles and pages go back to the commander. Raises NotFound, NotAllowed and Conflict."""
     incident = _seen(tx, incident_id, expected_version)
     refuse_over(incident)
     if not (admin or actor.name in {person, incident.commander} or not settings.roster.people):
@@ -200,7 +200,8 @@ def let_go(
         incident = release(tx, settings, incident, role, actor=actor, because="let go")
     said = f": {plain(_said(because), 500)}" if because else "."
     text = f"{person} is let go{said}"
-    chain.append(tx, incident.key, actor, [Draft("people.released", text, {"person": person})])
+    drafts = [Draft("people.released", text, {"person": person}), *relieved(tx, incident, person)]
+    chain.append(tx, incident.key, actor, drafts)
     return incident
 
 
@@ -232,8 +233,19 @@ def _called_for(settings: Settings, incident: Incident, page: Page, by: str) -> 
         return None
     if page.errand.role:
         role = Role(page.errand.role)
-        return role if own_holder(role, incident.roles) in ("", incident.commander) else None
+        return role if _free_since(incident, role, page) else None
     return Role.INCIDENT_COMMANDER if not incident.commander and incident.status in ACTIVE else None
+
+
+def _free_since(incident: Incident, role: Role, page: Page) -> bool:
+    """Say whether a role is as it was when a page began to call for it: nobody's own, or the commander's of then.
+
+    Whoever commands because they answered first, meanwhile, was given it by nobody, and makes room.
+    """
+    given = next((one for one in incident.roles if one.role is role and one.until is None), None)
+    if given is None:
+        return True
+    return given.person == incident.commander and (not given.by or given.since <= page.counts_from)
 
 
 def over(tx: Tx, incident: Incident) -> None:

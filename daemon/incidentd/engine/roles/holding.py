@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from incidentd import incidents, pages
-from incidentd.engine import approving
+from incidentd.engine import approving, paging
 from incidentd.engine.roles.people import came
 from incidentd.errors import Conflict, NotFound
 from incidentd.incidents import Incident, Status
 from incidentd.metrics import Metrics
-from incidentd.pages import NO_ERRAND, Page
+from incidentd.pages import NO_ERRAND, Ending, Page, PageState
 from incidentd.roles import OFFERED, Assignment, Offer, OfferState, Role, assigned, effective_holder, released
 from incidentd.roles import holder as own_holder
 from incidentd.settings import Settings
@@ -33,7 +34,8 @@ def change(
     """Give a role to somebody: ends what was before, and says so on the timeline, unless an entry of the caller's has
     `said` it. Gives the incident as it is then.
 
-    A question that waits for an answer about this role is void from here. Nothing changes when it is theirs already.
+    A question that waits for an answer about this role is void from here, and a page that still calls for it is over.
+    Nothing else changes when it is theirs already.
     Raises NotFound for somebody who is not among the people, and Conflict for an incident that has no roles any more.
     """
     refuse_over(incident)
@@ -41,7 +43,9 @@ def change(
         raise NotFound(f"there is no {plain(person, 40)!r} among the people")
     before = own_holder(role, incident.roles)
     end_offer(tx, incident, role, OfferState.TAKEN if _asked(tx, incident, role) == person else OfferState.VOID)
+    ended = _end_calls(tx, incident, role, person)
     if before == person:
+        chain.append(tx, incident.key, actor, ended)
         return incident
     new = Assignment(role=role, person=person, since=tx.now, because=plain(because, 500), by=actor.name)
     after = replace(incident, roles=assigned(incident.roles, new), version=incident.version + 1)
@@ -52,29 +56,59 @@ def change(
     why = f": {new.because}." if new.because else "."
     facts = {"role": role.value, "person": person, "was": before}
     drafts = [] if said else [Draft("role.changed", f"{person} is {role.title}{was}{why}", facts)]
-    for page in _go_along(tx, after, role, before) if before else ():
-        things.save_page(tx, pages.take(page, person, tx.now))
-        drafts.append(Draft("page.moved", f"{page.key} is {person}'s from here.", {"page": page.key, "by": person}))
-    chain.append(tx, incident.key, actor, drafts)
+    drafts += _moved(tx, _go_along(tx, after, role, before), person) if before else []
+    chain.append(tx, incident.key, actor, [*drafts, *ended])
     if first(incident, role):
         count_commander(tx, incident)
     approving.ask_anew(tx, settings, incident, after)
     return after
 
 
+def _end_calls(tx: Tx, incident: Incident, role: Role, person: str) -> list[Draft]:
+    """End the pages that still call somebody to take a role, which nobody has to take any more."""
+    calling = [
+        page for page in things.pages_of(tx, incident.key)
+        if page.state is PageState.OPEN and page.errand.role == role.value
+    ]  # fmt: skip
+    for page in calling:
+        things.save_page(tx, replace(page, state=PageState.RESOLVED, closed_at=tx.now, ending=Ending.RESOLVED))
+        paging.stop(tx, page)
+    facts = {"ending": Ending.RESOLVED.value}
+    return [
+        Draft("page.resolved", f"{page.key} ended: {person} is {role.title}.", {"page": page.key, **facts})
+        for page in calling
+    ]
+
+
 def _go_along(tx: Tx, incident: Incident, role: Role, before: str) -> list[Page]:
-    """Find the pages that whoever had a role answered for it: when the answer expires, they call whoever has it now."""
-    command = role is Role.INCIDENT_COMMANDER
+    """Find the pages that whoever had a role answered for it: when the answer expires, they call whoever has it now.
+
+    The incident's own goes along with the command, or with the lead of operations when another one commands.
+    """
+    works = role is Role.OPERATIONS_LEAD and incident.commander != before
+    main = role is Role.INCIDENT_COMMANDER or works
     return [
         page for page in things.pages_of(tx, incident.key)
-        if page.held_by == before and (page.errand.role == role.value or (command and page.errand == NO_ERRAND))
+        if page.held_by == before and (page.errand.role == role.value or (main and page.errand == NO_ERRAND))
     ]  # fmt: skip
+
+
+def _moved(tx: Tx, found: Iterable[Page], person: str) -> list[Draft]:
+    """Make somebody the one who has pages that others answered."""
+    drafts = []
+    for page in found:
+        things.save_page(tx, pages.take(page, person, tx.now))
+        drafts.append(Draft("page.moved", f"{page.key} is {person}'s from here.", {"page": page.key, "by": person}))
+    return drafts
 
 
 def release(
     tx: Tx, settings: Settings, incident: Incident, role: Role, *, actor: Actor, because: str
 ) -> Incident:  # fmt: skip
-    """Give a role back to the Incident Commander. Raises Conflict for the commander's own: that is only handed over."""
+    """Give a role, with the pages of it, back to the Incident Commander.
+
+    Raises Conflict for the commander's own: that is only handed over.
+    """
     refuse_over(incident)
     before = own_holder(role, incident.roles)
     if not before:
@@ -88,9 +122,16 @@ def release(
     lead = effective_holder(role, after.roles)
     text = f"{before} is {role.title} no longer{why} {lead or 'Nobody'} answers for it."
     facts = {"role": role.value, "person": "", "was": before}
-    chain.append(tx, incident.key, actor, [Draft("role.changed", text, facts)])
+    found = _go_along(tx, after, role, before) if lead not in ("", before) else ()
+    chain.append(tx, incident.key, actor, [Draft("role.changed", text, facts), *_moved(tx, found, lead)])
     approving.ask_anew(tx, settings, incident, after)
     return after
+
+
+def relieved(tx: Tx, incident: Incident, person: str) -> list[Draft]:
+    """Give the pages of somebody who is let go to the commander: nothing calls who was sent to sleep."""
+    found = [page for page in things.pages_of(tx, incident.key) if page.held_by == person]
+    return _moved(tx, found, incident.commander) if incident.commander else []
 
 
 def taken_by(tx: Tx, incident: Incident, person: str, *, because: str) -> tuple[Incident, Draft]:

@@ -22,10 +22,13 @@ oncall_shift = Table(
     Column("time_zone", Text, nullable=False),
     Column("published_at", Instant, nullable=False),
     Index(None, "schedule", "end_at"),
-    Index(None, "schedule", "start_wall", unique=True),
+    Index(None, "schedule", "layer", "start_wall", unique=True),
     sqlite_autoincrement=True,
 )
-"""Shifts as they were published. The clock on the wall says when they are; the instants are what it means by now."""
+"""Shifts as they were published. The clock on the wall says when they are; the instants are what it means by now.
+
+Each layer may have a zone of its own, so that several begin at the same time on their walls.
+"""
 
 oncall_override = Table(
     "oncall_override",
