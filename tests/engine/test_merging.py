@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from incidentd.document import render
-from incidentd.engine import commands, lifecycle, merging
+from incidentd.engine import commands, lifecycle, merging, roles
 from incidentd.errors import BadRequest, NotAllowed
 from incidentd.incidents import Status
 from incidentd.oncall import Roster
 from incidentd.pages import PageState
+from incidentd.roles import Role
 from incidentd.settings import Settings
-from incidentd.store import facts, subjects
-from incidentd.timeline import first_broken
+from incidentd.store import Tx, facts, subjects
+from incidentd.timeline import INCIDENTD, first_broken
 from tests.engine.test_holds_and_incidents import MONEY, SETTINGS
 from tests.engine.test_lifecycle import ANA, BEN, FAY, refused, sample
 from tests.engine.world import Making, World, minutes, person, policy
@@ -33,8 +34,15 @@ async def two(world: Making) -> World:
     await w.send(w.firing("CheckoutDown", service="shop"))
     await w.do(commands.ack_page, 1, by="ana", actor=ANA)
     await w.send(w.firing("DiskFull"), group="disk")
-    await w.do(lifecycle.investigate, 2, actor=BEN)
+    await w.do(_commands, 2, "ben")
+    await w.do(lifecycle.investigate, 2, actor=FAY)  # whom its page does not call
     return w
+
+
+def _commands(tx: Tx, settings: Settings, number: int, person: str) -> None:
+    """Have somebody command who said nothing yet, as whoever is on call for it does."""
+    incident, role = subjects.get_incident(tx, number), Role.INCIDENT_COMMANDER
+    roles.change(tx, settings, incident, role, person, actor=INCIDENTD, because="on call")
 
 
 async def firing(w: World, subject: str) -> list[bool]:

@@ -214,7 +214,7 @@ async def test_the_page_of_who_leads_operations_and_does_not_command_goes_along_
     await down(w)
     await w.do(roles.take_command, 1, actor=BEN)
     await w.do(roles.assign, 1, OL, "ana", actor=ANA)
-    await w.do(commands.ack_page, 1, by="ana", actor=ANA)
+    await w.do(commands.take_page, 1, by="ana", actor=ANA)
     assert await held(w) == ["ana"]
     await w.do(
         lambda tx, settings: roles.change(

@@ -389,7 +389,7 @@ async def page_for(w: World, role: Role, number: int = 1) -> Page:
     return found
 
 
-def called(w: World, what: str) -> list[str]:
+def called_for(w: World, what: str) -> list[str]:
     return [one.channel for one in w.post.sent if what in one.title and one.purpose in ("page", "escalation")]
 
 
@@ -404,7 +404,7 @@ async def test_nobody_is_called_for_a_role_that_somebody_has_by_now(world: Makin
     assert (page.state, page.closed_at) == (PageState.RESOLVED, w.now)
     assert f"{page.key} ended: dia is Operations Lead." in await w.story("INC-1")
     await w.at(60)
-    assert called(w, "needs its Operations Lead") == ["ben/mail"]
+    assert called_for(w, "needs its Operations Lead") == ["ben/mail"]
     with pytest.raises(Conflict, match="there is nothing to acknowledge"):
         await w.do(commands.ack_page, page.id, by="ben", actor=BEN)
     assert (await holders(w))["ol"] == "dia"
@@ -436,7 +436,7 @@ async def test_the_page_for_a_commander_does_not_outlive_a_change_of_command(wor
     await w.do(roles.accept, 1, actor=ANA)
     assert (await page_for(w, IC)).state is PageState.RESOLVED
     await w.at(30)
-    assert called(w, "needs its Incident Commander") == ["gus/mail"]
+    assert called_for(w, "needs its Incident Commander") == ["gus/mail"]
     assert (await holders(w))["ic"] == "ben"
 
 
@@ -459,5 +459,5 @@ async def test_a_page_for_a_role_that_the_survivor_has_stays_behind(world: Makin
     await w.do(merging.merge, 1, into=2, actor=BEN)
     assert (await page_for(w, IC)).state is PageState.RESOLVED
     await w.at(30)
-    assert called(w, "needs its Incident Commander") == ["gus/mail"]
+    assert called_for(w, "needs its Incident Commander") == ["gus/mail"]
     assert (await w.incident(2)).commander == "ben"
