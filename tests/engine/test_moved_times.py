@@ -110,3 +110,23 @@ async def test_a_resolve_that_proves_nothing_is_doubted_though_its_end_moves(wor
     await w.settle()
 
     assert sorted(await statuses(w)) == ["resolved", "unknown"]
+
+
+async def test_starts_that_alertmanager_answered_in_milliseconds_are_no_refires_when_deliveries_tell_them_exactly(
+    world: Making,
+) -> None:
+    w = await world(SETTINGS)
+    await w.send(w.firing("Old"))  # so that the receiver is known
+    await w.send(w.resolved("Old"))
+    starts = START - minutes(10) + timedelta(microseconds=515_426)
+    exact = [w.firing(pod=str(number)) | {"startsAt": starts.isoformat()} for number in range(3)]
+    w.peer.knows(*(it | {"startsAt": starts.isoformat(timespec="milliseconds")} for it in exact))
+    await w.engine.begin()
+    await w.settle()
+    hold = await w.hold(2)
+    assert hold.impact_started_at == starts.replace(microsecond=515_000)
+
+    await w.at(1)
+    await w.send(*exact)
+    hold = await w.hold(2)
+    assert (hold.state, hold.firing, hold.refires) == (HoldState.HOLDING, 3, ())
