@@ -310,7 +310,7 @@ class Change(StrEnum):
     """Nothing: a retry, a twin from another peer, or a repeat."""
     FIRED = "fired"
     REFIRED = "refired"
-    """Still firing, but it resolved and fired again between two bodies: `startsAt` moved forward."""
+    """Still firing, but it resolved and fired again between two bodies: `startsAt` moved forward by `MOVED` or more."""
     RESOLVED = "resolved"
     CORRECTED = "corrected"
     """The same state with other times."""
@@ -333,6 +333,8 @@ DECIDABLE = frozenset({Change.FIRED, Change.REFIRED, Change.RESOLVED, Change.ECH
 FIRED_ANEW = frozenset({Change.FIRED, Change.REFIRED, Change.ECHO, Change.FOUND})
 ECHO_WITHIN = timedelta(minutes=10)
 """Two of Alertmanager's default group_interval: one for the resolve to be told, one for another peer's late body."""
+MOVED = timedelta(seconds=1)
+"""A start that moved forward by less is the same one: Alertmanager answers in milliseconds, and sends nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,10 +368,10 @@ def _merge_firing(known: Known | None, starts: datetime, received_at: datetime) 
         return now, Change.ECHO if late_twin else Change.FIRED
     if known.status is not AlertStatus.FIRING:
         return now, Change.CONFIRMED
-    if starts > known.starts_at:
+    if starts - known.starts_at >= MOVED:
         return now, Change.REFIRED
     # of several Prometheus replicas the earliest start counts, as in Alertmanager itself
-    return now, Change.REPEAT if starts == known.starts_at else Change.CORRECTED
+    return (now, Change.CORRECTED) if starts < known.starts_at else (known, Change.REPEAT)
 
 
 def _merge_resolved(known: Known | None, starts: datetime, ends: datetime) -> tuple[Known, Change]:

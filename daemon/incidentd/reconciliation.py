@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from incidentd.alerts import AlertStatus
+from incidentd.alerts import MOVED, AlertStatus
 
 TOLD_AGAIN_WITHIN = timedelta(minutes=3)
 """After this long a started Alertmanager has every alert again: Prometheus sends each anew every minute."""
 TAKEN_UP_AFTER = timedelta(minutes=1)
 """An alert that no delivery told of is left alone for this long: Alertmanager itself may still wait (`group_wait`)."""
-_MOVED = timedelta(seconds=1)
-"""A start that moved by less is the same one: Alertmanager answers in milliseconds, and sends nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +141,7 @@ def _live(it: KnownAlert, snapshot: Snapshot, *, believe_absence: bool) -> Verdi
         return None if it.status is AlertStatus.SUPPRESSED else Verdict.SUPPRESSED
     if it.status is not AlertStatus.FIRING:
         return Verdict.CONFIRMED
-    return Verdict.REFIRED if api.starts_at - it.starts_at >= _MOVED else None
+    return Verdict.REFIRED if api.starts_at - it.starts_at >= MOVED else None
 
 
 def _never_told(

@@ -14,6 +14,7 @@ from incidentd.holds import HoldState, Outcome
 from incidentd.incidents import Status
 from incidentd.matchers import parse_matcher
 from incidentd.settings import Settings, Source, Watchdog
+from incidentd.store import jobs
 from incidentd.timeline import Actor
 from tests.engine.test_reconciling import ASKED, SETTINGS, statuses
 from tests.engine.world import Making, World, minutes
@@ -147,6 +148,42 @@ async def test_resolves_in_doubt_are_believed_once_the_watchdog_was_back_for_lon
     await w.at(16.1)
     assert sorted(await statuses(w)) == ["firing", "firing", "resolved"]
     assert (await w.incident()).status is Status.DECLARED
+
+
+@pytest.mark.parametrize("gone", ["the watchdog", "its source"])
+@pytest.mark.parametrize("settings", [WATCHED, BOTH])
+async def test_resolves_in_doubt_are_believed_when_the_configuration_has_the_watchdog_no_longer(
+    world: Making, settings: Settings, gone: str
+) -> None:
+    w = await started(world, settings)
+    dog, down = w.firing("Watchdog"), w.firing("Down")
+    w.peer.knows(dog, down)
+    await w.send(dog, down)
+    await w.at(2)
+    w.peer.has.clear()
+    await w.send(w.resolved("Down"), w.resolved("Watchdog"))
+    await w.at(4)
+    assert sorted(await statuses(w)) == ["resolved", "unknown"]
+
+    source = settings.sources["default"]
+    left = {"other": Source(name="other")} if gone == "its source" else {"default": replace(source, watchdog=None)}
+    w.settings = replace(settings, sources=left)
+    await w.engine.begin()
+    await w.at(30)
+    assert sorted(await statuses(w)) == ["resolved", "resolved"]
+    assert (await w.incident()).status is Status.MITIGATED
+
+
+async def test_resolves_that_were_left_in_doubt_without_a_watchdog_are_believed_at_start(world: Making) -> None:
+    w = await started(world)
+    await w.send(w.firing("Watchdog"), w.firing("Down"))
+    await w.send(w.resolved("Down"), w.resolved("Watchdog"))
+    await w.store.write(jobs.cancel, "watchdog:default")
+    w.settings = replace(WATCHED, sources={"default": Source(name="default")})
+    await w.store.write(reconcile.begin, w.settings, started=True)
+    await w.settle()
+
+    assert sorted(await statuses(w)) == ["resolved", "resolved"]
 
 
 async def test_resolves_in_doubt_are_checked_with_alertmanager(world: Making) -> None:

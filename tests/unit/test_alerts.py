@@ -129,6 +129,8 @@ UNKNOWN = Known(status=AlertStatus.UNKNOWN, starts_at=NOW, ends_at=NOW + MINUTE)
         (None, an(AlertStatus.RESOLVED, NOW, NOW + MINUTE), Change.UNSEEN),
         (FIRING, an(AlertStatus.FIRING, NOW), Change.REPEAT),
         (FIRING, an(AlertStatus.FIRING, NOW + MINUTE), Change.REFIRED),
+        (FIRING, an(AlertStatus.FIRING, NOW + timedelta(seconds=1)), Change.REFIRED),
+        (FIRING, an(AlertStatus.FIRING, NOW + timedelta(microseconds=999_999)), Change.REPEAT),
         (FIRING, an(AlertStatus.FIRING, NOW - MINUTE), Change.CORRECTED),
         (FIRING, an(AlertStatus.RESOLVED, NOW, NOW + MINUTE), Change.RESOLVED),
         (FIRING, an(AlertStatus.RESOLVED, NOW - 2 * MINUTE, NOW - MINUTE), Change.REPEAT),
@@ -145,6 +147,11 @@ UNKNOWN = Known(status=AlertStatus.UNKNOWN, starts_at=NOW, ends_at=NOW + MINUTE)
 )
 def test_a_body_changes_what_is_known_or_is_a_repeat(known: Known | None, alert: Alert, change: Change) -> None:
     assert merge(known, alert, NOW + 5 * MINUTE)[1] is change
+
+
+def test_a_start_that_is_only_told_more_exactly_leaves_what_is_known() -> None:
+    told = an(AlertStatus.FIRING, NOW + timedelta(microseconds=426))
+    assert merge(FIRING, told, NOW + 5 * MINUTE) == (FIRING, Change.REPEAT)
 
 
 GOOD = b'{"status":"firing","labels":{"alertname":"A"},"startsAt":"2026-11-20T10:00:00Z"}'

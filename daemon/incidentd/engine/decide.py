@@ -122,11 +122,11 @@ def settle(tx: Tx, settings: Settings, of_key: Sequence[Bundle]) -> str:
     for subject, its in touched.items():
         _members_changed(tx, settings, subject, its, joined=0)
     follows = {membership.fingerprint: membership.subject for membership in reversed(known)}
-    claimed = {it.fingerprint for it in mine}
+    claimed = {it.fingerprint: it for it in mine}
     came_to = [
         _carry_out(tx, settings, bundle, own, follows)
         for bundle in of_key
-        if (own := [it for it in bundle.alerts if it.fingerprint in claimed])
+        if (own := [claimed[it.fingerprint] for it in bundle.alerts if it.fingerprint in claimed])
     ]
     return next((subject for subject in came_to if subject), "")
 

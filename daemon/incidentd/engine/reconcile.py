@@ -40,6 +40,8 @@ def begin(tx: Tx, settings: Settings, *, started: bool) -> None:
                 _poll(tx, source.name, timedelta(0), job.payload.get("tries", 0) if job else 0)
         if source.watchdog is not None:
             watchdog.begin(tx, source, source.watchdog, started=started)
+        else:
+            watchdog.left(tx, source.name)
 
 
 def received(tx: Tx, settings: Settings, deliveries: Sequence[Delivery]) -> None:

@@ -50,6 +50,12 @@ def begin(tx: Tx, source: Source, watchdog: Watchdog, *, started: bool) -> None:
         _keep(tx, source.name, _state(job), tx.now + watchdog.late_after)
 
 
+def left(tx: Tx, source: str) -> None:
+    """End the doubt at a source that has a watchdog no longer, unless the clock that ends it still runs."""
+    if jobs.live(tx, _key(source)) is None:
+        _believe(tx, source)
+
+
 def heard(tx: Tx, settings: Settings, deliveries: Iterable[Delivery]) -> None:
     """Take what deliveries said of the watchdogs of their sources."""
     by_source: dict[str, list[Delivery]] = {}
@@ -102,7 +108,8 @@ def time_came(tx: Tx, settings: Settings, job: Job) -> None:
     name = str(job.payload["source"])
     source, state = settings.sources.get(name), _state(job)
     if source is None or source.watchdog is None:
-        return  # the configuration has it no longer
+        _believe(tx, name)  # the configuration has it no longer, and what still fired had its time to be told again
+        return
     late_after = source.watchdog.late_after
     if state.blind and state.back_at is not None and state.firing:
         _trust_again(tx, name, replace(state, blind=False, back_at=None, late=False), source.watchdog)
@@ -171,6 +178,10 @@ def _back(tx: Tx, settings: Settings, watchdog: Watchdog, source: str, state: St
 def _trust_again(tx: Tx, source: str, state: State, watchdog: Watchdog) -> None:
     """Believe the resolves in doubt: whatever still fired had its time to be told again."""
     _keep(tx, source, state, (state.heard_at or tx.now) + watchdog.late_after)
+    _believe(tx, source)
+
+
+def _believe(tx: Tx, source: str) -> None:
     for it in reconciling.in_doubt(tx, source):
         reconciling.set_state(
             tx, source, it, status=AlertStatus.RESOLVED, change=Change.GONE, undecided=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +72,8 @@ _SEEN = (
     .where(alert.c.source == bindparam("b_source"), alert.c.fingerprint == bindparam("b_fingerprint"))
     .values(seen_at=bindparam("b_at"), annotations=bindparam("b_annotations"))
 )
+# what changed last, and whether somebody decided about it, stays: other times are nothing to decide about
+_CORRECTED = _SEEN.values(starts_at=bindparam("b_starts"), ends_at=bindparam("b_ends"))
 
 
 def next_deliveries(tx: Tx) -> list[Delivery]:
@@ -102,6 +104,7 @@ class _Batch:
         self.versions: dict[tuple[str, str], int] = {}
         self.changed: dict[tuple[str, str], dict[str, Any]] = {}
         self.seen: dict[tuple[str, str], dict[str, Any]] = {}
+        self.corrected: dict[tuple[str, str], dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
 
     def take(self, delivery: Delivery, it: Alert) -> None:
@@ -110,29 +113,43 @@ class _Batch:
         before = self.known.get(key)
         after, change = merge(before, it, delivery.at)
         self.known[key] = after
+        seen = {
+            "b_source": delivery.source, "b_fingerprint": it.fingerprint, "b_at": delivery.at,
+            "b_annotations": dict(it.annotations),
+        }  # fmt: skip
         if change is Change.REPEAT:
             if key in self.changed:
                 self.changed[key]["seen_at"] = delivery.at
+            elif key in self.corrected:
+                self.corrected[key] |= seen
             else:
-                self.seen[key] = {
-                    "b_source": delivery.source, "b_fingerprint": it.fingerprint, "b_at": delivery.at,
-                    "b_annotations": dict(it.annotations),
-                }  # fmt: skip
+                self.seen[key] = seen
             return
-        self._change(delivery, it, after, change)
+        self.seen.pop(key, None)
+        if change is not Change.CORRECTED:
+            self._change(delivery, it, after, change)
+        elif key in self.changed:
+            self.changed[key] |= {
+                "starts_at": after.starts_at, "ends_at": after.ends_at, "seen_at": delivery.at,
+                "annotations": dict(it.annotations),
+            }  # fmt: skip
+        else:
+            self.corrected[key] = seen | {"b_starts": after.starts_at, "b_ends": after.ends_at}
+        self._note(delivery, it, after, change)
 
     def _change(self, delivery: Delivery, it: Alert, after: Known, change: Change) -> None:
         key = (delivery.source, it.fingerprint)
-        earlier = self.changed.get(key)
         self.versions[key] = self.versions.get(key, 0) + 1
-        self.seen.pop(key, None)
-        undecided = change in DECIDABLE or bool(earlier and earlier["undecided"])
+        self.corrected.pop(key, None)
         self.changed[key] = {
             "source": delivery.source, "fingerprint": it.fingerprint, "status": after.status.value,
             "starts_at": after.starts_at, "ends_at": after.ends_at, "labels": dict(it.labels),
             "annotations": dict(it.annotations), "generator_url": it.generator_url, "seen_at": delivery.at,
-            "changed_at": delivery.at, "version": self.versions[key], "change": change.value, "undecided": undecided,
+            "changed_at": delivery.at, "version": self.versions[key], "change": change.value,
+            "undecided": change in DECIDABLE,
         }  # fmt: skip
+
+    def _note(self, delivery: Delivery, it: Alert, after: Known, change: Change) -> None:
         self.events.append(
             {
                 "source": delivery.source, "fingerprint": it.fingerprint, "change": change.value,
@@ -200,6 +217,7 @@ def _load_known(tx: Tx, batch: _Batch, deliveries: Sequence[Delivery]) -> None:
 def _store_alerts(tx: Tx, batch: _Batch) -> None:
     tx.many(_PUT[tx.dialect], list(batch.changed.values()))
     tx.many(_SEEN, list(batch.seen.values()))
+    tx.many(_CORRECTED, list(batch.corrected.values()))
     tx.many(_EVENT, batch.events)
 
 
@@ -241,7 +259,7 @@ _UNDECIDED_KEYS = _UNDECIDED.with_only_columns(alert.c.source, alert.c.fingerpri
 _UNDECIDED_THESE = select(alert).where(*_THESE, alert.c.undecided.is_(True))
 # locked, where others write too, and in one order everywhere, so that nobody waits for another in a circle
 _STILL_UNDECIDED = (
-    select(alert.c.fingerprint, alert.c.version)
+    select(alert.c.fingerprint, alert.c.version, alert.c.starts_at)
     .where(*_THESE, alert.c.undecided.is_(True))
     .order_by(alert.c.fingerprint)
     .with_for_update()
@@ -254,6 +272,7 @@ _TAKE_ONE = (
         alert.c.version == bindparam("of_version"), alert.c.undecided.is_(True),
     )
     .values(undecided=False)
+    .returning(alert.c.starts_at)
 )  # fmt: skip
 _NOTE = (
     update(alert)
@@ -321,20 +340,21 @@ def _changed(row: Row[Any]) -> Changed:
 def claim_changes(tx: Tx, source: str, its: Sequence[Changed]) -> list[Changed]:
     """Take changes of a source for this transaction.
 
-    Left out are those for which another replica, or a newer change, was faster. What was decided before and is still
-    to be noted with alerts is something else, and waits.
+    Left out are those for which another replica, or a newer change, was faster; the others have their start as it is by
+    now. What was decided before and is still to be noted with alerts is something else, and waits.
     """
     if len(its) == 1:
         key = {"of_source": source, "of_fingerprint": its[0].fingerprint, "of_version": its[0].version}
-        return list(its) if tx.execute(_TAKE_ONE, key, beside=alert).rowcount == 1 else []
-    mine: set[str] = set()
+        taken = tx.execute(_TAKE_ONE, key, beside=alert).scalars()
+        return [replace(its[0], starts_at=starts_at) for starts_at in taken]
+    starts: dict[str, datetime] = {}
     versions = {it.fingerprint: it.version for it in its}
     for part in parts(sorted(versions), AT_ONCE):
         found = tx.execute(_STILL_UNDECIDED, {"of_source": source, "fingerprints": part}, beside=alert).all()
-        mine.update(row.fingerprint for row in found if row.version == versions[row.fingerprint])
-    for part in parts(sorted(mine), AT_ONCE):
+        starts |= {row.fingerprint: row.starts_at for row in found if row.version == versions[row.fingerprint]}
+    for part in parts(sorted(starts), AT_ONCE):
         tx.execute(_TAKEN, {"of_source": source, "fingerprints": part}, beside=alert)
-    return [it for it in its if it.fingerprint in mine]
+    return [replace(it, starts_at=starts[it.fingerprint]) for it in its if it.fingerprint in starts]
 
 
 def note_decision(
