@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from incidentd.holds import HoldState, Outcome
 from incidentd.incidents import Status
+from incidentd.pages import PageState
 from incidentd.playbooks import Mode
 from incidentd.rules import CATCH_ALL, Decide
 from incidentd.settings import Automation, Source
@@ -23,7 +24,7 @@ from incidentd.store import Tx, things
 from incidentd.store.tables import alert, hold, incident
 from tests.engine.test_automation import RULE, playbook
 from tests.engine.test_reconciling import ASKED, SETTINGS, statuses
-from tests.engine.world import Making, World, minutes
+from tests.engine.world import Making, World, minutes, policy, roster
 
 DATA = Path(__file__).parent.parent / "data" / "payloads"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((DATA / "expected.json").read_text())
@@ -143,6 +144,29 @@ async def test_t04_a_cut_group_that_says_resolved_keeps_its_incident_open(world:
     await w.store.append("default", json.dumps(body | {"alerts": over, "truncatedAlerts": 0}).encode())
     await w.at(40)
     assert (await w.incident()).status is Status.MITIGATED
+
+
+async def test_t04_the_page_of_a_cut_group_that_may_still_fire_goes_on_as_if_it_fired(world: Making) -> None:
+    chain = policy("default", (0, "ana"), (10, "ben"))
+    w = await world(replace(SETTINGS, rules=(DECLARE,), sources={}, roster=roster("ana", "ben"), escalations=chain))
+    first = w.firing("DiskFull", disk="a")
+    await w.send(first, truncated=1)
+    await w.at(3)
+    await w.send(w.resolved("DiskFull", disk="a"), truncated=1)
+    await w.at(30)
+
+    assert (await w.incident()).status is Status.DECLARED
+    assert (await w.kinds("INC-1")).count("alert.cut") == 1
+    page = await w.page()
+    assert page.breached
+    assert page.paged == ("ana", "ben")
+
+    await w.send(w.resolved("DiskFull", disk="a"), w.resolved("DiskFull", disk="b"))
+    await w.at(32)
+    assert (await w.incident()).status is Status.DECLARED
+    await w.at(36)
+    assert (await w.incident()).status is Status.MITIGATED
+    assert (await w.page()).state is PageState.RESOLVED
 
 
 async def test_t04_a_hold_of_a_cut_group_does_not_recover_and_says_why(world: Making) -> None:
