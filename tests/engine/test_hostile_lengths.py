@@ -11,8 +11,8 @@ from sqlalchemy import select
 from incidentd.holds import HoldState
 from incidentd.incidents import Status
 from incidentd.rules import CATCH_ALL, Decide, LabelMap
-from incidentd.store import Tx
-from incidentd.store.tables import action_item
+from incidentd.store import Tx, reconciling
+from incidentd.store.tables import action_item, alert_group, inbox
 from incidentd.triage import correlation_key
 from tests.engine.test_reconciling import SETTINGS
 from tests.engine.world import Making
@@ -52,6 +52,29 @@ async def test_a_ticket_of_a_long_label_is_filed_once(world: Making) -> None:
     await w.send(w.firing("Slow", url=long, pod="2"))
 
     assert len(await w.store.read(keys_of_tickets)) == 1
+
+
+async def test_a_body_of_a_long_receiver_is_unpacked_and_keeps_nothing_behind_it_waiting(world: Making) -> None:
+    w = await world(HELD)
+    receiver = secrets.token_urlsafe(4000)
+    for name in (receiver, receiver, receiver[:-1] + "!", "incidentd"):
+        body = {"receiver": name, "groupKey": secrets.token_urlsafe(4000), "alerts": [w.firing("Slow", url="x")]}
+        await w.deliver("default", json.dumps(body).encode())
+
+    assert (await w.hold()).firing == 1
+    assert await w.store.read(waiting) == []
+    assert await w.store.read(groups) == 4
+    known = await w.store.read(reconciling.receivers, "default")
+    assert len(known) == 3
+    assert "incidentd" in known
+
+
+def waiting(tx: Tx) -> list[int]:
+    return list(tx.conn.execute(select(inbox.c.id).where(inbox.c.done.is_(False))).scalars())
+
+
+def groups(tx: Tx) -> int:
+    return len(tx.conn.execute(select(alert_group.c.id)).all())
 
 
 def keys_of_tickets(tx: Tx) -> list[str]:
