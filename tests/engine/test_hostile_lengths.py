@@ -10,10 +10,13 @@ from sqlalchemy import select
 
 from incidentd.holds import HoldState
 from incidentd.incidents import Status
+from incidentd.playbooks import Mode
 from incidentd.rules import CATCH_ALL, Decide, LabelMap
-from incidentd.store import Tx, reconciling
+from incidentd.settings import Automation
+from incidentd.store import Tx, reconciling, things
 from incidentd.store.tables import action_item, alert_group, inbox
 from incidentd.triage import correlation_key
+from tests.engine.test_automation import RULE, playbook
 from tests.engine.test_reconciling import SETTINGS
 from tests.engine.world import Making
 
@@ -52,6 +55,20 @@ async def test_a_ticket_of_a_long_label_is_filed_once(world: Making) -> None:
     await w.send(w.firing("Slow", url=long, pod="2"))
 
     assert len(await w.store.read(keys_of_tickets)) == 1
+
+
+async def test_a_playbook_that_would_act_on_what_a_long_label_names_is_refused(world: Making) -> None:
+    book = replace(playbook(), target="{{ labels.url }}")
+    settings = replace(
+        SETTINGS, rules=(replace(RULE, correlate_by=("alertname",)),), sources={}, playbooks={book.name: book},
+        automation=Automation(mode=Mode.AUTO),
+    )  # fmt: skip
+    w = await world(settings)
+    await w.send(w.firing("WorkerStuck", instance="w-3", url=secrets.token_urlsafe(4000)))
+
+    assert (await w.hold()).state is HoldState.HOLDING
+    assert "run.refused" in await w.kinds("HOLD-1")
+    assert await w.store.read(things.runs_of, "HOLD-1") == []
 
 
 async def test_a_body_of_a_long_receiver_is_unpacked_and_keeps_nothing_behind_it_waiting(world: Making) -> None:
