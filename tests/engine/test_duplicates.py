@@ -182,6 +182,18 @@ async def test_t04_a_hold_of_a_cut_group_does_not_recover_and_says_why(world: Ma
     assert (await w.hold()).outcome is Outcome.DECLARED_NO_PROGRESS
 
 
+async def test_t04_an_incident_of_a_held_cut_group_is_mitigated_once_nothing_is_left_out(world: Making) -> None:
+    w = await world(replace(SETTINGS, rules=(HOLD,), sources={}))
+    await w.send(w.firing("DiskFull", disk="a"), truncated=1)
+    await w.send(w.resolved("DiskFull", disk="a"), truncated=1)
+    await w.at(30)
+    assert (await w.incident()).status is Status.DECLARED
+
+    await w.send(w.resolved("DiskFull", disk="a"), w.resolved("DiskFull", disk="b"))
+    await w.at(36)
+    assert (await w.incident()).status is Status.MITIGATED
+
+
 async def test_t04_asking_alertmanager_finds_what_was_cut(world: Making) -> None:
     w = await world(replace(SETTINGS, rules=(replace(DECLARE, correlate_by=("alertname",)),)))
     await w.engine.begin()

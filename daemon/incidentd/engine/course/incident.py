@@ -50,6 +50,8 @@ def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Ho
         subjects.copy_members(tx, of=hold.key, to=incident.key)
         for run in things.runs_of(tx, hold.key):
             records.note_run(tx, incident, run, definition_of(run))
+        if unheard_of(tx, settings, incident.key, incident.source) and not subjects.firing(tx, incident.key):
+            _look_what_is_listed(tx, incident)
     _count_declared(tx, incident, hold, has_commander=bool(commander))
     _call(tx, settings, incident, hold)
     if commander and commander == incident.declared_by:
