@@ -8,6 +8,7 @@ explain(labels, annotations, book, facts).tried  # each rule that was looked at,
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,10 @@ from incidentd.text import plain
 NOTHING_KNOWN = Facts()
 ASIDE = ("drill", "maintenance")
 """What stands for a rule when no rule is asked."""
+_LONGEST_KEY = 1500
+"""Bytes of a correlation key: PostgreSQL takes no row of more than 2,704 into an index."""
+_LONGEST_HEADS = 200
+"""Characters that a longer key shows of all its values together."""
 _MOST_PASSED = 3
 """Rules that matched and whose conditions were not met, of which a reason tells."""
 
@@ -192,8 +197,17 @@ def fall_back(labels: Mapping[str, str], annotations: Mapping[str, str], book: B
 
 
 def correlation_key(rule: SeverityRule, labels: Mapping[str, str], meaning: LabelMap) -> str:
-    """Name what an alert belongs to: the rule and the values of the labels that it correlates by."""
-    return json.dumps([rule.name, *(meaning.value(name, labels) for name in rule.correlate_by)], ensure_ascii=False)
+    """Name what an alert belongs to: the rule and the values of the labels that it correlates by.
+
+    Of values that are too long for an index only their beginnings are left, with the hash of all.
+    """
+    values = [meaning.value(name, labels) for name in rule.correlate_by]
+    key = json.dumps([rule.name, *values], ensure_ascii=False)
+    whole = key.encode("utf-8", "surrogatepass")
+    if len(whole) <= _LONGEST_KEY:
+        return key
+    heads = [value[: _LONGEST_HEADS // len(values)] for value in values]
+    return json.dumps([rule.name, *heads, hashlib.sha256(whole).hexdigest()], ensure_ascii=False)
 
 
 def title_of(labels: Mapping[str, str], annotations: Mapping[str, str], meaning: LabelMap) -> str:

@@ -14,16 +14,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from incidentd.engine import course, reconcile
 from incidentd.holds import HoldState, Outcome
 from incidentd.incidents import Status
+from incidentd.pages import PageState
 from incidentd.playbooks import Mode
 from incidentd.rules import CATCH_ALL, Decide
 from incidentd.settings import Automation, Source
 from incidentd.store import Tx, things
 from incidentd.store.tables import alert, hold, incident
 from tests.engine.test_automation import RULE, playbook
-from tests.engine.test_reconciling import ASKED, SETTINGS, statuses
-from tests.engine.world import Making, World, minutes
+from tests.engine.test_reconciling import ASKED, SETTINGS, UNREACHABLE, statuses
+from tests.engine.world import Making, World, minutes, policy, roster
 
 DATA = Path(__file__).parent.parent / "data" / "payloads"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((DATA / "expected.json").read_text())
@@ -145,6 +147,29 @@ async def test_t04_a_cut_group_that_says_resolved_keeps_its_incident_open(world:
     assert (await w.incident()).status is Status.MITIGATED
 
 
+async def test_t04_the_page_of_a_cut_group_that_may_still_fire_goes_on_as_if_it_fired(world: Making) -> None:
+    chain = policy("default", (0, "ana"), (10, "ben"))
+    w = await world(replace(SETTINGS, rules=(DECLARE,), sources={}, roster=roster("ana", "ben"), escalations=chain))
+    first = w.firing("DiskFull", disk="a")
+    await w.send(first, truncated=1)
+    await w.at(3)
+    await w.send(w.resolved("DiskFull", disk="a"), truncated=1)
+    await w.at(30)
+
+    assert (await w.incident()).status is Status.DECLARED
+    assert (await w.kinds("INC-1")).count("alert.cut") == 1
+    page = await w.page()
+    assert page.breached
+    assert page.paged == ("ana", "ben")
+
+    await w.send(w.resolved("DiskFull", disk="a"), w.resolved("DiskFull", disk="b"))
+    await w.at(32)
+    assert (await w.incident()).status is Status.DECLARED
+    await w.at(36)
+    assert (await w.incident()).status is Status.MITIGATED
+    assert (await w.page()).state is PageState.RESOLVED
+
+
 async def test_t04_a_hold_of_a_cut_group_does_not_recover_and_says_why(world: Making) -> None:
     w = await world(replace(SETTINGS, rules=(HOLD,), sources={}))
     for body in bodies("max_alerts_status_lies"):
@@ -155,6 +180,18 @@ async def test_t04_a_hold_of_a_cut_group_does_not_recover_and_says_why(world: Ma
 
     await w.at(20)
     assert (await w.hold()).outcome is Outcome.DECLARED_NO_PROGRESS
+
+
+async def test_t04_an_incident_of_a_held_cut_group_is_mitigated_once_nothing_is_left_out(world: Making) -> None:
+    w = await world(replace(SETTINGS, rules=(HOLD,), sources={}))
+    await w.send(w.firing("DiskFull", disk="a"), truncated=1)
+    await w.send(w.resolved("DiskFull", disk="a"), truncated=1)
+    await w.at(30)
+    assert (await w.incident()).status is Status.DECLARED
+
+    await w.send(w.resolved("DiskFull", disk="a"), w.resolved("DiskFull", disk="b"))
+    await w.at(36)
+    assert (await w.incident()).status is Status.MITIGATED
 
 
 async def test_t04_asking_alertmanager_finds_what_was_cut(world: Making) -> None:
@@ -171,6 +208,60 @@ async def test_t04_asking_alertmanager_finds_what_was_cut(world: Making) -> None
 
     assert sorted(await statuses(w)) == ["firing", "firing", "resolved"]
     assert (await w.incident()).status is Status.DECLARED
+
+
+@pytest.mark.parametrize("why", ["gives no answer", "hides muting"])
+async def test_t04_what_was_cut_may_fire_while_alertmanager_does_not_list_all_that_does(
+    world: Making, why: str
+) -> None:
+    w = await world(replace(SETTINGS, rules=(replace(DECLARE, correlate_by=("alertname",)),)))
+    w.peer.hides_muting = why == "hides muting"
+    w.peer.failure = UNREACHABLE if why == "gives no answer" else None
+    await w.engine.begin()
+    first, last = (json.loads(body) for body in bodies("max_alerts_status_lies"))
+    other = w.firing(first["alerts"][0]["labels"]["alertname"], pod="1")
+    w.peer.knows(*first["alerts"], other, receiver=first["receiver"])
+    for body in (first, last):
+        await w.store.append("default", json.dumps(body).encode())
+        await w.settle()
+    w.peer.forgets(*first["alerts"])
+    await w.at(30)
+
+    assert (await w.incident()).status is Status.DECLARED
+    page = await w.page()
+    assert page.state is PageState.OPEN
+    assert page.breached
+    assert "alert.cut" in await w.kinds("INC-1")
+
+    w.peer.failure, w.peer.hides_muting = None, False
+    w.peer.forgets(other)
+    await w.at(42)
+    assert (await w.incident()).status is Status.MITIGATED
+
+
+async def test_t04_only_alertmanagers_last_answer_says_that_nothing_fires_of_what_was_cut(world: Making) -> None:
+    settings = replace(SETTINGS, rules=(DECLARE,))
+    w = await world(settings)
+    await w.engine.begin()
+    first = w.firing("DiskFull", disk="a")
+    w.peer.knows(first)
+    await w.send(first, truncated=1)
+    await w.at(1)
+    await w.send(w.resolved("DiskFull", disk="a"), truncated=1)
+    w.peer.forgets(first)
+    await w.at(3)
+    assert "alert.cut" not in await w.kinds("INC-1")
+
+    await w.store.write(reconcile.begin, settings, started=True)  # a process that starts does not know yet
+    await w.store.write(course.quiet_passed, settings, "INC-1")
+    assert (await w.incident()).status is Status.DECLARED
+
+    w.peer.failure = UNREACHABLE
+    await w.at(20)
+    assert (await w.incident()).status is Status.DECLARED
+    w.peer.failure = None
+    await w.at(30)
+    assert (await w.incident()).status is Status.MITIGATED
 
 
 @pytest.mark.parametrize("scenario", ["flap_within_group_interval", "time_zones_and_precision"])

@@ -92,7 +92,7 @@ class Asking:
         known += await self._store.read(reconciling.named, source, others)
         ours = snapshot.receivers | await self._store.read(reconciling.receivers, source)
         await self._apply(source, await self._compare(source, known, snapshot, ours))
-        await self._store.write(reconcile.polled, job, source, snapshot.error)
+        await self._store.write(reconcile.polled, job, source, snapshot)
 
     async def _verify(self, job: Job) -> None:
         source, fingerprints = await self._store.read(reconcile.due_members, job.subject)

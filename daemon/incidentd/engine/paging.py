@@ -327,7 +327,8 @@ def goes_on(tx: Tx, subject: str) -> bool | None:
     status = subjects.get_incident(tx, int(number)).status
     if status not in ACTIVE:
         return None
-    return status is not Status.MITIGATED and jobs.live(tx, f"quiet:{subject}") is None
+    clock = jobs.live(tx, f"quiet:{subject}")
+    return status is not Status.MITIGATED and (clock is None or clock.kind != "quiet")
 
 
 def pauses(tx: Tx, page: Page) -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from incidentd.alerts import AlertStatus, Change
 from incidentd.engine import course, decide, maintenance, watchdog
+from incidentd.engine.course.common import poll_key
 from incidentd.errors import NotFound
 from incidentd.metrics import Metrics
 from incidentd.reconciliation import Finding, Snapshot, Verdict
@@ -35,7 +36,7 @@ def begin(tx: Tx, settings: Settings, *, started: bool) -> None:
         course.clocks_looked_at(tx, settings)
     for source in settings.sources.values():
         if source.alertmanager is not None:
-            job = jobs.live(tx, _key(source.name))
+            job = jobs.live(tx, poll_key(source.name))
             if job is None or started:
                 _poll(tx, source.name, timedelta(0), job.payload.get("tries", 0) if job else 0)
         if source.watchdog is not None:
@@ -50,9 +51,9 @@ def received(tx: Tx, settings: Settings, deliveries: Sequence[Delivery]) -> None
     for name in {delivery.source for delivery in deliveries}:
         source = settings.sources.get(name)
         if source is not None and source.alertmanager is not None:
-            job = jobs.live(tx, _key(name))
+            job = jobs.live(tx, poll_key(name))
             if job is None or (job.leased_by is None and job.due_at > tx.now + WHILE_OPEN and not job.payload["tries"]):
-                _poll(tx, name, WHILE_OPEN, 0)
+                _poll(tx, name, WHILE_OPEN, 0, lists_all=bool(job and job.payload.get("lists_all")))
 
 
 def apply(tx: Tx, settings: Settings, source: str, findings: Iterable[Finding]) -> int:
@@ -128,10 +129,11 @@ def _sentence(it: Finding, name: str) -> str:
 # -- the questions ---------------------------------------------------------------------------------------------------
 
 
-def polled(tx: Tx, job: Job, source: str, error: str) -> bool:
+def polled(tx: Tx, job: Job, source: str, snapshot: Snapshot) -> bool:
     """Set the clock for the next question, and say once when answers stop and come again; False: the lease was lost."""
     if not jobs.complete(tx, job):
         return False
+    error = snapshot.error
     tries = int(job.payload.get("tries", 0))
     open_ones = reconciling.open_subjects(tx, source)
     if error and not tries:
@@ -144,7 +146,8 @@ def polled(tx: Tx, job: Job, source: str, error: str) -> bool:
     if error:
         _poll(tx, source, min(WHILE_OPEN * 2 ** min(tries, 10), _LONGEST), tries + 1)
     else:
-        _poll(tx, source, WHILE_OPEN if open_ones or reconciling.any_live(tx, source) else WHILE_IDLE, 0)
+        after = WHILE_OPEN if open_ones or reconciling.any_live(tx, source) else WHILE_IDLE
+        _poll(tx, source, after, 0, lists_all=not snapshot.hides_muting)
     return True
 
 
@@ -187,12 +190,9 @@ def due_members(tx: Tx, subject: str) -> tuple[str, list[str]]:
     return hold.source, [it.fingerprint for it in subjects.members(tx, subject) if it.firing]
 
 
-def _poll(tx: Tx, source: str, after: timedelta, tries: int) -> None:
+def _poll(tx: Tx, source: str, after: timedelta, tries: int, *, lists_all: bool = False) -> None:
+    """Have Alertmanager asked; `lists_all` says that what fires and was never told is in its last answer."""
     jobs.schedule(
-        tx, queue=jobs.RECONCILE, kind="poll", subject=SYSTEM, ukey=_key(source), due_at=tx.now + after,
-        payload={"source": source, "tries": tries},
+        tx, queue=jobs.RECONCILE, kind="poll", subject=SYSTEM, ukey=poll_key(source), due_at=tx.now + after,
+        payload={"source": source, "tries": tries, "lists_all": lists_all},
     )  # fmt: skip
-
-
-def _key(source: str) -> str:
-    return f"reconcile:{source}"

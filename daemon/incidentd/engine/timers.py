@@ -86,6 +86,7 @@ _HANDLERS: Mapping[str, Callable[[Tx, Settings, Job], None]] = {
     chain.FOLLOWED: communication.time_came,
     # of an incident, and of those who work on it
     "quiet": lambda tx, settings, job: course.quiet_passed(tx, settings, job.subject),
+    course.CUT: lambda tx, settings, job: course.cut_looked_at(tx, settings, job.subject),
     course.HEALTHY: lambda tx, settings, job: course.stayed_healthy(tx, settings, job.subject),
     stale.KIND: stale.time_came,
     postmortems.KIND: postmortems.time_came,

@@ -18,6 +18,8 @@ _UNTOUCHED, _TOUCHED = "untouched", "touched"
 """Marks of a person's decision: whether anything had been changed before it."""
 ENDING = timedelta(seconds=5)
 """What a step may need beyond its timeout to be ended: 2 s after SIGTERM, 2 s after SIGKILL, 1 s for its pipes."""
+_LONGEST = 2000
+"""Bytes of a target: the runs on it are found by an index, and PostgreSQL takes no row of more than 2,704 into one."""
 
 
 def target_for(playbook: Playbook, inputs: Mapping[str, str], labels: Mapping[str, str]) -> str:
@@ -37,6 +39,8 @@ def _filled(playbook: Playbook, what: str, template: str, names: Mapping[str, ob
         raise NotRunnable(f"the {what} of {playbook.name} cannot be filled in: {error}") from None
     if not value:
         raise NotRunnable(f"the {what} of {playbook.name} is empty for this alert, and an empty {what} acts on nothing")
+    if (size := len(value.encode())) > _LONGEST:
+        raise NotRunnable(f"the {what} of {playbook.name} has {size} bytes here, and at most {_LONGEST} may be")
     return value
 
 

@@ -28,6 +28,8 @@ _IN_GROUP = both(
         index_elements=["group_id", "fingerprint"], set_={"present": new.excluded.present}
     )
 )
+_LONGEST_RECEIVER = 500
+"""Characters, of at most four bytes each: PostgreSQL takes no row of more than 2,704 bytes into an index."""
 
 
 def put(tx: Tx, received: Iterable[tuple[str, datetime, AlertGroup]]) -> None:
@@ -36,7 +38,7 @@ def put(tx: Tx, received: Iterable[tuple[str, datetime, AlertGroup]]) -> None:
     for source, at, group in received:
         if group.alerts:
             digest = hashlib.sha256(group.group_key.encode()).hexdigest()
-            latest[(source, group.receiver, digest)] = (at, group)
+            latest[(source, _receiver(group.receiver), digest)] = (at, group)
     rows = [
         {
             "source": key[0], "receiver": key[1], "group_key_hash": key[2], "group_key": group.group_key,
@@ -47,6 +49,13 @@ def put(tx: Tx, received: Iterable[tuple[str, datetime, AlertGroup]]) -> None:
     tx.many(_GROUP[tx.dialect], rows)
     ids = _group_ids(tx, [key[2] for key in latest])
     _store_members(tx, {ids[key]: group for key, (_, group) in latest.items()})
+
+
+def _receiver(name: str) -> str:
+    """Give the name of a receiver; of one that is too long for an index its beginning, with the hash of all."""
+    if len(name) <= _LONGEST_RECEIVER:
+        return name
+    return f"{name[:200]}… {hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def _group_ids(tx: Tx, digests: list[str]) -> dict[tuple[str, str, str], int]:

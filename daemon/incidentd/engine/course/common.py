@@ -7,7 +7,7 @@ from collections.abc import Callable
 from incidentd.incidents import Incident
 from incidentd.metrics import Metrics
 from incidentd.settings import Settings
-from incidentd.store import Tx, reconciling, subjects
+from incidentd.store import Tx, jobs, reconciling, subjects
 from incidentd.text import count
 
 _SELF_RESOLVED_IS_SAID = 2
@@ -20,9 +20,21 @@ def can_be_asked(settings: Settings, source: str) -> bool:
     return of is not None and of.alertmanager is not None
 
 
+def poll_key(source: str) -> str:
+    """Name the job that asks a source's Alertmanager; its payload says how the last answer was."""
+    return f"reconcile:{source}"
+
+
 def unheard_of(tx: Tx, settings: Settings, subject: str, source: str) -> int:
-    """Count alerts that may fire although no delivery lists them; Alertmanager, where it is asked, lists them all."""
-    return 0 if can_be_asked(settings, source) else reconciling.cut(tx, subject)
+    """Count alerts that may fire although no delivery lists them; none while Alertmanager's answers list all there are.
+
+    Alertmanager that gives no answer, or not all of it, is as one that nobody asks.
+    """
+    left_out = reconciling.cut(tx, subject)
+    if not left_out or not can_be_asked(settings, source):
+        return left_out
+    poll = jobs.live(tx, poll_key(source))
+    return 0 if poll is not None and poll.payload.get("lists_all") else left_out
 
 
 def cut_text(unheard: int) -> str:

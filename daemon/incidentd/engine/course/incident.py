@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from incidentd import incidents, oncall
 from incidentd.durations import about
@@ -21,6 +22,9 @@ from incidentd.timeline import ALERTMANAGER, INCIDENTD, Actor, Draft
 
 HEALTHY = "healthy"
 """The kind of deadline after which the system resolves what is not serious."""
+CUT = "cut"
+"""The kind of deadline at which an incident is looked at of which more may fire than Alertmanager lists."""
+_LISTED_AGAIN = timedelta(seconds=30)
 
 
 def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Hold | None = None) -> Incident:
@@ -46,6 +50,8 @@ def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Ho
         subjects.copy_members(tx, of=hold.key, to=incident.key)
         for run in things.runs_of(tx, hold.key):
             records.note_run(tx, incident, run, definition_of(run))
+        if unheard_of(tx, settings, incident.key, incident.source) and not subjects.firing(tx, incident.key):
+            _look_what_is_listed(tx, incident)
     _count_declared(tx, incident, hold, has_commander=bool(commander))
     _call(tx, settings, incident, hold)
     if commander and commander == incident.declared_by:
@@ -151,10 +157,7 @@ def incident_changed(tx: Tx, settings: Settings, incident_id: int, *, firing: in
     if firing == 0:
         if incident.still_firing:
             subjects.save_incident(tx, replace(incident, still_firing=0))
-        _look_for_quiet(tx, incident)
-        unheard = unheard_of(tx, settings, incident.key, incident.source)
-        text = cut_text(unheard) if unheard else "Nothing fires any more."
-        chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.resolved", text, {"firing": 0})])
+        _nothing_listed_fires(tx, incident, unheard_of(tx, settings, incident.key, incident.source))
         return
     jobs.cancel(tx, f"quiet:{incident.key}")
     jobs.cancel(tx, f"{HEALTHY}:{incident.key}")
@@ -181,13 +184,46 @@ def relapsed(
     roles.attend(tx, settings, moved)
 
 
+def _nothing_listed_fires(tx: Tx, incident: Incident, unheard: int) -> None:
+    """Begin the quiet time; while more may fire than is listed (`unheard`) it does not, and its pages go on calling."""
+    if unheard:
+        chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.cut", cut_text(unheard), {"alerts": unheard})])
+        _look_what_is_listed(tx, incident)
+        return
+    chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.resolved", "Nothing fires any more.", {"firing": 0})])
+    jobs.schedule(
+        tx, queue=jobs.TIMER, kind="quiet", subject=incident.key, ukey=f"quiet:{incident.key}",
+        due_at=tx.now + incident.quiet,
+    )  # fmt: skip
+
+
+def _look_what_is_listed(tx: Tx, incident: Incident) -> None:
+    # under the key of the quiet time, so that whatever ends the one ends the other
+    jobs.schedule(
+        tx, queue=jobs.TIMER, kind=CUT, subject=incident.key, ukey=f"quiet:{incident.key}",
+        due_at=tx.now + _LISTED_AGAIN,
+    )  # fmt: skip
+
+
+def cut_looked_at(tx: Tx, settings: Settings, subject: str) -> None:
+    """Begin the quiet time of an incident once all that may fire is listed, and nothing of that does."""
+    incident = subjects.get_incident(tx, number_of(subject))
+    if incident.status not in incidents.ACTIVE or subjects.firing(tx, subject):
+        return
+    if unheard_of(tx, settings, subject, incident.source):
+        _look_what_is_listed(tx, incident)
+    else:
+        _nothing_listed_fires(tx, incident, 0)
+
+
 def quiet_passed(tx: Tx, settings: Settings, subject: str) -> None:
     """Call an incident mitigated once nothing fired for its quiet time. Resolving it stays with people."""
     incident = subjects.get_incident(tx, number_of(subject))
     if incident.status not in incidents.ACTIVE or subjects.firing(tx, subject):
         return
-    if unheard_of(tx, settings, subject, incident.source):
-        _look_for_quiet(tx, incident)
+    unheard = unheard_of(tx, settings, subject, incident.source)
+    if unheard:
+        _nothing_listed_fires(tx, incident, unheard)
         return
     alone = incidents.resolves_alone(rank_of(settings, incident.severity))
     follows = f"It is resolved in {about(HEALTHY_FOR)} unless it fires again" if alone else "Somebody has to look and"
@@ -202,13 +238,6 @@ def healthy_by(tx: Tx, incident: Incident) -> None:
     jobs.schedule(
         tx, queue=jobs.TIMER, kind=HEALTHY, subject=incident.key, ukey=f"{HEALTHY}:{incident.key}",
         due_at=tx.now + HEALTHY_FOR,
-    )  # fmt: skip
-
-
-def _look_for_quiet(tx: Tx, incident: Incident) -> None:
-    jobs.schedule(
-        tx, queue=jobs.TIMER, kind="quiet", subject=incident.key, ukey=f"quiet:{incident.key}",
-        due_at=tx.now + incident.quiet,
     )  # fmt: skip
 
 
