@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from incidentd.alerts import AlertStatus, Change
 from incidentd.engine import course, decide, maintenance, watchdog
-from incidentd.engine.course.common import poll_key
 from incidentd.errors import NotFound
 from incidentd.metrics import Metrics
 from incidentd.reconciliation import Finding, Snapshot, Verdict
@@ -36,7 +35,7 @@ def begin(tx: Tx, settings: Settings, *, started: bool) -> None:
         course.clocks_looked_at(tx, settings)
     for source in settings.sources.values():
         if source.alertmanager is not None:
-            job = jobs.live(tx, poll_key(source.name))
+            job = jobs.live(tx, course.poll_key(source.name))
             if job is None or started:
                 _poll(tx, source.name, timedelta(0), job.payload.get("tries", 0) if job else 0)
         if source.watchdog is not None:
@@ -51,7 +50,7 @@ def received(tx: Tx, settings: Settings, deliveries: Sequence[Delivery]) -> None
     for name in {delivery.source for delivery in deliveries}:
         source = settings.sources.get(name)
         if source is not None and source.alertmanager is not None:
-            job = jobs.live(tx, poll_key(name))
+            job = jobs.live(tx, course.poll_key(name))
             if job is None or (job.leased_by is None and job.due_at > tx.now + WHILE_OPEN and not job.payload["tries"]):
                 _poll(tx, name, WHILE_OPEN, 0, lists_all=bool(job and job.payload.get("lists_all")))
 
@@ -193,6 +192,6 @@ def due_members(tx: Tx, subject: str) -> tuple[str, list[str]]:
 def _poll(tx: Tx, source: str, after: timedelta, tries: int, *, lists_all: bool = False) -> None:
     """Have Alertmanager asked; `lists_all` says that what fires and was never told is in its last answer."""
     jobs.schedule(
-        tx, queue=jobs.RECONCILE, kind="poll", subject=SYSTEM, ukey=poll_key(source), due_at=tx.now + after,
+        tx, queue=jobs.RECONCILE, kind="poll", subject=SYSTEM, ukey=course.poll_key(source), due_at=tx.now + after,
         payload={"source": source, "tries": tries, "lists_all": lists_all},
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """The course of holds and incidents as units of work: what a turn of a hold brings about, and an incident's moves."""
 
 from incidentd.engine.course.again import home_of, reopen, root_of
-from incidentd.engine.course.common import measure, rank_of
+from incidentd.engine.course.common import measure, poll_key, rank_of
 from incidentd.engine.course.ending import finished, follow_no_more, resolve, stand_down, stayed_healthy
 from incidentd.engine.course.held import (
     carry_out,
@@ -29,6 +29,6 @@ from incidentd.engine.course.severity import as_severe, raised_by, severity_chan
 __all__ = [
     "CUT", "HEALTHY", "REPEAT", "as_severe", "carry_out", "clocks_looked_at", "cut_looked_at", "declare", "engaged",
     "finished", "follow_no_more", "home_of", "joining", "measure", "members_changed", "mitigated", "open_hold", "page",
-    "quiet_passed", "raised_by", "rank_of", "relapsed", "reopen", "repeated", "resolve", "root_of", "same_thing",
-    "say_repeated", "severity_changed", "stand_down", "stayed_healthy", "tell", "time_came_for_hold",
+    "poll_key", "quiet_passed", "raised_by", "rank_of", "relapsed", "reopen", "repeated", "resolve", "root_of",
+    "same_thing", "say_repeated", "severity_changed", "stand_down", "stayed_healthy", "tell", "time_came_for_hold",
 ]  # fmt: skip
