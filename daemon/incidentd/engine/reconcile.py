@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from incidentd.alerts import AlertStatus, Change
-from incidentd.engine import course, decide, maintenance, watchdog
+from incidentd.engine import clock, course, decide, maintenance, watchdog
 from incidentd.errors import NotFound
 from incidentd.metrics import Metrics
 from incidentd.reconciliation import Finding, Snapshot, Verdict
@@ -32,6 +32,7 @@ def begin(tx: Tx, settings: Settings, *, started: bool) -> None:
     """Set the clocks of every source; at start each Alertmanager is asked at once, and a clock that went back seen."""
     maintenance.changed(tx)
     if started:
+        clock.looked_at(tx)
         course.clocks_looked_at(tx, settings)
     for source in settings.sources.values():
         if source.alertmanager is not None:

@@ -43,10 +43,13 @@ class State:
 
 
 def begin(tx: Tx, source: Source, watchdog: Watchdog, *, started: bool) -> None:
-    """Set its clock, unless it runs. One that ran out while nobody listened begins anew: a repeat may be on its way."""
+    """Set its clock, unless it runs. One that ran out while nobody listened begins anew: a repeat may be on its way.
+
+    So does one that would run for too long, since the machine's clock went back.
+    """
     job = jobs.live(tx, _key(source.name))
     _count(tx, source.name, _state(job))
-    if job is None or (started and job.due_at <= tx.now):
+    if job is None or (started and not tx.now < job.due_at <= tx.now + watchdog.late_after):
         _keep(tx, source.name, _state(job), tx.now + watchdog.late_after)
 
 
