@@ -12,6 +12,7 @@ from incidentd.engine import Engine, commands
 from incidentd.errors import TemporaryError
 from incidentd.store import audits
 from incidentd.timeline import Actor
+from tests.engine.test_channels_that_are_down import with_fallback
 from tests.engine.test_paging import KNOWN, called, down
 from tests.engine.test_watchdog import BLIND, WATCHED
 from tests.engine.world import START, World, make_world, minutes
@@ -61,6 +62,19 @@ async def test_what_could_not_be_sent_is_tried_again_and_the_next_person_is_call
     page = await w.page()
     assert page.acked_at is not None
     assert minutes(5) <= page.acked_at - page.started_at <= minutes(6)
+
+
+async def test_a_page_that_its_channel_does_not_take_goes_to_another_one_in_time_and_says_how_late(w: World) -> None:
+    w.settings = with_fallback(KNOWN)
+    w.post.failures = {"ana/mail": TemporaryError("451 try later")}
+    await down(w)
+    await w.at(1)
+    await begin_again(w, BACK)
+    await w.until(w.now + minutes(0.9))
+    assert w.post.sent == []
+    await w.until(w.now + minutes(0.1))
+
+    assert [(n.channel, round(n.late_by / minutes(1))) for n in w.post.sent] == [("ops-chat", 2)]
 
 
 async def test_a_watchdog_that_stays_away_is_missed_no_later(w: World) -> None:
