@@ -16,11 +16,11 @@ from incidentd.incidents import Status
 from incidentd.links import Claim, kid_of, read
 from incidentd.oncall import Roster, Target, Team
 from incidentd.pages import Page, PageState
-from incidentd.roles import OfferState, Role
+from incidentd.roles import Assignment, OfferState, Role, assigned
 from incidentd.settings import RoleSettings, RoleSource, Settings
+from incidentd.store import Tx, subjects, things
 from incidentd.store import roles as stored
-from incidentd.store import things
-from incidentd.timeline import Actor
+from incidentd.timeline import INCIDENTD, Actor
 from tests.engine.test_lifecycle import ANA, BEN, CHO, PEOPLE, begun, sample
 from tests.engine.world import Making, World, minutes, policy, roster
 
@@ -381,6 +381,64 @@ def commanded() -> Settings:
         PEOPLE, roster=roster("ana", "ben", "cho", "gus", "hal"), roles=RoleSettings(sources={IC: ic}),
         escalations={**PEOPLE.escalations, **policy("ic", (0, "gus"), (5, "hal"), (10, "cho"))},
     )  # fmt: skip
+
+
+async def test_a_commander_who_never_answered_is_no_lead_while_somebody_else_is_called_for_that(world: Making) -> None:
+    w = await world(staffed())
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(on_call, "ana")
+    await w.at(6)
+    page = await page_for(w, OL)  # ben, who was asked, is silent
+    await w.do(roles.take_command, 1, actor=DIA)
+    await w.at(8)
+    assert await held(w) == {IC: "dia"}
+    await w.at(10)
+    assert (await w.page(page.id)).paged == ("ben", "cho")
+    await w.do(commands.ack_page, page.id, by="ben", actor=BEN)
+    assert await held(w) == {IC: "dia", OL: "ben"}
+
+
+def on_call(tx: Tx, settings: Settings, person: str) -> None:
+    """Have somebody command who said nothing yet, as whoever is on call for it does."""
+    incident = subjects.get_incident(tx, 1)
+    lead = Assignment(role=IC, person=person, since=tx.now, because="on call", by=INCIDENTD.name)
+    subjects.save_incident(tx, replace(incident, roles=assigned(incident.roles, lead)))
+
+
+async def held(w: World) -> dict[Role, str]:
+    return {it.role: it.person for it in (await w.incident()).roles}
+
+
+async def test_whoever_takes_command_leaves_the_page_of_what_is_part_of_it_to_those_it_calls(world: Making) -> None:
+    w = await world(replace(PEOPLE, escalations={**PEOPLE.escalations, **policy("network", (0, "ben"), (5, "fay"))}))
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    await w.do(commands.declare_incident, actor=ANA, title="Net", severity="sev1", page="network")
+    await w.do(merging.merge, 2, into=1, actor=ANA)
+    await w.do(roles.take_command, 1, actor=CHO)
+    await w.at(5)
+    own, network = [(page.held_by, page.paged[:2]) for page in await w.store.read(things.pages_of, "INC-1")]
+    assert (own, network) == (("cho", ("ana",)), ("", ("ben", "fay")))
+
+
+async def test_who_declared_it_and_names_themselves_leaves_its_page_to_those_it_calls(world: Making) -> None:
+    w = await world(PEOPLE)
+    await w.do(commands.declare_incident, actor=CHO, title="Down", severity="sev1", page="platform")
+    await w.do(roles.assign, 1, IC, "cho", actor=CHO)
+    await w.at(5)
+    assert called(w) == ["ana", "ben"]
+
+
+async def test_a_team_that_somebody_asked_for_is_called_though_it_is_over_before_an_answer(world: Making) -> None:
+    w = await world(staffed())
+    await w.send(w.firing("CheckoutDown", service="shop"))
+    page = await w.do(roles.page_team, 1, "shop", actor=ANA, asked="look at the queue")
+    await w.send(w.resolved("CheckoutDown", service="shop"))
+    await w.at(10)
+    assert (await w.incident()).status is Status.MITIGATED
+    assert (await w.page()).state is PageState.RESOLVED
+    assert (await w.page(page.id)).state is PageState.OPEN
+    paged, breached = await so_far(w, page.id)
+    assert (paged[:2], breached) == (("ben", "cho"), True)
 
 
 async def page_for(w: World, role: Role, number: int = 1) -> Page:

@@ -121,7 +121,7 @@ def resolve(
     Raises NotFound, NotAllowed, and Conflict when its state does not allow it or criteria are not met.
     """
     asked = look(tx, settings, incident_id, actor=actor, admin=admin, expected_version=expected_version)
-    incident = _taken(tx, settings, asked.incident, actor)
+    incident = course.engaged(tx, asked.incident, by=actor.name, actor=actor)  # its pages end with it
     known = replace(asked.known, waived=_said(waive))
     return course.resolve(tx, settings, incident, actor=actor, note=_said(note), who=asked.who, known=known)
 

@@ -255,10 +255,15 @@ def put(
 
 def end_all(
     tx: Tx, settings: Settings, subject: str, *, ending: Ending = Ending.RESOLVED_BEFORE_ACK,
-    occasion: Occasion | None = None,
+    occasion: Occasion | None = None, but_asked: bool = False,
 ) -> None:  # fmt: skip
-    """End the open pages of a hold or incident; with an occasion, those who were paged are told once why."""
+    """End the open pages of a hold or incident; with an occasion, those who were paged are told once why.
+
+    With `but_asked` those go on that a person asked for.
+    """
     for page in things.pages_of(tx, subject):
+        if page.state is PageState.OPEN and but_asked and page.errand.by:
+            continue
         if page.state is not PageState.OPEN:
             if page.state is PageState.ACKED:
                 jobs.cancel_page(tx, subject, page.id)  # an answer about what is over need not be renewed

@@ -37,6 +37,12 @@ def unheard_of(tx: Tx, settings: Settings, subject: str, source: str) -> int:
     return 0 if poll is not None and poll.payload.get("lists_all") else left_out
 
 
+def is_asked(tx: Tx, source: str) -> bool:
+    """Say whether an answer of a source's Alertmanager is on its way, and the last try did not fail."""
+    poll = jobs.live(tx, poll_key(source))
+    return poll is not None and not poll.payload["tries"] and (poll.leased_by is not None or poll.due_at <= tx.now)
+
+
 def cut_text(unheard: int) -> str:
     """Say in words that a delivery did not list everything."""
     left_out = f"left out {count(unheard, 'alert')}" if unheard > 1 else "left one alert out"

@@ -9,7 +9,7 @@ from incidentd import incidents, oncall
 from incidentd.durations import about
 from incidentd.engine import chains, communication, graphing, measuring, owning, paging, records, roles, stale, updates
 from incidentd.engine.course.busy import definition_of
-from incidentd.engine.course.common import cut_text, is_serious, measure, number_of, rank_of, unheard_of
+from incidentd.engine.course.common import cut_text, is_asked, is_serious, measure, number_of, rank_of, unheard_of
 from incidentd.holds import Hold, Outcome
 from incidentd.incidents import HEALTHY_FOR, SYSTEM, Incident, Standing, Status, Trigger
 from incidentd.metrics import Metrics
@@ -25,6 +25,8 @@ HEALTHY = "healthy"
 CUT = "cut"
 """The kind of deadline at which an incident is looked at of which more may fire than Alertmanager lists."""
 _LISTED_AGAIN = timedelta(seconds=30)
+_ANSWERED_BY = timedelta(seconds=15)
+"""How much longer it is quiet when an answer of Alertmanager is on its way: at a start, and now and then."""
 
 
 def declare(tx: Tx, settings: Settings, new: Incident, *, actor: Actor, hold: Hold | None = None) -> Incident:
@@ -191,9 +193,12 @@ def _nothing_listed_fires(tx: Tx, incident: Incident, unheard: int) -> None:
         _look_what_is_listed(tx, incident)
         return
     chain.append(tx, incident.key, ALERTMANAGER, [Draft("alert.resolved", "Nothing fires any more.", {"firing": 0})])
+    _quiet_in(tx, incident, incident.quiet)
+
+
+def _quiet_in(tx: Tx, incident: Incident, after: timedelta) -> None:
     jobs.schedule(
-        tx, queue=jobs.TIMER, kind="quiet", subject=incident.key, ukey=f"quiet:{incident.key}",
-        due_at=tx.now + incident.quiet,
+        tx, queue=jobs.TIMER, kind="quiet", subject=incident.key, ukey=f"quiet:{incident.key}", due_at=tx.now + after
     )  # fmt: skip
 
 
@@ -223,7 +228,10 @@ def quiet_passed(tx: Tx, settings: Settings, subject: str) -> None:
         return
     unheard = unheard_of(tx, settings, subject, incident.source)
     if unheard:
-        _nothing_listed_fires(tx, incident, unheard)
+        if is_asked(tx, incident.source):
+            _quiet_in(tx, incident, _ANSWERED_BY)
+        else:
+            _nothing_listed_fires(tx, incident, unheard)
         return
     alone = incidents.resolves_alone(rank_of(settings, incident.severity))
     follows = f"It is resolved in {about(HEALTHY_FOR)} unless it fires again" if alone else "Somebody has to look and"
@@ -258,7 +266,7 @@ def mitigated(
     measure(tx, incident, lambda m: m.incident_time_to_mitigate_seconds.labels(**how).observe(took))
     if unanswered:
         told = Occasion.SELF_RESOLVED if is_serious(settings, incident.severity) else None
-        paging.end_all(tx, settings, incident.key, occasion=told)
+        paging.end_all(tx, settings, incident.key, occasion=told, but_asked=True)
 
 
 def engaged(tx: Tx, incident: Incident, *, by: str, actor: Actor) -> Incident:

@@ -48,7 +48,7 @@ def accept(tx: Tx, settings: Settings, handover_id: int, *, actor: Actor) -> Han
             tx, settings, incident, role, it.receiver, actor=actor, because=because, said=True
         )  # fmt: skip
     if Role.INCIDENT_COMMANDER in it.roles:
-        incident = holding.has_command(tx, settings, incident, actor=actor)
+        incident = holding.has_command(tx, settings, incident, actor=actor, before=it.sender)
     holding.look(tx, settings, incident.id, given=it.receiver)
     announce(tx, settings, incident, done, [*workers(tx, incident), it.sender, it.receiver])
     jobs.schedule(

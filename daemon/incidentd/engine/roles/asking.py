@@ -8,15 +8,16 @@ from incidentd.durations import about
 from incidentd.engine import chains, paging
 from incidentd.engine.roles.commanding import has_command
 from incidentd.engine.roles.holding import change, end_offer, refuse_over
+from incidentd.engine.roles.people import present
 from incidentd.engine.roles.telling import quiet_channels, tell
 from incidentd.engine.roles.worrying import look
 from incidentd.errors import Conflict, NotAllowed, NotFound
 from incidentd.incidents import Incident
-from incidentd.pages import Errand
+from incidentd.pages import Errand, PageState
 from incidentd.roles import OFFERED, Offer, OfferState, Role, effective_holder
 from incidentd.roles import holder as own_holder
 from incidentd.settings import Settings, schedules_paged
-from incidentd.store import Tx, chain, jobs, subjects
+from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.store import roles as stored
 from incidentd.store.jobs import Job
 from incidentd.text import clock, plain
@@ -139,17 +140,28 @@ def _answerable(tx: Tx, offer: Offer, actor: Actor) -> Incident:
 def hand_over(
     tx: Tx, settings: Settings, incident: Incident, role: Role, person: str, *, actor: Actor, because: str
 ) -> Incident:  # fmt: skip
-    """Give a role to somebody; a commander who is relieved goes on as Operations Lead where nobody else is."""
+    """Give a role to somebody; a commander who is relieved goes on as Operations Lead where nobody else is.
+
+    But not one who never answered, while somebody else is called to lead operations.
+    """
     before = own_holder(role, incident.roles)
     after = change(tx, settings, incident, role, person, actor=actor, because=because)
     lead = Role.OPERATIONS_LEAD
     relieved = role is Role.INCIDENT_COMMANDER and before not in ("", person)
-    if relieved and own_holder(lead, after.roles) in ("", person):
+    if relieved and own_holder(lead, after.roles) in ("", person) and not _called_instead(tx, after, lead, before):
         after = change(tx, settings, after, lead, before, actor=actor, because=f"{person} commands from here")
     if role is Role.INCIDENT_COMMANDER:
-        after = has_command(tx, settings, after, actor=actor)
+        after = has_command(tx, settings, after, actor=actor, before=before)
     look(tx, settings, incident.id, given=person)
     return after
+
+
+def _called_instead(tx: Tx, incident: Incident, role: Role, person: str) -> bool:
+    """Say whether a page calls for a role while this person shows no sign of being there: it goes on."""
+    calls = any(
+        page.state is PageState.OPEN and page.errand.role == role.value for page in things.pages_of(tx, incident.key)
+    )
+    return calls and person not in present(tx, incident)
 
 
 def time_came(tx: Tx, settings: Settings, job: Job) -> None:

@@ -15,11 +15,14 @@ from incidentd.store import Tx, chain, subjects, things
 from incidentd.timeline import Actor, Draft
 
 
-def has_command(tx: Tx, settings: Settings, incident: Incident, *, actor: Actor) -> Incident:
-    """Take that whoever commands from here has it: a declared incident is investigated, and its page was answered."""
+def has_command(tx: Tx, settings: Settings, incident: Incident, *, actor: Actor, before: str) -> Incident:
+    """Take that whoever commands from here has it: a declared incident is investigated, and its page was answered.
+
+    Whoever commanded `before` as well may have others called: those go on being called.
+    """
     if incident.status is Status.DECLARED:
         incident = _investigated(tx, incident, actor)
-    has_pages(tx, settings, incident, incident.commander, actor=actor)
+    has_pages(tx, settings, incident, incident.commander, actor=actor, called=incident.commander == before)
     return incident
 
 
@@ -28,14 +31,16 @@ def has_pages(
 ) -> None:  # fmt: skip
     """Take that somebody has the pages that still call for an incident, or with `called` those that called them.
 
-    A page for a team or a role goes on, since that is somebody else's errand; and what is nobody has no page.
+    A page for a team or a role goes on, since that is somebody else's errand; so does one for other people that came
+    with what is part of this; and what is nobody has no page.
     """
     people = settings.roster.people
     if people and by not in people:
         return
     waiting = [
         page for page in things.pages_of(tx, incident.key)
-        if page.state is PageState.OPEN and page.errand == NO_ERRAND and (by in page.paged or not called)
+        if page.state is PageState.OPEN and page.errand == NO_ERRAND
+        and (by in page.paged or (page.policy == incident.page_policy and not called))
     ]  # fmt: skip
     for page in waiting:
         owning.has_it(tx, pages.take(page, by, tx.now), before=page, actor=actor, how="was taken by")
