@@ -7,6 +7,7 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +106,31 @@ async def test_f40_a_step_that_is_called_off_takes_along_what_left_its_group(tem
             while not (temporary / "pid").exists():
                 await asyncio.sleep(0.01)
         step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+    await nobody_is_left(temporary)
+
+
+async def test_f40_a_step_that_is_called_off_while_it_starts_takes_along_what_left_its_group(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.subprocess_exec
+
+    async def late(*args: Any, **kwargs: Any) -> Any:
+        started = await start(*args, **kwargs)  # the program runs before it is known that it does
+        async with asyncio.timeout(20):
+            while not (temporary / "pid").exists():
+                await asyncio.sleep(0.01)
+        step.cancel()
+        await asyncio.sleep(0.01)
+        return started
+
+    monkeypatch.setattr(loop, "subprocess_exec", late)
+    async with running() as runner:
+        step = asyncio.create_task(
+            runner.run_step(shell(f"setsid sh -c 'echo $$ > {temporary}/pid; {LONG}' & {LONG}"), {}, source="prod")
+        )
         with pytest.raises(asyncio.CancelledError):
             await step
     await nobody_is_left(temporary)

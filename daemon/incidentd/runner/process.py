@@ -114,10 +114,12 @@ async def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> tuple
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # left alone, a start that was half done would leave a group behind that nobody knows
+        # left alone, a start that was half done would leave a group behind that nobody knows; and the program may have
+        # come far by the time that asyncio knows of it
         await asyncio.wait([starting])
         if not starting.exception():
             await _end_group(*starting.result())
+            await _end_strays(env["TMPDIR"])
         raise
 
 
