@@ -216,7 +216,10 @@ def rows(url: str, query: str) -> list[Any]:
 async def all_done(url: str) -> bool:
     live = "SELECT count(*) FROM job WHERE state = 'live' AND queue IN ('notify', 'playbook')"
     left = "SELECT (SELECT count(*) FROM inbox WHERE NOT done), (SELECT count(*) FROM alert WHERE undecided)"
-    return rows(url, live) == [(0,)] and rows(url, left) == [(0, 0)]
+    # A summary page waits ten seconds for what is refused in the same moment, and has no message until then.
+    gathers = """SELECT count(*) FROM page WHERE subject LIKE 'SUM-%' AND state = 'open' AND NOT EXISTS (
+        SELECT 1 FROM job WHERE queue = 'notify' AND ukey LIKE 'PAGE-' || page.id || '/%')"""
+    return [rows(url, query) for query in (live, left, gathers)] == [[(0,)], [(0, 0)], [(0,)]]
 
 
 def leased_by(url: str) -> int:
@@ -232,6 +235,8 @@ async def test_p25_two_replicas_in_trouble_make_one_incident_one_page_and_one_ru
         replica.program = ("-c", HURRIED)
         await replica.start()
     load = Load(replicas, session)
+    await load.send(replicas[0], an_alert("WorkerStuck", instance="i-0"))  # healed alone, as guards want it
+    await until(lambda: all_done(postgres_store), 30)
     running = asyncio.create_task(load.run())
     luck = random.Random(20)  # noqa: S311 - nothing secret
     first, second = replicas
@@ -266,8 +271,7 @@ def check_what_was_made(load: Load, url: str) -> None:
 def check_what_was_done(url: str, mail: MailDouble, journal: list[str]) -> None:
     """Check one page a subject, whose message arrived; one run a worker, of which no step was repeated.
 
-    On a slow machine guards refuse runs, since the first one is not verified yet when the next alert comes: the pages
-    of those holds join a summary page, and its message is theirs.
+    On a slow machine guards may refuse runs: the pages of those holds join a summary page, and its message is theirs.
     """
     assert rows(url, "SELECT subject FROM page GROUP BY 1 HAVING count(*) > 1") == []
     pages = dict(rows(url, "SELECT subject, id FROM page"))
