@@ -132,6 +132,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if lacking:
         items[:] = [item for item in items if item not in lacking]
         config.hook.pytest_deselected(items=list(lacking))
+    items[:] = longest_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Have each worker, which is given an equal part of the list, begin with tests that are marked as the longest.
+
+    One that is begun last keeps one processor, and everybody, waiting long after the others are done.
+    """
+    longest = [item for item in items if item.get_closest_marker("longest")]
+    others = [item for item in items if not item.get_closest_marker("longest")]
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        first = longest[worker::workers]
+        size = (len(items) - len(ordered)) // (workers - worker)
+        left = max(size - len(first), 0)
+        ordered += first + others[:left]
+        others = others[left:]
+    return ordered + others
 
 
 @pytest.hookimpl(trylast=True)

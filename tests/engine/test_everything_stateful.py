@@ -39,6 +39,8 @@ from tests.engine.test_merging import PEOPLE
 from tests.engine.world import World, make_world, policy
 from tests.postgres import Server
 
+pytestmark = pytest.mark.longest
+
 WORDS = {
     HumanLine.NOW: "40 shops cannot pay", HumanLine.TREND: "same", HumanLine.HYPOTHESES: "no idea yet",
     HumanLine.DECISIONS: "none", HumanLine.RISKS: "the night batch", HumanLine.ESCALATE_IF: "more than 100 shops",

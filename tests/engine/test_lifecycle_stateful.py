@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -24,6 +25,8 @@ from incidentd.timeline import Actor, Entry, first_broken
 from tests.engine.test_merging import PEOPLE
 from tests.engine.world import World, make_world
 from tests.stores import sqlite_url
+
+pytestmark = pytest.mark.longest
 
 LONG = os.environ.get("INCIDENTD_TEST_LONG") == "1"
 ACTORS = st.sampled_from([Actor(name=name, via="api") for name in ("ana", "ben", "fay")])

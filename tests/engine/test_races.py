@@ -22,6 +22,8 @@ from incidentd.timeline import Actor, first_broken
 from tests.engine.test_holds_and_incidents import SETTINGS
 from tests.engine.world import START, Making, World, minutes
 
+pytestmark = pytest.mark.longest
+
 RACES = 1000 if os.environ.get("INCIDENTD_TEST_LONG") == "1" else 20
 AT_ONCE = 20
 ANA = Actor(name="ana", via="api")
