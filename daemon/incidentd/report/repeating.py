@@ -17,7 +17,6 @@ from incidentd.report.history import History
 from incidentd.report.limits import ITEM_EFFECT, LAST, REPEATS, REPEATS_OWED
 from incidentd.text import count, instant, plain
 
-_OVER = frozenset({ItemState.DONE, ItemState.DECLINED})
 _MEANT_TO_PREVENT = frozenset({ItemType.PREVENT, ItemType.REPAIR, ItemType.AUTOMATE})
 
 
@@ -96,7 +95,7 @@ def repeats(history: History) -> Iterator[Finding]:
 
 
 def _overdue(item: ActionItem, today: date) -> bool:
-    return item.state not in _OVER and item.due is not None and item.due < today
+    return item.is_open and item.due is not None and item.due < today
 
 
 def _owed(item: ActionItem, today: date) -> str:
