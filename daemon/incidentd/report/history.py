@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from incidentd.actionitems import ActionItem
 from incidentd.holds import Hold
@@ -76,3 +76,11 @@ class History:
     """When each playbook ran the last time, however long ago."""
     cut: tuple[str, ...] = ()
     """What there was more of than is read."""
+
+    def whole_since(self, alerts_kept: timedelta) -> datetime:
+        """Say from when on everything is known of what the history is about, so that its rates can be told.
+
+        Of the time before anything happened nothing is, and of pages that are older than `alerts_kept` only those of
+        alerts that fired again since.
+        """
+        return max(self.since, self.begins or self.since, self.until - alerts_kept)
