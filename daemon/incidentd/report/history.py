@@ -58,6 +58,10 @@ class History:
     """When the oldest thing that the store still knows of began; None: nothing ever happened."""
     holds: tuple[Hold, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    earlier: tuple[Incident, ...] = ()
+    """Incidents from before `since`, for whatever shows only later: whether what was done after one of them helped."""
+    earlier_names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The names of their alerts, by their keys, as far as alerts are still kept."""
     pages: tuple[Page, ...] = ()
     runs: tuple[Run, ...] = ()
     items: tuple[ActionItem, ...] = ()
