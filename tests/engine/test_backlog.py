@@ -41,6 +41,9 @@ MONEY = SeverityRule(
     name="money", match=(parse_matcher('alertname="CheckoutDown"'),), decide=Decide.DECLARE, severity="sev1",
     urgency="business_critical", page="platform",
 )  # fmt: skip
+CERT = SeverityRule(
+    name="cert", match=(parse_matcher('alertname=~"Cert.*"'),), decide=Decide.TICKET, severity="sev4", urgency="ticket",
+)  # fmt: skip
 _PEOPLE = {
     handle: replace(person, jira=handle if handle != "eli" else "") for handle, person in roster(
         "ana", "ben", "eli", "fay").people.items()
@@ -54,7 +57,7 @@ SETTINGS = Settings(
 LOCAL = replace(SETTINGS, jira=None)
 TITLE = "Reject mails over 10 MB"
 OWNED = {"owner": "ana", "priority": "P1", "team": "pay"}
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 async def broken(w: World, *, drill: bool = False) -> int:
@@ -575,6 +578,32 @@ async def test_thirty_days_after_it_is_done_somebody_looks_whether_it_came_back(
         f"AI-1: {TITLE} is {'ineffective' if back else 'verified'}, 30 days after it was done{again}."
     ]  # fmt: skip
     assert bool([title for title in w.post.to("ana/mail") if "and it came back" in title]) is back
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["stayed-away", "came-back"])
+async def test_a_ticket_of_a_rule_came_back_when_it_had_to_be_filed_anew(world: Making, back: bool) -> None:
+    w = await world(replace(LOCAL, rules=(CERT, CATCH_ALL)))
+    await fired(w, "a", since=0)
+    await fired(w, "b", since=5)  # of the same trouble while the ticket is open: a comment
+    await w.do(asked.done, 1, actor=ANA)
+    await fired(w, "a", since=20 * DAY / MINUTE, alertname="CertExpires" if back else "CertExpired")
+    await w.until(w.start + 31 * DAY)
+
+    effect = Effect.INEFFECTIVE if back else Effect.VERIFIED
+    assert (await w.store.read(things.get_item, 1)).effect is effect
+    said = [line for line in await w.story("SYSTEM") if "30 days after it was done" in line]
+    again = ": AI-2 is of the same alerts, since 2026-12-14" if back else ""
+    assert [line.removeprefix(line.partition(" is ")[0]) for line in said] == [
+        f" is {effect}, 30 days after it was done{again}."
+    ]
+    assert bool([title for title in w.post.to("fay/mail") if "and it came back" in title]) is back
+
+
+async def fired(w: World, instance: str, *, since: float, alertname: str = "CertExpires") -> None:
+    """Let an alert for the backlog fire, and end."""
+    await w.until(w.start + since * MINUTE)
+    await w.send(w.firing(alertname, since=since, service="shop", team="pay", instance=instance))
+    await w.send(w.resolved(alertname, since, service="shop", team="pay", instance=instance))
 
 
 async def test_items_of_drills_go_nowhere_and_count_nowhere(world: Making) -> None:

@@ -30,6 +30,7 @@ _PLAYBOOKS = (
     ("has-one", "suggest", "HasPlaybook"),
 )  # fmt: skip
 _RULES = """kind: config
+retention: {alerts: 400d}  # all that is written of the year is still there
 ---
 kind: rules
 rules:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from incidentd.actionitems import ItemType
+from incidentd.actionitems import ItemState, ItemType
 from incidentd.holds import Outcome
 from incidentd.incidents import Incident, StandDown, Trigger
 from incidentd.pages import Ending, Verdict
@@ -181,6 +181,9 @@ def _repeats(year: Year) -> Iterator[Truth]:
     year.item(owed[0], due=NOW.date() - timedelta(days=41))
     for name, due in (("LeakyTap", NOW.date()), ("LeakyRoof", None)):
         year.item(_family(year, name, "pool", ["a leak"] * 2)[0], due=due)
+    for name, state in (("LeakyCup", ItemState.PROPOSED), ("LeakyJar", ItemState.DECLINED)):  # nobody promised it
+        item = _family(year, name, "pool", ["a leak"] * 2)[0]
+        year.item(item, due=NOW.date() - timedelta(days=41), state=state)
     last = _family(year, "LeakyBoat", "pool", ["a leak"] * 2)[1]
     year.item(last, due=NOW.date() - timedelta(days=41))  # it was promised after the last time
     yield Kind.REPEAT, "BrokenPipe (feed)", ("times",)

@@ -183,14 +183,13 @@ class Year:
 
     def item(
         self, incident: Incident, *, due: date | None = None, done: datetime | None = None,
-        type_: ItemType = ItemType.PREVENT,
+        type_: ItemType = ItemType.PREVENT, state: ItemState = ItemState.OPEN,
     ) -> ActionItem:  # fmt: skip
         """Let something be promised after an incident, and be done."""
         self.tx.now = incident.declared_at + timedelta(days=1)
-        state = ItemState.DONE if done else ItemState.OPEN
         made = things.insert_item(self.tx, ActionItem(
             id=0, uuid=f"item-{incident.key}", subject=incident.key, title="Make it not happen again", type=type_,
-            priority="P1", due=due, state=state, created_at=self.tx.now,
+            priority="P1", due=due, state=ItemState.DONE if done else state, created_at=self.tx.now,
         ))  # fmt: skip
         if done is not None:
             self.tx.now = done

@@ -43,12 +43,14 @@ class Report:
 def report(history: History, settings: Settings) -> Report:
     """Find what there is to improve. The instant of now is the history's end."""
     found = calls(history, settings)
+    whole = history.whole_since(settings.retention.alerts)
+    counted, known = [call for call in found if call.page.started_at >= whole], history.until - whole
     tuned, told = tuning.tuned(history, _policies(settings))
     findings = [
-        *automating.candidates(found, history), *noise.noisy(found, history), *coverage.bare(found, settings),
+        *automating.candidates(counted, known), *noise.noisy(found, history), *coverage.bare(found, settings),
         *detecting.gaps(history), *detecting.slow(history), *repeating.repeats(history),
         *repeating.known_issues(history), *tuned, *duty.health(history, settings),
-        *coverage.rotten(history, settings), *repeating.effects(history), *automating.toil(found, history),
+        *coverage.rotten(history, settings), *repeating.effects(history), *automating.toil(counted, known, found),
         *differing.differs(history, settings),
     ]  # fmt: skip
     tables = (

@@ -11,7 +11,7 @@ from datetime import timedelta
 from incidentd.durations import about
 from incidentd.report.calls import Call, by_alertname
 from incidentd.report.finding import Finding, Kind, Table, keys, median, percent
-from incidentd.report.history import Deed, History
+from incidentd.report.history import Deed
 from incidentd.report.limits import (
     BUILD,
     ENOUGH,
@@ -30,7 +30,7 @@ _NO_NAME = re.compile(r"[^a-z0-9]+")
 _NO_TEMPLATE = str.maketrans("{}%", "()/")
 _ESCAPED = "<>&`"
 _MOST_STEPS = 20
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -39,8 +39,12 @@ def same(text: str) -> str:
     return " ".join(_HAS_DIGIT.sub("#", text.casefold()).split()).strip(" .!")
 
 
-def candidates(found: Sequence[Call], history: History) -> Iterator[Finding]:
-    """Find alerts that people answer with the same first step each time, and where a playbook pays within a year."""
+def candidates(found: Sequence[Call], known: timedelta) -> Iterator[Finding]:
+    """Find alerts that people answer with the same first step each time, and where a playbook pays within a year.
+
+    `found` is all that came in the time that is `known`. What came in less than a month counts as if it were all of
+    the month: a week with five pages does not make a year with 260.
+    """
     for name, its in by_alertname(found).items():
         handled = [call for call in its if call.hands_on is not None and call.deeds and not call.healed]
         if len(handled) < ENOUGH:
@@ -48,19 +52,20 @@ def candidates(found: Sequence[Call], history: History) -> Iterator[Finding]:
         (first, times), *_ = Counter(same(call.deeds[0].text) for call in handled).most_common(1)
         alike = [call for call in handled if same(call.deeds[0].text) == first]
         if times / len(handled) >= SAME_FIRST_STEP:
-            yield from _candidate(name, handled, alike, history)
+            yield from _candidate(name, handled, alike, known)
 
 
-def _candidate(name: str, handled: list[Call], alike: list[Call], history: History) -> Iterator[Finding]:
+def _candidate(name: str, handled: list[Call], alike: list[Call], known: timedelta) -> Iterator[Finding]:
     share = len(alike) / len(handled)
     minutes = median([call.hands_on for call in handled if call.hands_on is not None])
     works = sum(call.hands_on is not None and call.hands_on <= WORKS_WITHIN for call in alike) / len(alike)
-    rate = len(handled) / max((history.until - history.since) / PER, 1 / 90)
+    rate = len(handled) / (max(known, MONTH) / PER)
     pages = BUILD / max(minutes, _MINUTE)
     if rate * (PAYS_WITHIN / PER) < pages:
         return
     blast = max(sorted(call.alerts for call in alike)[len(alike) // 2], 1)
     first = plain(alike[-1].deeds[0].text, 100)
+    comes = f"{rate:.0f} come in 90 days" if known >= MONTH else f"{len(handled)} came in {_days(known)}"
     score = rate * (minutes / _MINUTE) * share * works / blast
     yield Finding(
         kind=Kind.AUTOMATE, about=name, why=("same_first_step", "pays_within_a_year"),
@@ -68,7 +73,7 @@ def _candidate(name: str, handled: list[Call], alike: list[Call], history: Histo
             f"{count(len(handled), 'page')} were handled by hand, {about(minutes)} each (median); {percent(share)} "
             f"began with the same step ({first}), {percent(works)} of these were over within "
             f"{about(WORKS_WITHIN)}. A playbook that takes {about(BUILD)} to build pays after "
-            f"{count(-(-BUILD // max(minutes, _MINUTE)), 'page')}; {rate:.0f} come in 90 days."
+            f"{count(-(-BUILD // max(minutes, _MINUTE)), 'page')}; {comes}."
         ),
         evidence=keys(call.page.key for call in alike),
         propose=f"Make a playbook of what is done by hand for {plain(name, 80)}; a draft is below.",
@@ -138,25 +143,28 @@ def _hours(time: timedelta) -> str:
     return f"{time / _HOUR:.1f}"
 
 
-def toil(found: Sequence[Call], history: History) -> Iterator[Finding]:
-    """Find alerts that cost people half a day a month."""
-    months = max((history.until - history.since) / MONTH, 1.0)
+def toil(found: Sequence[Call], known: timedelta, ever: Sequence[Call]) -> Iterator[Finding]:
+    """Find alerts that cost people half a day a month; `found` is all that came in the time that is `known`.
+
+    What a playbook changed is told of all that was `ever` seen: each median stands for itself.
+    """
+    months, all_of = max(known / MONTH, 1.0), by_alertname(ever)
     for name, its in by_alertname(found).items():
         handled = [(call, time) for call in its if (time := call.hands_on) is not None]
         total = sum((time for _, time in handled), timedelta(0))
         if len(handled) < ENOUGH or total / months < TOIL:
             continue
-        before, after = _around(handled)
+        before, after = _around(all_of[name])
         effect = (
             f" With a verified playbook it takes {about(median(after))}, without one {about(median(before))} (medians)."
             if before and after
             else ""
         )
+        monthly = f", {total / months / _HOUR:.1f} in 30 days" if known >= MONTH else f" in {_days(known)}"
         yield Finding(
             kind=Kind.TOIL, about=name, why=("hours_a_month",),
             says=(
-                f"{count(len(handled), 'page')} took {total / _HOUR:.0f} hours of people's time, "
-                f"{total / months / _HOUR:.1f} in 30 days.{effect}"
+                f"{count(len(handled), 'page')} took {total / _HOUR:.0f} hours of people's time{monthly}.{effect}"
             ),
             evidence=keys(call.page.key for call, _ in handled),
             propose=f"Give the cause of {plain(name, 80)} a place in the backlog, with these hours as its price.",
@@ -164,5 +172,10 @@ def toil(found: Sequence[Call], history: History) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _around(handled: Sequence[tuple[Call, timedelta]]) -> tuple[list[timedelta], list[timedelta]]:
+def _days(known: timedelta) -> str:
+    return count(max(round(known / _DAY), 1), "day")
+
+
+def _around(its: Sequence[Call]) -> tuple[list[timedelta], list[timedelta]]:
+    handled = [(call, time) for call in its if (time := call.hands_on) is not None]
     return [time for call, time in handled if not call.healed], [time for call, time in handled if call.healed]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from incidentd.actionitems import ActionItem
 from incidentd.holds import Hold
@@ -58,6 +58,10 @@ class History:
     """When the oldest thing that the store still knows of began; None: nothing ever happened."""
     holds: tuple[Hold, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    earlier: tuple[Incident, ...] = ()
+    """Incidents from before `since`, for whatever shows only later: whether what was done after one of them helped."""
+    earlier_names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The names of their alerts, by their keys, as far as alerts are still kept."""
     pages: tuple[Page, ...] = ()
     runs: tuple[Run, ...] = ()
     items: tuple[ActionItem, ...] = ()
@@ -76,3 +80,11 @@ class History:
     """When each playbook ran the last time, however long ago."""
     cut: tuple[str, ...] = ()
     """What there was more of than is read."""
+
+    def whole_since(self, alerts_kept: timedelta) -> datetime:
+        """Say from when on everything is known of what the history is about, so that its rates can be told.
+
+        Of the time before anything happened nothing is, and of pages that are older than `alerts_kept` only those of
+        alerts that fired again since.
+        """
+        return max(self.since, self.begins or self.since, self.until - alerts_kept)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from incidentd.actionitems import ActionItem, ItemState, ItemType
+from incidentd.actionitems import ActionItem, Effect, ItemState, ItemType
 from incidentd.durations import about
 from incidentd.incidents import Incident
 from incidentd.report.automating import same
@@ -17,7 +17,6 @@ from incidentd.report.history import History
 from incidentd.report.limits import ITEM_EFFECT, LAST, REPEATS, REPEATS_OWED
 from incidentd.text import count, instant, plain
 
-_OVER = frozenset({ItemState.DONE, ItemState.DECLINED})
 _MEANT_TO_PREVENT = frozenset({ItemType.PREVENT, ItemType.REPAIR, ItemType.AUTOMATE})
 
 
@@ -30,17 +29,21 @@ class Print:
     cause: str
 
     def fits(self, other: Print) -> bool:
-        """Say whether both may be the same; a cause that nobody named contradicts none."""
+        """Say whether both may be the same."""
         if (self.service, self.alerts) != (other.service, other.alerts) or not self.alerts:
             return False
-        return self.cause == other.cause or not self.cause or not other.cause
+        return self.may_be_of(other.cause)
+
+    def may_be_of(self, cause: str) -> bool:
+        """Say whether it may have that cause; one that nobody named contradicts none."""
+        return self.cause == cause or not self.cause or not cause
 
 
 def print_of(incident: Incident, history: History) -> Print:
     """Give by what an incident is known again."""
     known = (history.alerts.get(key) for key in history.members.get(incident.key, ()))
     names = frozenset(it.labels.get("alertname", "") for it in known if it is not None)
-    return Print(incident.service, names, same(incident.cause))
+    return Print(incident.service, names or history.earlier_names.get(incident.key, names), same(incident.cause))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,12 @@ class _Family:
 
 def families(history: History) -> tuple[_Family, ...]:
     """Gather incidents that are the same; one joins the first family that it fits."""
+    return _gathered(history.incidents, history)
+
+
+def _gathered(incidents: Iterable[Incident], history: History) -> tuple[_Family, ...]:
     found: list[tuple[Print, list[Incident]]] = []
-    for incident in sorted(filter(real, history.incidents), key=lambda one: one.declared_at):
+    for incident in sorted(filter(real, incidents), key=lambda one: one.declared_at):
         mark = print_of(incident, history)
         if not mark.alerts:
             continue
@@ -96,7 +103,7 @@ def repeats(history: History) -> Iterator[Finding]:
 
 
 def _overdue(item: ActionItem, today: date) -> bool:
-    return item.state not in _OVER and item.due is not None and item.due < today
+    return item.is_open and item.due is not None and item.due < today
 
 
 def _owed(item: ActionItem, today: date) -> str:
@@ -157,40 +164,102 @@ def known_issues(history: History) -> Iterator[Finding]:
 # -- action items ----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """An item that was done to prevent something, and what came again since then, in order."""
+
+    item: ActionItem
+    at: datetime
+    came: tuple[Incident, ...]
+
+    @property
+    def late(self) -> tuple[Incident, ...]:
+        """What came after it had time to work."""
+        return tuple(one for one in self.came if one.declared_at > self.at + ITEM_EFFECT)
+
+    @property
+    def ineffective(self) -> bool:
+        """Whether it was looked at when it had time to work, and had not."""
+        return self.item.effect is Effect.INEFFECTIVE
+
+    def verdict(self, now: datetime) -> str:
+        """Say whether it helped."""
+        if self.late:
+            return "came again"
+        if self.came or self.ineffective:
+            return f"came again within {count(ITEM_EFFECT.days, 'day')}"
+        over = self.item.effect is Effect.VERIFIED or now - self.at > ITEM_EFFECT
+        return "did not come again" if over else "too early to say"
+
+
 def effects(history: History) -> Iterator[Finding]:
-    """Find action items after which the same came again, later than thirty days after they were done."""
-    for item, done, again in _done(history):
-        if again:
-            yield Finding(
-                kind=Kind.EFFECT, about=item.key, why=("came_again",),
-                says=(
-                    f"{plain(item.title, 100)} was done at {instant(done)}, and the same came again "
-                    f"{about(again[0].declared_at - done)} later, {count(len(again), 'time')} so far."
-                ),
-                evidence=keys([item.key, item.subject, *(one.key for one in again)]),
-                propose=f"Open {item.key} again, or find what else causes it.", weight=len(again),
-            )  # fmt: skip
+    """Find action items after which the same came again, later than thirty days after they were done.
+
+    What came again sooner is found when it was looked at, thirty days after the item was done.
+    """
+    for it in _done(history):
+        looked_at = it.ineffective and it.at + ITEM_EFFECT >= history.since
+        if not looked_at and not any(one.declared_at >= history.since for one in it.late):
+            continue
+        again = (
+            f"the same came again {about(it.came[0].declared_at - it.at)} later, {count(len(it.came), 'time')} so far."
+            if it.came
+            else f"its alerts came again within {count(ITEM_EFFECT.days, 'day')}."
+        )
+        yield Finding(
+            kind=Kind.EFFECT, about=it.item.key, why=("came_again",),
+            says=f"{plain(it.item.title, 100)} was done at {instant(it.at)}, and {again}",
+            evidence=keys([it.item.key, it.item.subject, *(one.key for one in it.came)]),
+            propose=f"Open {it.item.key} again, or find what else causes it.", weight=max(len(it.came), 1),
+        )  # fmt: skip
 
 
 def effect_table(history: History) -> Table:
-    """Say of each item that is done whether it came again since."""
+    """Say of each item that is done whether it came again since; what was over and told before is left out."""
     rows = tuple(
-        (item.key, item.subject, instant(done), "came again" if again else _verdict(done, history.until))
-        for item, done, again in _done(history)
+        (it.item.key, it.item.subject, instant(it.at), it.verdict(history.until))
+        for it in _done(history)
+        if it.at + ITEM_EFFECT >= history.since or any(one.declared_at >= history.since for one in it.came)
     )
     head = ("Action item", "Incident", "Done", "Effect")
     return Table(name="action_item_effect", title="Effect of action items", head=head, rows=rows)
 
 
-def _verdict(done: datetime, now: datetime) -> str:
-    return "did not come again" if now - done > ITEM_EFFECT else "too early to say"
-
-
-def _done(history: History) -> Iterator[tuple[ActionItem, datetime, Sequence[Incident]]]:
-    """Give each item that was done to prevent something, when, and what came again after it had time to work."""
-    of: Mapping[str, _Family] = {one.key: family for family in families(history) for one in family.incidents}
-    for item in sorted(history.items, key=lambda item: item.id):
-        done, family = history.done.get(item.key), of.get(item.subject)
-        if item.state is not ItemState.DONE or item.type not in _MEANT_TO_PREVENT or done is None or family is None:
+def _done(history: History) -> Iterator[_Done]:
+    """Give each item that was done to prevent something, when, and what came again."""
+    done = [item for item in history.items if item.state is ItemState.DONE and item.type in _MEANT_TO_PREVENT]
+    kin = _Kin(history) if done else None
+    for item in sorted(done, key=lambda item: item.id):
+        at = item.done_at or history.done.get(item.key)
+        if kin is None or at is None or not kin.knows(item.subject):
             continue
-        yield item, done, [one for one in family.incidents if one.declared_at > done + ITEM_EFFECT]
+        yield _Done(item=item, at=at, came=tuple(one for one in kin.of(item.subject) if one.declared_at > at))
+
+
+class _Kin:
+    """Finds what is the same as an incident, however long before the history's begin it was."""
+
+    def __init__(self, history: History) -> None:
+        every = sorted(filter(real, (*history.earlier, *history.incidents)), key=lambda one: one.declared_at)
+        self._every = {one.key: one for one in every}
+        self._prints = {one.key: print_of(one, history) for one in every}
+        self._families = {one.key: family for family in _gathered(every, history) for one in family.incidents}
+        self._correlated: dict[tuple[str, str], list[Incident]] = defaultdict(list)
+        for one in every:
+            self._correlated[one.source, one.correlation_key].append(one)
+
+    def knows(self, key: str) -> bool:
+        """Say whether it is a known incident of which anything could be known again."""
+        return key in self._families or (key in self._every and bool(self._every[key].correlation_key))
+
+    def of(self, key: str) -> list[Incident]:
+        """Give what is the same, in order; by its correlation key where names of alerts may be kept no longer."""
+        one, mark = self._every[key], self._prints[key]
+        its = {key: one} | {it.key: it for it in (self._families[key].incidents if key in self._families else ())}
+        if one.correlation_key:
+            for it in self._correlated[one.source, one.correlation_key]:
+                other = self._prints[it.key]
+                alike = mark.alerts <= other.alerts or other.alerts <= mark.alerts
+                if alike and mark.may_be_of(other.cause):
+                    its[it.key] = it
+        return sorted(its.values(), key=lambda it: (it.declared_at, it.id))

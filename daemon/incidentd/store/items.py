@@ -48,6 +48,12 @@ _AFTER = (
     .order_by(incident.c.id)
     .limit(1)
 )
+_FILED_AFTER = (
+    _ITEMS.where(action_item.c.source == bindparam("of_source"), action_item.c.correlation_key == bindparam("key"))
+    .where(action_item.c.created_at > bindparam("since"), action_item.c.id != bindparam("but"))
+    .where(action_item.c.drill.is_(False))
+    .limit(1)
+)
 _SOURCE = select(action_item.c.source).where(action_item.c.id == bindparam("b_id"))
 _OUTBOX = select(jira_outbox.c.state, jira_outbox.c.sent_at).where(jira_outbox.c.item_id == bindparam("b_id"))
 _SET_OUTBOX = both(
@@ -126,6 +132,19 @@ def came_again(tx: Tx, source: str, correlation_key: str, since: datetime) -> In
         return None
     body = tx.conn.execute(_AFTER, {"of_source": source, "key": correlation_key, "since": since}).scalar()
     return None if body is None else load(body, Incident)
+
+
+def filed_again(tx: Tx, ticket: ActionItem, since: datetime) -> ActionItem | None:
+    """Find the first ticket of the same alerts as this `ticket` decision's that was filed after then.
+
+    While one is open, what fires again is a comment on it: a new one says that it came again after the last was over.
+    """
+    source = alert_source(tx, ticket)
+    if not source or not ticket.correlation_key:
+        return None
+    key = {"of_source": source, "key": ticket.correlation_key, "since": since, "but": ticket.id}
+    body = tx.conn.execute(_FILED_AFTER, key).scalar()
+    return None if body is None else load(body, ActionItem)
 
 
 def alert_source(tx: Tx, item: ActionItem) -> str:

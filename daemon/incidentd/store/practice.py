@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, bindparam, func, or_, select, tuple_
+from sqlalchemy import Select, and_, bindparam, func, or_, select, tuple_
 
-from incidentd.actionitems import ActionItem
+from incidentd.actionitems import ActionItem, ItemState
 from incidentd.alerts import Change as Became
 from incidentd.holds import Hold
 from incidentd.incidents import Incident
@@ -18,6 +18,7 @@ from incidentd.pages import Page
 from incidentd.playbooks import Run, RunState
 from incidentd.records import Change
 from incidentd.report import AlertKey, Deed, Firing, History, KnownAlert
+from incidentd.report.limits import LONGEST
 from incidentd.store import rota
 from incidentd.store.base import Tx, load
 from incidentd.store.tables import (
@@ -55,6 +56,13 @@ _INCIDENTS = (
     .order_by(incident.c.id.desc())
     .limit(bindparam("most"))
 )
+_EARLIER = (
+    select(incident.c.body)
+    .where(incident.c.declared_at >= bindparam("earliest"), incident.c.declared_at < bindparam("since"))
+    .where(incident.c.drill.is_(False))
+    .order_by(incident.c.id.desc())
+    .limit(bindparam("most"))
+)
 _PAGES = (
     select(page.c.body)
     .where(page.c.started_at >= bindparam("since"), page.c.started_at <= bindparam("until"))
@@ -83,6 +91,11 @@ _MEMBERS = (
     select(member.c.subject, member.c.source, member.c.fingerprint)
     .where(member.c.subject.in_(bindparam("of", expanding=True)))
     .order_by(member.c.subject, member.c.joined_at, member.c.fingerprint)
+)
+_NAMES = (
+    select(member.c.subject, alert.c.labels)
+    .join(alert, and_(alert.c.source == member.c.source, alert.c.fingerprint == member.c.fingerprint))
+    .where(member.c.subject.in_(bindparam("of", expanding=True)))
 )
 _ALERT = select(
     alert.c.source, alert.c.fingerprint, alert.c.labels, alert.c.annotations, alert.c.decision, alert.c.rule
@@ -134,8 +147,11 @@ def history(tx: Tx, roster: Roster, since: datetime) -> History:
     subjects = [*(one.key for one in found_holds), *(one.key for one in incidents)]
     members = _members(tx, subjects)
     items = reads.bodies(_ITEMS, ActionItem, "action items")
+    done = any(item.state is ItemState.DONE for item in items)
+    earlier = reads.bodies(_EARLIER, Incident, "earlier incidents") if done else ()
     return History(
         since=since, until=tx.now, begins=_begins(tx), holds=found_holds, incidents=incidents,
+        earlier=earlier, earlier_names=_names(tx, [one.key for one in earlier]),
         pages=tuple(one for one in reads.bodies(_PAGES, Page, "pages") if not one.drill),
         runs=reads.bodies(_RUNS, Run, "playbook runs"), items=items, done=_done(tx, items),
         alerts=reads.alerts(key for its in members.values() for key in its), firings=reads.firings(),
@@ -168,7 +184,8 @@ class _Reads:
 
     def _rows(self, query: Select[Any], most: int, called: str) -> Sequence[Any]:
         wanted = query.compile().params
-        values = {"since": self._since, "until": self._tx.now, "most": most + 1}
+        now = self._tx.now
+        values = {"since": self._since, "until": now, "earliest": now - LONGEST, "most": most + 1}
         rows = self._tx.conn.execute(query, {name: at for name, at in values.items() if name in wanted}).all()
         if len(rows) > most:
             self.cut.append(f"{called}: only the newest {most}")
@@ -202,6 +219,13 @@ def _members(tx: Tx, subjects: Sequence[str]) -> Mapping[str, tuple[AlertKey, ..
     for row in _in_parts(tx, _MEMBERS, "of", subjects):
         found[row.subject].append((row.source, row.fingerprint))
     return {subject: tuple(its) for subject, its in found.items()}
+
+
+def _names(tx: Tx, subjects: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in _in_parts(tx, _NAMES, "of", subjects):
+        found[row.subject].add(row.labels.get("alertname", ""))
+    return {subject: frozenset(names) for subject, names in found.items()}
 
 
 def _known(row: Any) -> KnownAlert:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from incidentd.actionitems import ActionItem, Effect, ItemState, Stage, next_reminder
+from incidentd.actionitems import ActionItem, Effect, ItemSource, ItemState, Stage, next_reminder
 from incidentd.engine import rota
 from incidentd.engine.backlog import filing, syncing
 from incidentd.engine.backlog.common import keep, lead_of, measure, named, say, tell
@@ -131,16 +131,28 @@ def looks_at_effect(tx: Tx, settings: Settings, job: Job) -> None:
     source, key = _cause(tx, item)
     if not key:
         return
-    came = items.came_again(tx, source, key, item.done_at)
-    effect = Effect.VERIFIED if came is None else Effect.INEFFECTIVE
-    again = "" if came is None else f": {came.key} is of the same alerts, since {came.declared_at:%Y-%m-%d}"
+    came = _came_again(tx, item, source, key, item.done_at)
+    effect = Effect.VERIFIED if not came else Effect.INEFFECTIVE
+    again = f": {came}" if came else ""
     item = keep(tx, replace(item, effect=effect, version=item.version + 1))
     say(tx, item, INCIDENTD, effect.value, f"{named(item)} is {effect}, 30 days after it was done{again}.")
     measure(tx, item, lambda m: m.action_item_effects_total.labels(effect=effect.value).inc())
-    if came is not None:
+    if came:
         title = f"{item.key} was done, and it came back: {plain(item.title, 100)}"
         whom = (item.owner, lead_of(settings, item))
         tell(tx, settings, item, whom, title=title, body=f"{named(item)}{again}.", key="ineffective")
+
+
+def _came_again(tx: Tx, item: ActionItem, source: str, key: str, done: datetime) -> str:
+    """Name what is of the same alerts and came after an item was done; '' when nothing did.
+
+    Of a ticket's alerts the rule makes no incident but the next ticket, so it is looked for as well.
+    """
+    found = [(it.declared_at, it.key) for it in (items.came_again(tx, source, key, done),) if it is not None]
+    if item.source is ItemSource.RULE:
+        found += [(it.created_at, it.key) for it in (items.filed_again(tx, item, done),) if it is not None]
+    at, name = min(found, default=(done, ""))
+    return f"{name} is of the same alerts, since {at:%Y-%m-%d}" if name else ""
 
 
 def _cause(tx: Tx, item: ActionItem) -> tuple[str, str]:
