@@ -172,7 +172,7 @@ class Carrying:
         return owner.jira if owner else ""
 
     async def _comment(self, job: Job, item: ActionItem, tickets: Tickets) -> None:
-        if item.state is ItemState.STUCK:
+        if item.state is ItemState.STUCK or not (item.jira_key or item.is_open):
             await self._store.write(job_table.bury, job, "its action item is not in Jira")
             return
         if not item.jira_key:
