@@ -95,6 +95,9 @@ class JiraDouble:
         self.links: dict[str, dict[str, dict[str, Any]]] = {}  # by issue and globalId
         self.properties: dict[str, dict[str, Any]] = {}
         self.standing: dict[str, dict[str, Any]] = {}
+        self.gone: set[str] = set()  # keys that are used up
+        self.ghosts: dict[str, dict[str, Any]] = {}  # deleted issues that the search still names
+        self.moved: dict[str, str] = {}  # the key that an issue has now, by the one that it had
         self.components = {"mail", "checkout"}
         self.page = 50
         self.says = ""  # what it says that it is, where that is not true
@@ -147,10 +150,22 @@ class JiraDouble:
         assert day is None or _is_day(day)
         self.issues[key]["duedate"] = day
 
-    def delete(self, key: str) -> None:
-        """Do as somebody does who deletes an issue."""
+    def delete(self, key: str, *, still_found: bool = False) -> None:
+        """Do as somebody does who deletes an issue; the search may name it for some time."""
+        self.gone.add(key)
+        if still_found:
+            self.ghosts[key] = self.issues[key]
         for kept in (self.issues, self.comments, self.links, self.properties, self.standing):
             kept.pop(key, None)
+
+    def rename(self, key: str, new: str) -> None:
+        """Do as somebody does who moves an issue to another project: it is found by its old key, too."""
+        all_kept: list[dict[str, Any]] = [self.issues, self.comments, self.links, self.properties, self.standing]
+        for kept in all_kept:
+            if key in kept:
+                kept[new] = kept.pop(key)
+        self.moved[key] = new
+        self.gone.add(key)
 
     @web.middleware
     async def _meet(
@@ -257,13 +272,14 @@ class JiraDouble:
                 self._unseen[key] -= 1
             else:
                 seen.append(key)
-        return seen
+        return seen + [key for key, fields in self.ghosts.items() if label in fields["labels"]]
 
     def _shown(self, key: str, wanted: list[str]) -> dict[str, Any]:
         shown = {"id": str(10_000 + int(key.split("-")[1])), "key": key}
         if self.cloud and not wanted:
             return {"id": shown["id"]}
-        known = {**self.issues[key], "status": NEW, "resolution": None, **self.standing.get(key, {})}
+        fields = self.issues.get(key) or self.ghosts[key]
+        known = {**fields, "status": NEW, "resolution": None, **self.standing.get(key, {})}
         return {**shown, "fields": {name: known.get(name) for name in wanted}}
 
     async def _create(self, request: web.Request) -> web.Response:
@@ -280,7 +296,8 @@ class JiraDouble:
         if errors:
             return web.json_response({"errorMessages": [], "errors": errors}, status=400)
         project = fields["project"]["key"]
-        number = 1 + sum(key.startswith(f"{project}-") for key in self.issues)
+        used = [key for key in (*self.issues, *self.gone) if key.startswith(f"{project}-")]
+        number = 1 + max((int(key.rpartition("-")[2]) for key in used), default=0)
         key = f"{project}-{number}"
         self.issues[key], self.comments[key] = fields, []
         self.properties[key] = {one["key"]: one["value"] for one in body.get("properties", [])}
@@ -327,7 +344,7 @@ class JiraDouble:
         return "assignee" not in fields or _named(fields, "assignee", "accountId" if self.cloud else "name") in USERS
 
     async def _issue(self, request: web.Request) -> web.Response:
-        key = request.match_info["key"]
+        key = self.moved.get(request.match_info["key"], request.match_info["key"])
         if key not in self.issues:
             return _refuse(404, "Issue does not exist or you do not have permission to see it.")
         wanted = request.query.get("fields", "")

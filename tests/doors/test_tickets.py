@@ -213,14 +213,58 @@ async def test_cloud_is_spoken_to_with_user_and_token() -> None:
         assert double.requests == {"server": 1, "search_jql": 1, "priorities": 1, "create": 1}
 
 
-async def test_a_key_known_in_this_process_is_not_asked_for_again() -> None:
-    async with both() as (double, tickets):
+async def test_a_key_known_in_this_process_is_found_although_the_search_does_not_know_it_yet() -> None:
+    async with both(search_lag=10) as (double, tickets):
         first = await tickets.file(item(), assignee="ana")
         before = double.requests.copy()
         again = await tickets.file(item(), assignee="ana")
 
-        assert again.key == first.key
-        assert double.requests == before
+        assert (again.key, again.created) == (first.key, False)
+        assert double.requests - before == {"issue": 1}
+
+
+@BOTH
+async def test_an_issue_that_was_deleted_is_made_anew_whoever_heard_of_it(cloud: bool) -> None:
+    async with jira(cloud=cloud) as double:
+        first, second = door(double), door(double)
+        filed = await first.file(item())
+        double.delete(filed.key)
+        assert await second.look(filed.key) is None
+        again = await first.file(item(), tried_before=True)
+        known = await second.file(item())
+        await first.close()
+        await second.close()
+
+        assert (again.created, known.created, again.key) == (True, False, known.key)
+        assert double.labelled(own_label(item().uuid)) == [again.key]
+
+
+async def test_an_issue_that_the_search_still_names_after_it_was_deleted_is_made_anew() -> None:
+    async with jira() as double:
+        first, second = door(double), door(double)
+        filed = await first.file(item())
+        double.delete(filed.key, still_found=True)
+        again = await second.file(item(), tried_before=True)
+        await first.close()
+        await second.close()
+
+        assert again.created
+        assert list(double.issues) == [again.key]
+
+
+@BOTH
+async def test_an_issue_that_was_moved_is_not_made_a_second_time_and_has_its_new_key(cloud: bool) -> None:
+    async with jira(cloud=cloud) as double:
+        first, second = door(double), door(double)
+        await first.file(item())
+        double.rename("OPS-1", "PAY-7")
+        found = [await one.file(item()) for one in (first, second, first)]
+        await first.close()
+        await second.close()
+
+        assert [(one.key, one.created) for one in found] == [("PAY-7", False)] * 3
+        assert found[0].url == f"{double.url}/browse/PAY-7"
+        assert list(double.issues) == ["PAY-7"]
 
 
 async def test_a_lost_answer_is_said_to_be_maybe_done_and_asks_for_some_time() -> None:

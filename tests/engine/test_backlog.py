@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,7 @@ from incidentd.incidents import Incident
 from incidentd.matchers import parse_matcher
 from incidentd.oncall import Roster, Team
 from incidentd.redaction import Secret
+from incidentd.rehearsal.doors import Backlog, FiledAs
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Settings
 from incidentd.store import Tx, items, jobs, subjects, things
@@ -218,9 +220,87 @@ async def test_what_may_be_in_jira_is_not_ended_here_before_it_is_found(world: M
     w = await world(SETTINGS)
     w.backlog.failure = TemporaryError("no whole answer", maybe_done=True)
     await decided(w)
-    for command, more in ((asked.decline, {"reason": "x"}), (asked.done, {})):
-        with pytest.raises(Conflict, match="may be there already"):
+    for command, more in (
+        (asked.decline, {"reason": "x"}), (asked.done, {}), (asked.edit, {"changes": Changes(title="Other")}),
+    ):  # fmt: skip
+        with pytest.raises(Conflict, match="may be there already; look again in a minute"):
             await w.do(command, 1, actor=ANA, **more)
+
+
+async def doubtful(w: World) -> ActionItem:
+    """Make an item whose issue is in Jira, of which nothing is known here, and that nobody tries to file any more."""
+    w.backlog.failure = TemporaryError("no whole answer", maybe_done=True)
+    item = await decided(w)
+    w.backlog.issues[item.uuid] = item
+    w.backlog.failure = PermanentError("Jira refused the token (401): renew jira.token_file")
+    await w.at(1)
+    item = await now(w, item)
+    assert (item.state, item.jira_key) == (ItemState.STUCK, "")
+    assert await w.store.read(jobs.live, filing.key_of(item)) is None
+    return item
+
+
+async def test_what_may_be_in_jira_and_is_not_tried_any_more_is_filed_before_it_is_changed_or_ended(
+    world: Making,
+) -> None:
+    w = await world(SETTINGS)
+    item = await doubtful(w)
+    for command, more, what in (
+        (asked.edit, {"changes": Changes(title="Other")}, "change"), (asked.decline, {"reason": "x"}, "end"),
+        (asked.done, {}, "end"),
+    ):  # fmt: skip
+        with pytest.raises(Conflict, match=f"AI-1 may be in Jira.*`incidentd item retry AI-1`.* {what} it there"):
+            await w.do(command, 1, actor=ANA, **more)
+    await w.do(asked.edit, 1, actor=ANA, changes=Changes(evidence="http://g/1"))
+    w.backlog.failure = None
+    await w.do(asked.retry, 1, actor=ANA)
+
+    filed = await now(w, item)
+    assert (filed.title, filed.evidence, filed.jira_key) == (TITLE, "http://g/1", "OPS-1")
+    assert len(w.backlog.issues) == 1
+
+
+async def test_what_may_be_in_a_jira_that_is_not_in_the_configuration_any_more_is_ended_here(world: Making) -> None:
+    w = await world(SETTINGS)
+    item = await doubtful(w)
+    w.settings = LOCAL
+    await w.do(asked.edit, 1, actor=ANA, changes=Changes(title="Other"))
+    await w.do(asked.decline, 1, actor=ANA, reason="not worth it")
+
+    assert ((await now(w, item)).title, (await now(w, item)).state) == ("Other", ItemState.DECLINED)
+
+
+async def test_what_was_looked_for_in_vain_and_then_refused_is_not_in_jira_and_may_be_changed_and_ended(
+    world: Making,
+) -> None:
+    w = await world(SETTINGS)
+    w.backlog.failure = TemporaryError("no whole answer", maybe_done=True)
+    item = await decided(w)
+    w.backlog.failure = PermanentError("customfield_10020 is required: set it under jira.fields")
+    await w.at(1)
+    assert (await w.store.read(items.sending, 1)).state is OutboxState.PENDING
+    await w.do(asked.edit, 1, actor=ANA, changes=Changes(title="Other"))
+    await w.do(asked.decline, 1, actor=ANA, reason="not worth it")
+
+    assert (await now(w, item)).state is ItemState.DECLINED
+
+
+async def test_what_is_changed_while_its_issue_is_written_is_filed_as_it_is_then(world: Making) -> None:
+    w = await world(SETTINGS)
+
+    class Meanwhile(Backlog):
+        async def file(self, item: ActionItem, **how: Any) -> FiledAs:
+            if item.title == TITLE:
+                other = Changes(title="Other")
+                await w.store.write(asked.edit, w.settings, item.id, actor=ANA, changes=other)
+            return await super().file(item, **how)
+
+    w.backlog = w.doors.tickets = Meanwhile()
+    item = await decided(w)
+    await w.at(1)
+
+    assert (await now(w, item)).jira_key == "OPS-1"
+    assert [issue.title for issue in w.backlog.issues.values()] == ["Other"]
 
 
 async def test_whoever_lost_the_lease_sends_nothing(world: Making) -> None:
@@ -233,9 +313,10 @@ async def test_whoever_lost_the_lease_sends_nothing(world: Making) -> None:
     w.clock[0] += timedelta(minutes=2)
     [second] = await w.store.write(jobs.claim, jobs.JIRA, me="b", lease=lease, most=9)
 
-    assert not await w.store.write(filing.sending, first, 1)
+    item = await w.store.read(things.get_item, 1)
+    assert not await w.store.write(filing.sending, first, item)
     assert (await w.store.read(items.sending, 1)).state is OutboxState.PENDING
-    assert await w.store.write(filing.sending, second, 1)
+    assert await w.store.write(filing.sending, second, item)
     await w.store.write(filing.unanswered, first, 1, OutboxState.PENDING)
     assert (await w.store.read(items.sending, 1)).state is OutboxState.SENT
     assert not await w.store.write(filing.filed, w.settings, first, 1, key="OPS-9", url="u")

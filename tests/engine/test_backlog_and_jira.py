@@ -12,6 +12,7 @@ import pytest
 from incidentd.actionitems import ItemState
 from incidentd.engine import commands
 from incidentd.engine.backlog import commands as asked
+from incidentd.engine.backlog import syncing
 from incidentd.redaction import Redactor
 from incidentd.store import things
 from incidentd.tickets import Tickets
@@ -119,6 +120,28 @@ async def test_an_owner_and_a_day_that_jira_does_not_take_are_told_and_the_item_
     assert "OPS-1 needs an owner in Jira: Jira does not know the account." in story
     assert [title for title in w.post.to("ana/mail") if "OPS-1 needs an owner" in title]
     await w.doors.tickets.close()  # type: ignore[union-attr]
+
+
+async def test_what_was_deleted_in_jira_and_seen_by_another_replica_is_filed_anew_by_the_one_that_filed_it(
+    world: Making, jira: JiraDouble
+) -> None:
+    w = await world(SETTINGS)
+    await connected(w, jira)
+    await put_down(w)
+    assert w.settings.jira is not None
+    first, other = w.doors.tickets, Tickets(w.settings.jira, redact=Redactor(), pause=0)
+    jira.delete("OPS-1")
+    w.doors.tickets = other
+    await w.store.write(syncing.noticed, w.settings, key="OPS-1", labels=())
+    await w.settle()
+    gone = await w.store.read(things.get_item, 1)
+    assert (gone.state, gone.jira_key) == (ItemState.STUCK, "")
+    w.doors.tickets = first
+    await w.do(asked.retry, 1, actor=ANA)
+    filed = await w.store.read(things.get_item, 1)
+    assert (filed.state, filed.jira_key) == (ItemState.FILED, "OPS-2")
+    for one in (first, other):
+        await one.close()  # type: ignore[union-attr]
 
 
 async def test_what_people_do_on_jiras_board_is_known_here(world: Making, jira: JiraDouble) -> None:

@@ -12,9 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
+from incidentd.actionitems import OutboxState
+from incidentd.actionitems.moves import Changes
 from incidentd.engine import decide, stopping
+from incidentd.engine.backlog import commands as asked
+from incidentd.engine.backlog import filing
 from incidentd.errors import TemporaryError
 from incidentd.holds import HoldState
 from incidentd.matchers import parse_matcher
@@ -24,11 +28,12 @@ from incidentd.playbooks import Limit, Mode, RunState
 from incidentd.playbooks.standing import ALL
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Automation, Settings
-from incidentd.store import Tx, chain, inbox, subjects, things
+from incidentd.store import Tx, chain, inbox, items, jobs, subjects, things
 from incidentd.timeline import first_broken
 from tests.engine.test_automation import ANA, playbook
 from tests.engine.test_automation import settings as with_playbook
 from tests.engine.test_holds_and_incidents import SETTINGS
+from tests.engine.test_tickets_and_messages import SETTINGS as OF_JIRA
 from tests.engine.world import START, World, chain_of, make_world, minutes, roster
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.slow]
@@ -233,6 +238,36 @@ async def test_tickets_of_one_key_are_filed_once(pair: Pair) -> None:
     await decided_by_both(first, second, *(first.firing("DiskSlow", disk=str(number)) for number in range(12)))
 
     assert len(await first.store.read(things.items_of, "")) == 1
+
+
+async def test_what_one_changes_of_a_ticket_is_waited_for_by_the_other_that_is_about_to_file_it(pair: Pair) -> None:
+    first, second = await pair(OF_JIRA)
+    first.backlog.failure = TemporaryError("Jira is away")
+    await first.send(first.firing("CertExpires"))
+    first.clock[0] += minutes(10)
+    [claimed] = await first.store.write(jobs.claim, jobs.JIRA, me="a", lease=minutes(1), most=1)
+    item = await first.store.read(things.get_item, 1)
+    changed, go_on = threading.Event(), threading.Event()
+
+    def change(tx: Tx) -> None:
+        asked.edit(tx, second.settings, 1, actor=ANA, changes=Changes(title="Renew the certificate"))
+        changed.set()
+        go_on.wait(30)
+
+    changing = asyncio.create_task(second.store.write(change))
+    assert await asyncio.to_thread(changed.wait, 30)
+    sending = asyncio.create_task(first.store.write(filing.sending, claimed, item))
+    while not sending.done() and not await first.store.read(waits_for_a_lock):
+        await asyncio.sleep(0.01)  # the database has no event for us
+    go_on.set()
+    await changing
+
+    assert not await sending
+    assert (await first.store.read(items.sending, 1)).state is OutboxState.PENDING
+
+
+def waits_for_a_lock(tx: Tx) -> bool:
+    return bool(tx.conn.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
 async def test_a_switch_that_is_pressed_again_while_it_stops_a_run_keeps_the_stop_waiting_for_nothing(

@@ -3,8 +3,12 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+from sqlalchemy import select
+
 from incidentd.actionitems import ItemState, JiraSettings
 from incidentd.engine import commands, paging
+from incidentd.engine.backlog import commands as asked
 from incidentd.errors import PermanentError, TemporaryError
 from incidentd.matchers import parse_matcher
 from incidentd.pages import Notification
@@ -13,8 +17,9 @@ from incidentd.rehearsal.doors import Post
 from incidentd.rules import CATCH_ALL, Decide, SeverityRule
 from incidentd.settings import Settings
 from incidentd.store import Tx, jobs, things
+from incidentd.store.tables import job
 from incidentd.timeline import Actor
-from tests.engine.world import Making, policy, roster
+from tests.engine.world import Making, World, policy, roster
 
 ANA = Actor(name="ana", via="api")
 CERT = SeverityRule(
@@ -55,6 +60,74 @@ async def test_without_jira_a_ticket_is_kept_here(world: Making) -> None:
 
     assert (await w.store.read(things.get_item, 1)).state is ItemState.OPEN
     assert w.backlog.issues == {}
+
+
+async def test_a_ticket_that_was_declined_and_reopened_is_filed_and_hears_of_what_comes_later(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.backlog.failure = TemporaryError("Jira is away")
+    await w.send(w.firing("CertExpires", service="shop"))
+    await w.do(asked.decline, 1, actor=ANA, reason="by mistake")
+    await w.do(asked.reopen, 1, actor=ANA)
+    assert (await w.store.read(things.get_item, 1)).state is ItemState.OPEN
+    w.backlog.failure = None
+    await w.at(10)
+    await w.send(w.resolved("CertExpires", service="shop"))
+    await w.at(20)
+
+    assert (await w.store.read(things.get_item, 1)).jira_key == "OPS-1"
+    assert [comment.split(":")[0] for comment in w.backlog.comments] == ["It stopped"]
+
+
+async def test_a_proposal_takes_in_no_firing_of_the_rule(world: Making) -> None:
+    w = await world(SETTINGS)
+    w.backlog.failure = TemporaryError("Jira is away")
+    await w.send(w.firing("CertExpires", service="shop"))
+    await w.do(asked.decline, 1, actor=ANA, reason="by mistake")
+    await stands(w, ItemState.PROPOSED)  # as it once became by being reopened
+    w.backlog.failure = None
+    await w.at(10)
+    await w.send(w.resolved("CertExpires", service="shop"))
+    await w.at(20)
+    await w.send(w.firing("CertExpires", since=20, service="shop"))
+
+    assert [item.key for item in w.backlog.issues.values()] == ["AI-2"]
+    assert w.backlog.comments == []
+
+
+async def stands(w: World, state: ItemState) -> None:
+    """Have the first item stand like this."""
+    item = await w.store.read(things.get_item, 1)
+    await w.store.write(things.save_item, replace(item, state=state, version=item.version + 1))
+
+
+@pytest.mark.parametrize("state", [ItemState.DECLINED, ItemState.DONE, ItemState.PROPOSED])
+async def test_what_was_to_be_said_on_a_ticket_that_ended_before_it_was_filed_is_let_go(
+    world: Making, state: ItemState
+) -> None:
+    w = await world(SETTINGS)
+    w.backlog.failure = TemporaryError("Jira is away")
+    await w.send(w.firing("CertExpires", service="shop"))
+    await w.at(10)
+    await w.send(w.resolved("CertExpires", service="shop"))
+    assert await waiting(w) == ["comment", "file"]
+    await w.do(asked.decline, 1, actor=ANA, reason="not worth it")
+    await stands(w, state)
+    await w.at(20)
+    assert await waiting(w) == []
+    await w.at(8 * 24 * 60)
+
+    item = await w.store.read(things.get_item, 1)
+    assert (item.state, item.trouble) == (state, "")
+
+
+async def waiting(w: World) -> list[str]:
+    """Name what is still to be done in Jira."""
+
+    def read(tx: Tx) -> list[str]:
+        kinds = select(job.c.kind).where(job.c.queue == jobs.JIRA, job.c.state == "live").order_by(job.c.kind)
+        return list(tx.conn.execute(kinds).scalars())
+
+    return await w.store.read(read)
 
 
 async def test_an_item_that_jira_refuses_is_kept_with_what_to_do(world: Making) -> None:

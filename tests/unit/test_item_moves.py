@@ -10,6 +10,7 @@ import pytest
 
 from incidentd.actionitems import (
     ActionItem,
+    ItemSource,
     ItemState,
     Seen,
     Stage,
@@ -135,6 +136,11 @@ def test_only_an_idea_is_decided() -> None:
     idea = item(state=ItemState.PROPOSED, severity="sev1")
     assert moves.decided(idea, by="ana", now=NOW, why="now").due == date(2026, 12, 9)
     assert moves.reopened(moves.declined(idea, "no")).state is ItemState.PROPOSED
+
+
+def test_a_ticket_of_a_rule_was_decided_by_the_rule() -> None:
+    ticket = item(source=ItemSource.RULE, decided_at=None)
+    assert moves.reopened(moves.declined(ticket, "no")).state is ItemState.OPEN
 
 
 def test_the_uuid_is_read_from_the_labels() -> None:

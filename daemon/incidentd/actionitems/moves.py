@@ -7,7 +7,16 @@ from datetime import date, datetime
 from typing import TypedDict
 
 from incidentd.actionitems.due import default_due, soaked_at
-from incidentd.actionitems.item import FINISHED, PRIORITIES, SEVERAL_OWNERS, ActionItem, ItemState, ItemType, Seen
+from incidentd.actionitems.item import (
+    FINISHED,
+    PRIORITIES,
+    SEVERAL_OWNERS,
+    ActionItem,
+    ItemSource,
+    ItemState,
+    ItemType,
+    Seen,
+)
 from incidentd.errors import BadRequest, Conflict
 from incidentd.text import instant, plain
 
@@ -101,7 +110,9 @@ def reopened(item: ActionItem) -> ActionItem:
         raise Conflict(f"{item.key} is {item.jira_key} in Jira: reopen it there; it is known here ten minutes later")
     if item.state not in FINISHED:
         raise Conflict(f"{item.key} is {item.state}; only what is over can be reopened")
-    was = ItemState.OPEN if item.decided_at or item.state is ItemState.DONE else ItemState.PROPOSED
+    # a rule decides by filing its ticket: there is no moment of its own at which somebody did
+    decided = item.decided_at or item.source is ItemSource.RULE or item.state is ItemState.DONE
+    was = ItemState.OPEN if decided else ItemState.PROPOSED
     return replace(item, state=was, done_at=None, reason="", effect=None, version=item.version + 1)
 
 

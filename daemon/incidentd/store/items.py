@@ -163,10 +163,13 @@ def put(tx: Tx, item_id: int) -> bool:
 
 def sending(tx: Tx, item_id: int) -> Sending:
     """Say how far the issue of an item is; of one that was on its way before that was noted, nothing is known."""
+    return noted(tx, item_id) or Sending(state=OutboxState.UNKNOWN)
+
+
+def noted(tx: Tx, item_id: int) -> Sending | None:
+    """Say what was noted of the issue of an item on its way; None when nothing was."""
     row = tx.conn.execute(_OUTBOX, {"b_id": item_id}).one_or_none()
-    if row is None:
-        return Sending(state=OutboxState.UNKNOWN)
-    return Sending(state=OutboxState(row.state), sent_at=row.sent_at)
+    return None if row is None else Sending(state=OutboxState(row.state), sent_at=row.sent_at)
 
 
 def note(tx: Tx, item_id: int, state: OutboxState) -> None:

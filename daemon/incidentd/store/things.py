@@ -218,7 +218,7 @@ _TICKET = (
     .where(
         action_item.c.source == bindparam("of_source"),
         action_item.c.correlation_key == bindparam("key"),
-        action_item.c.state.not_in(("done", "declined")),
+        action_item.c.state.not_in(("done", "declined", "proposed")),
     )
     .order_by(action_item.c.id.desc())
     .limit(1)
@@ -256,7 +256,7 @@ def items_of(tx: Tx, subject: str) -> list[ActionItem]:
 
 
 def open_ticket(tx: Tx, source: str, key: str) -> ActionItem | None:
-    """Find the backlog item of a correlation key that is not finished."""
+    """Find the backlog item of a correlation key that is not finished; one that is only proposed is in no backlog."""
     locks.key(tx, source, key)
     body = tx.conn.execute(_TICKET, {"of_source": source, "key": key}).scalar()
     return None if body is None else load(body, ActionItem)

@@ -1,6 +1,6 @@
 """The door to Jira: each action item, ticket of a playbook and comment is there once, whatever gets lost.
 
-    look for the item's own label -> found: that is it
+    look for the item's own label -> found, and there when asked for by its key: that is it
                                   -> not found: create once, with the label on it
 
 Jira's create is not idempotent and its answer may get lost, so nothing is created before it was looked for, nothing is
@@ -44,7 +44,7 @@ LOOKS = 3
 HUNG = 4
 """Threads that may hang in Jira at a time; then nothing more is asked until one of them comes back."""
 REMEMBERED = 1000
-"""Keys known in this process, which spare a look when the caller forgot one."""
+"""Keys known in this process: such an issue is found although Jira's search does not know it yet."""
 
 _STANDING = "status,resolution,labels,duedate"
 LONGEST_ID = 255
@@ -133,14 +133,13 @@ class Tickets:
         return await self._once(one, looks=LOOKS, within=min(within, self._deadline))
 
     async def _once(self, one: _One, *, looks: int, within: float, sending: Sending | None = None) -> Filed:
-        if one.name in self._known:
-            return self._filed(self._known[one.name], created=False)
         if one.name in self._creating:
             raise unknown(f"{one.doing}: an earlier try still waits for Jira", maybe_done=True)
         until = asyncio.get_running_loop().time() + within
+        known = self._known.get(one.name, "")
         for look in range(looks):
             await asyncio.sleep(self._pause if look else 0)
-            key = await self._ask(lambda client: _find(client, one.name), doing=one.doing, until=until)
+            key = await self._ask(lambda client: _find(client, one.name, known), doing=one.doing, until=until)
             if key:
                 self._remember(one.name, key)
                 return self._filed(key, created=False)
@@ -197,10 +196,7 @@ class Tickets:
             raise PermanentError(f"{doing}: that is no key of a Jira issue")
         until = asyncio.get_running_loop().time() + self._deadline
         found = await self._ask(lambda client: client.issue_fields(jira_key, _STANDING), doing=doing, until=until)
-        if found is None:
-            self._known = {name: key for name, key in self._known.items() if key != jira_key}
-            return None
-        return _seen(found)
+        return None if found is None else _seen(found)
 
     async def close(self) -> None:
         """Let go of Jira; a thread that hangs is left behind."""
@@ -254,11 +250,23 @@ class Tickets:
         return Filed(key=key, url=f"{self._settings.url}/browse/{key}", created=created, left_out=left_out)
 
 
-def _find(client: Client, name: str) -> str:
-    found = client.found(same_label(name), "labels", 2)
-    # an issue counts only when it says so itself: a search that ignores its query must not hand us somebody else's
-    keys = [issue["key"] for issue in found if own_label(name) in issue["fields"]["labels"]]
-    return _checked(keys[0]) if keys else ""
+def _find(client: Client, name: str, known: str) -> str:
+    """Give the key that an issue has now; '' when it is not there. `known` is where it was before, if it was.
+
+    Neither that nor the search says that it is still there: somebody may have deleted it, or moved it.
+    """
+    if known and (key := _there(client, name, known)):
+        return key
+    found = (_checked(issue["key"]) for issue in client.found(same_label(name), "labels", 2))
+    return next((key for one in found if (key := _there(client, name, one))), "")
+
+
+def _there(client: Client, name: str, key: str) -> str:
+    """Ask for an issue by its key: Jira gives a moved one by its old key, too, and says the new one."""
+    issue = client.issue_fields(key, "labels")
+    # it counts only when it says so itself: a search that ignores its query must not hand us somebody else's
+    mine = issue is not None and own_label(name) in issue["fields"]["labels"]
+    return _checked(issue["key"]) if issue is not None and mine else ""
 
 
 def _prepared(client: Client, one: _One, settings: JiraSettings) -> Draft:

@@ -17,7 +17,7 @@ from incidentd.store.jobs import Job
 from incidentd.text import plain
 
 _GIVE_UP_AFTER = timedelta(days=7)
-_LOST = "what was being done is left to whoever has it now"
+_LOST = "it was changed, or others have it now: what was being done is left"
 
 
 class Filed(Protocol):
@@ -143,7 +143,7 @@ class Carrying:
 
         async def sending() -> None:
             nonlocal sent
-            if not await self._store.write(filing.sending, job, item.id):
+            if not await self._store.write(filing.sending, job, item):
                 raise TemporaryError(f"{item.key}: {_LOST}", tried=False)
             sent = True
 
@@ -153,7 +153,8 @@ class Carrying:
             )
         except (TemporaryError, PermanentError) as error:
             if sent:
-                unknown = tried or (isinstance(error, TemporaryError) and error.maybe_done)
+                # it was looked for before it was sent, so what Jira refuses for good is not there from before either
+                unknown = isinstance(error, TemporaryError) and (tried or error.maybe_done)
                 state = OutboxState.UNKNOWN if unknown else OutboxState.PENDING
                 await self._store.write(filing.unanswered, job, item.id, state)
             raise
@@ -171,7 +172,7 @@ class Carrying:
         return owner.jira if owner else ""
 
     async def _comment(self, job: Job, item: ActionItem, tickets: Tickets) -> None:
-        if item.state is ItemState.STUCK:
+        if item.state is ItemState.STUCK or not (item.jira_key or item.is_open):
             await self._store.write(job_table.bury, job, "its action item is not in Jira")
             return
         if not item.jira_key:

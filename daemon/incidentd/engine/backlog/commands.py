@@ -93,9 +93,12 @@ def decide(
 def edit(
     tx: Tx, settings: Settings, item_id: int, *, actor: Actor, changes: Changes, expected_version: int | None = None
 ) -> ActionItem:  # fmt: skip
-    """Change what an item says. Raises NotFound, BadRequest, and Conflict for what is over or in Jira."""
+    """Change what an item says. Raises NotFound, BadRequest, and Conflict for what is over, or is or may be in Jira."""
     before = _current(tx, item_id, expected_version)
-    item = keep(tx, moves.edited(before, _wanted(settings, changes)))
+    item = moves.edited(before, _wanted(settings, changes))
+    if set(changes) - {"evidence"}:
+        _refuse_what_may_be_there(tx, settings, before, "change")
+    keep(tx, item)
     named = ", ".join(f"{name} {plain(str(value), 60)}" for name, value in sorted(changes.items()))
     say(tx, item, actor, "edited", f"{item.key} is changed: {named}.")
     return item
@@ -108,7 +111,7 @@ def decline(
     before = _current(tx, item_id, expected_version)
     reason = checked(reason, "the reason", LONGEST_TEXT)
     item = moves.declined(before, reason)
-    _stop_filing(tx, before)
+    _stop_filing(tx, settings, before)
     keep(tx, item)
     say(tx, item, actor, "declined", f"{item.key} is declined: {plain(reason)}")
     return item
@@ -131,7 +134,7 @@ def done(
     before = _current(tx, item_id, expected_version)
     evidence = checked(evidence, "the evidence", LONGEST_TEXT) if evidence.strip() else ""
     item = moves.done(before, now=tx.now, evidence=evidence)
-    _stop_filing(tx, before)
+    _stop_filing(tx, settings, before)
     keep(tx, item)
     by = f": {plain(item.evidence)}" if item.evidence else ""
     say(tx, item, actor, "done", f"{item.key} is done{by}")
@@ -174,14 +177,31 @@ def retry(
     return item
 
 
-def _stop_filing(tx: Tx, item: ActionItem) -> None:
+def _stop_filing(tx: Tx, settings: Settings, item: ActionItem) -> None:
     """Let an item not be filed any more. Raises Conflict while its issue may be being made, or may be there."""
+    _refuse_what_may_be_there(tx, settings, item, "end")
     live = jobs.live(tx, filing.key_of(item))
-    if live is not None and (live.leased_by is not None or items.sending(tx, item.id).state in _MAY_BE_THERE):
-        raise Conflict(
-            f"{item.key} is on its way to Jira and may be there already; look again in a minute, and end it there"
-        )
+    if live is not None and live.leased_by is not None:
+        raise Conflict(f"{item.key} is on its way to Jira at this moment; look again in a minute")
     jobs.cancel(tx, filing.key_of(item))
+
+
+def _refuse_what_may_be_there(tx: Tx, settings: Settings, item: ActionItem, what: str) -> None:
+    """Raise Conflict while an item may have an issue that nothing is known of here: Jira would never hear of it."""
+    live = jobs.live(tx, filing.key_of(item))
+    if live is None and settings.jira is None:
+        return  # nobody looks for it any more, so all that is known of the item is here
+    known = items.noted(tx, item.id)
+    if known.state not in _MAY_BE_THERE if known is not None else live is None:
+        return
+    if live is not None:
+        raise Conflict(
+            f"{item.key} is on its way to Jira and may be there already; look again in a minute, and {what} it there"
+        )
+    raise Conflict(
+        f"{item.key} may be in Jira already, since no good answer came when it was filed: have it looked for by "
+        f"`incidentd item retry {item.key}`, then {what} it there"
+    )
 
 
 def _refuse_with_jira(settings: Settings, item: ActionItem) -> None:

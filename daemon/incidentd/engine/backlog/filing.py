@@ -57,14 +57,20 @@ def comment_on(tx: Tx, settings: Settings, item: ActionItem, text: str, *, idem:
         )  # fmt: skip
 
 
-def sending(tx: Tx, job: Job, item_id: int) -> bool:
-    """Note that what makes the issue is sent now; False when it must not be: the lease is lost, or the item ended."""
+def sending(tx: Tx, job: Job, item: ActionItem) -> bool:
+    """Note that what makes the issue of this version of an item is sent now.
+
+    False when it must not be: the lease is lost, or the item ended or was changed meanwhile.
+    """
+    now = things.get_item(tx, item.id)  # first: it waits for whoever ends the item, which calls the job off, too
     if not jobs.still_mine(tx, job):
         return False
-    if things.get_item(tx, item_id).state in FINISHED:
+    if now.state in FINISHED:
         jobs.complete(tx, job)
         return False
-    items.note(tx, item_id, OutboxState.SENT)
+    if now.version != item.version:
+        return False
+    items.note(tx, item.id, OutboxState.SENT)
     return True
 
 
