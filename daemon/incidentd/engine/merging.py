@@ -222,6 +222,7 @@ def unmerge(
         course.page(tx, settings, back)
     elif subjects.members(tx, back.key):  # all of it resolved while it was part of the other one
         course.members_changed(tx, settings, back.key, refired=0, joined=0)
+    roles.call_again(tx, settings, back, since=record.at)  # those pages ended with the merge, or in the survivor
     _goes_on(tx, settings, root.id)
     after = subjects.get_incident(tx, back.id)
     approving.ask_anew(tx, settings, root, after)
