@@ -519,3 +519,65 @@ async def test_a_page_for_a_role_that_the_survivor_has_stays_behind(world: Makin
     await w.at(30)
     assert called_for(w, "needs its Incident Commander") == ["gus/mail"]
     assert (await w.incident(2)).commander == "ben"
+
+
+async def pages_for(w: World, role: Role) -> list[tuple[str, PageState]]:
+    """Give the pages that called somebody for a role of INC-1, and how they stand."""
+    return [
+        (it.key, it.state) for it in await w.store.read(things.pages_of, "INC-1") if it.errand.role == role.value
+    ]  # fmt: skip
+
+
+async def test_a_role_is_called_for_again_when_what_needs_it_is_taken_out_of_who_had_it(world: Making) -> None:
+    w = await begun(world, staffed())
+    await w.do(commands.declare_incident, actor=DIA, title="the same", severity="sev1")
+    await w.do(roles.assign, 2, OL, "dia", actor=DIA)
+    await w.at(6)
+    first = await page_for(w, OL)
+    for again in (1, 2):  # once a merge, however often
+        await w.do(merging.merge, 1, into=2, actor=DIA)
+        assert {state for _, state in await pages_for(w, OL)} == {PageState.RESOLVED}
+        w.post.sent.clear()
+        await w.do(merging.unmerge, 1, actor=DIA)
+        states = [state for _, state in await pages_for(w, OL)]
+        assert states == [PageState.RESOLVED] * again + [PageState.OPEN]
+        assert called_for(w, "needs its Operations Lead") == ["ben/mail"]
+    newest = (await w.store.read(things.pages_of, "INC-1"))[-1]
+    assert (newest.policy, newest.errand, newest.title) == (first.policy, first.errand, first.title)
+    await w.do(commands.ack_page, newest.id, by="ben", actor=BEN)
+    assert (await holders(w))["ol"] == "ben"
+
+
+async def test_a_role_that_somebody_took_in_the_survivor_is_called_for_again_where_nobody_has_it(
+    world: Making,
+) -> None:
+    w = await begun(world, staffed())
+    await w.do(commands.declare_incident, actor=DIA, title="the same", severity="sev1")
+    await w.at(6)
+    await w.do(merging.merge, 1, into=2, actor=DIA)
+    assert (await page_for(w, OL, 2)).state is PageState.OPEN
+    await w.do(roles.assign, 2, OL, "dia", actor=DIA)
+    assert (await page_for(w, OL, 2)).state is PageState.RESOLVED
+    await w.do(merging.unmerge, 1, actor=DIA)
+    assert [state for _, state in await pages_for(w, OL)] == [PageState.RESOLVED, PageState.OPEN]
+
+
+async def test_a_role_that_somebody_has_is_not_called_for_again_when_it_is_taken_out(world: Making) -> None:
+    w = await begun(world, commanded())
+    await w.do(commands.declare_incident, actor=BEN, title="the same", severity="sev1")
+    await w.at(6)
+    await w.do(merging.merge, 1, into=2, actor=BEN)
+    await w.do(merging.unmerge, 1, actor=BEN)
+    assert (await w.incident()).commander == "ana"
+    assert (await page_for(w, IC)).state is PageState.RESOLVED
+
+
+async def test_nobody_is_called_for_a_role_of_what_is_about_to_end_when_it_is_taken_out(world: Making) -> None:
+    w = await begun(world, staffed())
+    await w.do(commands.declare_incident, actor=DIA, title="the same", severity="sev1")
+    await w.do(roles.assign, 2, OL, "dia", actor=DIA)
+    await w.at(6)
+    await w.do(merging.merge, 1, into=2, actor=DIA)
+    await w.send(w.resolved("CheckoutDown", service="shop"))
+    await w.do(merging.unmerge, 1, actor=DIA)
+    assert (await page_for(w, OL)).state is PageState.RESOLVED

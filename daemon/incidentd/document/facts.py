@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from incidentd.actionitems import ActionItem
@@ -19,6 +20,8 @@ from incidentd.updates import Promise
 
 # a note's first line may begin with its author's name, and with the incident that it was written to
 _TODO = re.compile(r"^[ \t]*(?:[\w.@-]{1,64}:[ \t]+(?:from INC-\d{1,15}:[ \t]+)?)?TODO:[ \t]*(\S.*)$", re.MULTILINE)
+# what a copy out of a merged incident begins with: where from, when, and who
+_TAG = re.compile(r"from (INC-\d{1,15}), (?:\d{4}-\d{2}-\d{2} )?\d{2}:\d{2}:\d{2} UTC, ([^\n]{1,80}?): ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,9 @@ class IncidentFacts:
     pages: tuple[Page, ...] = ()
     runs: tuple[Run, ...] = ()
     items: tuple[ActionItem, ...] = ()
+    """Its own, and those of what is part of it."""
+    parts: Mapping[str, datetime] = field(default_factory=dict)
+    """Incidents that are part of it now, and since when."""
     records: Records = field(default_factory=Records)
     """What people put down."""
     graphs: tuple[GraphLine, ...] = ()
@@ -103,6 +109,8 @@ class Todo:
     at: datetime
     by: str
     text: str
+    of: str = ""
+    """The incident that it was written to, where that is part of this one; '' for this one."""
 
 
 def ordered(facts: IncidentFacts) -> list[Entry]:
@@ -111,11 +119,41 @@ def ordered(facts: IncidentFacts) -> list[Entry]:
 
 
 def todos(facts: IncidentFacts) -> list[Todo]:
-    """Find what was asked for in notes and in the document's own words, by lines that begin with `TODO:`."""
-    noted = [(entry.at, entry.actor.name, entry.text) for entry in ordered(facts) if entry.kind == "note"]
-    written = [(one.at, one.by, one.text) for one in facts.records.sections]
+    """Find what was asked for in notes and in the document's own words, by lines that begin with `TODO:`.
+
+    Notes of what was merged into it count, and no longer once that is taken out again.
+    """
+    noted = [note for entry in ordered(facts) if (note := _note(entry)) is not None]
+    back = _given_back(facts)
+    written = [Todo(at=one.at, by=one.by, text=one.text) for one in facts.records.sections]
     return [
-        Todo(at=at, by=by, text=text.strip())
-        for at, by, said in sorted([*noted, *written], key=lambda one: one[0])
-        for text in _TODO.findall(said)
+        replace(one, text=text.strip())
+        for one in sorted([*(one for one, through in noted if not back & through), *written], key=lambda one: one.at)
+        for text in _TODO.findall(one.text)
     ]
+
+
+def _note(entry: Entry) -> tuple[Todo, set[str]] | None:
+    """Read a note, or the copy of one, and through which incidents it came; None for any other entry."""
+    data = entry.data
+    copied = entry.kind == "copied" and data.get("kind") == "note"
+    if not copied and entry.kind != "note":
+        return None
+    of = str(data.get("of") or data.get("from") or "")
+    at, by, text, through = entry.at, entry.actor.name, entry.text, {of} - {""}
+    if copied:
+        at = datetime.fromisoformat(str(data["at"]))
+    while copied and (tag := _TAG.match(text)) is not None:  # one for each merge that it went through
+        by, text, through = tag[2], text[tag.end() :], through | {tag[1]}
+    return Todo(at=at, by=by, text=text, of=of), through
+
+
+def _given_back(facts: IncidentFacts) -> set[str]:
+    """Name what was part of it and was taken out again."""
+    back: set[str] = set()
+    for entry in ordered(facts):
+        if entry.kind == "incident.gave_back":
+            back.add(str(entry.data.get("merged", "")))
+        elif entry.kind == "incident.took_in":
+            back.discard(str(entry.data.get("merged", "")))
+    return back

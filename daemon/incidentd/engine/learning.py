@@ -12,7 +12,7 @@ from incidentd.errors import BadRequest, Conflict
 from incidentd.incidents import ACTIVE, Incident, Known, Status
 from incidentd.postmortem import OUT, Because, Postmortem
 from incidentd.settings import Settings
-from incidentd.store import Tx, chain, subjects, things
+from incidentd.store import Tx, chain, merged, subjects, things
 from incidentd.store import postmortems as stored
 from incidentd.store.records import records_of
 from incidentd.text import plain
@@ -59,7 +59,7 @@ def request(
 def known_of(tx: Tx, settings: Settings, incident: Incident) -> Known:
     """Gather what the guards of an incident's moves ask for."""
     severity = settings.severities.get(incident.severity)
-    items = [item for item in things.items_of(tx, incident.key) if item.state in UNFILED and not item.jira_key]
+    items = [item for item in merged.items_of(tx, incident) if item.state in UNFILED and not item.jira_key]
     put_down = records_of(tx, incident.id)
     return Known(
         rank=severity.rank if severity else 1,

@@ -18,7 +18,7 @@ from incidentd.settings import Settings
 from incidentd.store import Tx, chain, jobs, subjects, things
 from incidentd.store import updates as stored
 from incidentd.text import count, near, plain
-from incidentd.timeline import INCIDENTD, Actor, Draft
+from incidentd.timeline import INCIDENTD, Actor, Draft, Entry
 
 _COPIES = 500
 """So many entries of a timeline are copied; the rest is counted, and stays where it is."""
@@ -134,7 +134,7 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
         Draft(
             "copied",
             f"from {gone.key}, {near(entry.at, tx.now)}, {plain(entry.actor.name, 60)}: {entry.text}",
-            {"from": gone.key, "seq": entry.seq, "at": entry.at.isoformat(), "kind": entry.kind},
+            {"from": gone.key, "seq": entry.seq, **_first(entry)},
         )
         for entry in entries[-_COPIES:]
     ]
@@ -143,6 +143,15 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
         text = f"from {gone.key}: {count(more, 'earlier one')} more on its own timeline."
         copies.insert(0, Draft("copied", text, {"from": gone.key}))
     return copies
+
+
+def _first(entry: Entry) -> dict[str, str]:
+    """Say what an entry was at first: its kind and instant, and which incident a note was written to."""
+    data = {"at": entry.at.isoformat(), "kind": entry.kind}
+    if entry.kind == "copied":  # of what was part of it
+        data |= {name: str(entry.data[name]) for name in data if name in entry.data}
+    of = entry.data.get("of") or entry.data.get("from")
+    return {**data, "of": str(of)} if of and entry.kind in ("note", "copied") else data
 
 
 def _fires_still(tx: Tx, settings: Settings, root: Incident, before: int, *, brought: int) -> None:
@@ -213,6 +222,7 @@ def unmerge(
         course.page(tx, settings, back)
     elif subjects.members(tx, back.key):  # all of it resolved while it was part of the other one
         course.members_changed(tx, settings, back.key, refired=0, joined=0)
+    roles.call_again(tx, settings, back, since=record.at)  # those pages ended with the merge, or in the survivor
     _goes_on(tx, settings, root.id)
     after = subjects.get_incident(tx, back.id)
     approving.ask_anew(tx, settings, root, after)

@@ -17,7 +17,7 @@ from incidentd.engine.worded import LONGEST_TITLE
 from incidentd.errors import BadRequest, NotFound
 from incidentd.postmortem.markup import Page
 from incidentd.settings import Settings
-from incidentd.store import Tx, facts, items, subjects, things, views
+from incidentd.store import Tx, facts, items, merged, subjects, views
 from incidentd.text import plain
 from incidentd.timeline import Actor
 
@@ -39,6 +39,8 @@ class Idea:
     owner: str = ""
     due: str = ""
     end_state: str = ""
+    of: str = ""
+    """The incident that it was written to, where that is part of the one that is collected from."""
 
 
 def collect(
@@ -52,20 +54,24 @@ def collect(
         raise BadRequest(f"nothing is collected from {source}; leave it out, or name todo, postmortem or feedback")
     incident = subjects.get_incident(tx, incident_id)
     made: list[ActionItem] = []
-    there = things.items_of(tx, incident.key)
+    there = merged.items_of(tx, incident)
+    parts = merged.parts(tx, incident)
     titles = {item.title.casefold() for item in there}
     for idea in _ideas(tx, settings, incident_id):
         title = plain(idea.title, LONGEST_TITLE)
-        name = f"{incident.key}/{title}"
         if source not in (None, idea.source) or title.casefold() in titles or len(there) + len(made) >= MOST:
             continue
-        if items.by_uuid(tx, str(uuid5(NAMESPACE_URL, name))) is not None:
+        names = [f"{key}/{title}" for key in (incident.key, *parts)]  # wherever it was proposed before
+        if any(items.by_uuid(tx, str(uuid5(NAMESPACE_URL, name))) is not None for name in names):
             continue
         titles.add(title.casefold())
+        # what was written to a part is that one's, also once it is taken out again
+        about = subjects.get_incident(tx, int(idea.of.removeprefix("INC-"))) if idea.of in parts else incident
         changes = _changes(settings, idea)
         made.append(
             proposed(
-                tx, settings, incident, title=title, source=idea.source, name=name, actor=actor, changes=changes
+                tx, settings, about, title=title, source=idea.source, name=f"{about.key}/{title}", actor=actor,
+                changes=changes,
             )
         )  # fmt: skip
     return made
@@ -74,7 +80,7 @@ def collect(
 def _ideas(tx: Tx, settings: Settings, incident_id: int) -> Iterator[Idea]:
     for todo in todos(facts.incident_facts(tx, settings, incident_id)):
         if todo.text:
-            yield Idea(title=todo.text, source=ItemSource.NOTED)
+            yield Idea(title=todo.text, source=ItemSource.NOTED, of=todo.of)
     try:
         written = views.postmortem(tx, incident_id)
     except NotFound:

@@ -38,7 +38,7 @@ from incidentd.postmortem import (
 from incidentd.postmortem.pieces import with_head
 from incidentd.postmortem.rules import Part
 from incidentd.settings import Settings
-from incidentd.store import Tx, jobs, postmortems, subjects, things
+from incidentd.store import Tx, jobs, merged, postmortems, subjects
 from incidentd.store.jobs import Job
 from incidentd.text import plain
 from incidentd.timeline import INCIDENTD, Actor, Draft
@@ -71,7 +71,7 @@ def seen(tx: Tx, settings: Settings, known: Opened) -> tuple[Seen, list[Finding]
     plan, teams = settings.postmortems, settings.roster.teams.values()
     items = tuple(
         Item(key=one.key, state=one.state.value, priority=one.priority, external=one.jira_key)
-        for one in things.items_of(tx, incident.key)
+        for one in merged.items_of(tx, incident)
     )
     handles = {it.owner, *(one.by for one in it.approvals)}
     return Seen(

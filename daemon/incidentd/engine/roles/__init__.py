@@ -16,7 +16,7 @@ from incidentd.engine.roles.acting import (
     take_command,
 )
 from incidentd.engine.roles.asking import accept as accept_offer
-from incidentd.engine.roles.asking import ask, hand_over, time_came
+from incidentd.engine.roles.asking import ask, call_again, hand_over, time_came
 from incidentd.engine.roles.asking import decline as decline_offer
 from incidentd.engine.roles.callout import CALLOUT, expect
 from incidentd.engine.roles.callout import time_came as call_out
@@ -33,7 +33,7 @@ from incidentd.roles import OFFERED
 
 __all__ = [
     "CALLOUT", "OFFERED", "TIRED", "VACANT", "Done", "OfferMessage", "accept", "accept_offer", "acknowledged", "again",
-    "ask", "assign", "attend", "bring", "call_out", "came", "came_along", "change", "choices", "decline",
+    "ask", "assign", "attend", "bring", "call_again", "call_out", "came", "came_along", "change", "choices", "decline",
     "decline_offer", "expect", "fill", "first", "hand_over", "has_command", "has_pages", "holder", "is_over", "join",
     "let_go", "look", "message", "offer_message", "offered", "over", "page_team", "present", "release", "step_back",
     "take_command", "taken_by", "time_came", "tired", "vacant", "watch", "went_back",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from incidentd.durations import about
 from incidentd.engine import chains, paging
@@ -199,6 +199,23 @@ def _go_on(tx: Tx, settings: Settings, incident: Incident, offer: Offer, what: s
     if lead:
         said = f"{offer.person} {what}: {next_}, and you answer for the role of {offer.role.title} in {incident.key}."
         tell(tx, settings, incident, lead, title=said, key=f"{offer.key}/{offer.state.value}")
+
+
+def call_again(tx: Tx, settings: Settings, incident: Incident, *, since: datetime) -> None:
+    """Page anew for roles that nobody has, when the page that called for one ended since then without an answer.
+
+    For what is about to end by itself nobody is called, unless a person had asked for the role.
+    """
+    ended = {
+        page.errand.role: page for page in things.pages_of(tx, incident.key)
+        if page.errand.role and page.state is PageState.RESOLVED and (page.closed_at or page.started_at) >= since
+    }  # fmt: skip
+    for role, page in ended.items():
+        if not own_holder(Role(role), incident.roles) and not paging.pauses(tx, page):
+            paging.start(
+                tx, settings, subject=incident.key, policy=page.policy, urgency=incident.urgency, title=page.title,
+                drill=incident.drill, errand=page.errand,
+            )  # fmt: skip
 
 
 def _policy_of(settings: Settings, incident: Incident, role: Role) -> str:
