@@ -40,9 +40,12 @@ def _as_before(tx: Tx, rule: SeverityRule, *urls: str) -> None:
                 tx.conn.execute(change.values(correlation_key=whole, body=body))
 
 
+MIGRATION = import_module("incidentd.store.migrations.versions.0030_long_keys_are_shortened")
+
+
 def _migrated(tx: Tx) -> None:
     with Operations.context(MigrationContext.configure(tx.conn)):
-        import_module("incidentd.store.migrations.versions.0030_long_keys_are_shortened").upgrade()
+        MIGRATION.upgrade()
 
 
 def _counts(tx: Tx) -> list[int]:
@@ -88,9 +91,17 @@ async def test_what_was_opened_meanwhile_under_the_short_key_stays_the_one_and_k
 async def test_every_long_key_is_shortened_as_rules_shorten_it_and_no_other_is(world: Making) -> None:
     w = await world(HELD)
     urls = (URL, "x" * 1000, f'{OTHER}\\\N{LATIN SMALL LETTER E WITH ACUTE}"')
-    await w.send(*(w.firing("Slow", url=url) for url in urls))
+    for url in urls:
+        await w.send(w.firing("Slow", url=url))
     keys = [(await w.hold(number)).correlation_key for number in (1, 2, 3)]
     await w.store.write(_as_before, BY_URL, *urls)
     assert [len((await w.hold(number)).correlation_key) > 1500 for number in (1, 2, 3)] == [True, False, True]
     await w.store.write(_migrated)
     assert [(await w.hold(number)).correlation_key for number in (1, 2, 3)] == keys
+
+
+@pytest.mark.parametrize(
+    "key", ["watchdog:" + "x" * 2000, '["rule' + "x" * 2000 + '"]', "7" * 2000, '["a", 7]' + " " * 2000]
+)
+def test_a_long_key_that_no_rule_made_stays_as_it_is(key: str) -> None:
+    assert MIGRATION._short(key) == key

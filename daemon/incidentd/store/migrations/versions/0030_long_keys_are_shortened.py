@@ -54,6 +54,11 @@ def _short(key: str) -> str:
     whole = key.encode("utf-8", "surrogatepass")
     if len(whole) <= _LONGEST_KEY:
         return key
-    rule, *values = json.loads(key)
-    heads = [value[: _LONGEST_HEADS // len(values)] for value in values]
+    try:
+        rule, *values = json.loads(key)
+        heads = [value[: _LONGEST_HEADS // len(values)] for value in values]
+    except (ValueError, TypeError):
+        return key  # no rule made it, so no alert looks for it
+    if not heads:
+        return key
     return json.dumps([rule, *heads, hashlib.sha256(whole).hexdigest()], ensure_ascii=False)
