@@ -21,6 +21,7 @@ class Gives:
     """What one try of a step gives. Of what a kind of step gives, the case says what it cares about."""
 
     exit: int = 0
+    """A negative one is the signal that ended the program; 0 of one that was ended at its timeout counts as SIGTERM."""
     stdout: str = ""
     stderr: str = ""
     status: int | None = None
