@@ -115,8 +115,14 @@ def _included(pattern: Part, tree: Tree, report: Report) -> list[Path]:
 
 
 def _called(path: Path, tree: Tree) -> str:
-    """Name a file as it is found from here or from the configuration's folder, whichever reads better."""
-    names = [os.path.relpath(path), os.path.relpath(path, tree.folder)]
+    """Name a file as it is found from here or from the configuration's folder, whichever reads better.
+
+    A name by which another file is found from here would not say which one it is.
+    """
+    names = [os.path.relpath(path)]
+    from_folder = os.path.relpath(path, tree.folder)
+    if not os.path.exists(from_folder) or os.path.realpath(from_folder) == os.path.realpath(path):
+        names.append(from_folder)
     return printable(min(names, key=lambda name: (name.startswith(".."), len(name))))
 
 
