@@ -195,6 +195,61 @@ async def test_a_case_is_tried_only_with_an_alert_that_brings_the_playbook_in(
     assert [it.text[: len(failure)] for it in told.failures] == [failure] * bool(failure)
 
 
+SECOND = """
+kind: config
+---
+kind: playbook
+name: first
+title: First
+mode: approve
+match: ['alertname="Lag"']
+target: x
+steps: [{name: say, note: Hello.}]
+---
+kind: playbook
+name: tidy
+title: Tidy
+mode: approve
+match: ['alertname=~"Lag|Slow"']
+target: x
+steps: [{name: say, note: Hello.}]
+---
+kind: rules
+rules:
+  - {name: a, match: ['env="a"'], severity: sev3, decide: hold, playbook: tidy}
+  - {name: b, match: ['env=~"b|c"'], when: [{promql: up, is: '> 0'}], severity: sev3, decide: hold, playbook: first}
+  - {name: c, match: ['env="c"'], severity: sev3, decide: hold, playbook: tidy}
+  - {name: d, match: ['env="d"'], severity: sev3, decide: hold, playbook: first}
+  - {name: late, match: ['env=~"d|e"'], severity: sev3, decide: hold, playbook: tidy}
+  - {name: everything-else, match: [], severity: sev3, decide: hold}
+---
+kind: playbook_test
+playbook: tidy
+cases:
+"""
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("alertname: Slow", ""),
+        ("alertname: Lag", "`first` takes this alert: it matches too, and comes before `tidy`"),
+        ("alertname: Lag, env: a", ""),  # a rule names it
+        ("alertname: Slow, env: b", ""),  # where the condition of `b` is not met
+        ("alertname: Lag, env: b", "`first` takes this alert"),
+        ("alertname: Lag, env: c", ""),  # where the condition of `b` is not met
+        ("alertname: Slow, env: d", "the rule d names `first` for this alert"),
+        ("alertname: Down, env: d", "this alert does not match"),
+    ],
+)
+def test_an_alert_that_another_playbook_takes_does_not_bring_one_in(tmp_path: Path, labels: str, reason: str) -> None:
+    wanted = f'{{outcome: not_matched, reason: "{reason}"}}' if reason else "{outcome: done}"
+    case = f"  - {{name: x, alert: {{labels: {{{labels}}}}}, expect: {wanted}}}\n"
+    (tmp_path / "incidentd.yaml").write_text(SECOND + case)
+    done = CliRunner().invoke(main, ["test", str(tmp_path / "incidentd.yaml")])
+    assert done.exit_code == 0, done.output
+
+
 async def test_what_a_case_says_that_a_program_or_a_server_gives_is_kept_as_the_runner_keeps_it() -> None:
     """Line breaks at its end, control characters, and what is too long."""
     printed = "active\x1b[31m\n" + "x" * 100_000 + "\n\n"

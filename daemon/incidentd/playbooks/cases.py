@@ -13,7 +13,8 @@ VERIFY = "verify"
 REFUSED = "refused"
 """The outcome when the playbook does not take the alert."""
 NOT_MATCHED = "not_matched"
-"""The outcome when nothing brings the playbook in for the alert: its `match` does not, and no rule that names it."""
+"""The outcome when nothing brings the playbook in for the alert: its `match` does not, and no rule that names it, or
+another playbook takes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
