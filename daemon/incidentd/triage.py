@@ -21,7 +21,7 @@ from incidentd.matchers import Matcher
 from incidentd.playbooks import Playbook
 from incidentd.rules import CATCH_ALL, Decide, Facts, Grade, LabelMap, Maintenance, RuleIndex, SeverityRule
 from incidentd.rules.conditions import Look, Subject
-from incidentd.settings import Settings
+from incidentd.settings import Settings, Source
 from incidentd.text import plain
 
 NOTHING_KNOWN = Facts()
@@ -183,6 +183,17 @@ def explain(
         if matched:
             break
     return Explanation(decision=decision, tried=tuple(tried))
+
+
+def of_watchdog(source: Source, labels: Mapping[str, str], decision: Decision) -> Decision | None:
+    """Decide nothing about the watchdog of a source that fires: it always does. None when this is not one."""
+    if source.watchdog is None or not source.watchdog.matches(labels):
+        return None
+    reason = f"It is the watchdog of {source.name}: it always fires, and matters when it does not."
+    return replace(
+        decision, decide=Decide.RECORD, rule="watchdog", reason=reason, correlation_key=f"watchdog:{source.name}",
+        page="", playbook="", fallback=None, window=None,
+    )  # fmt: skip
 
 
 def fall_back(labels: Mapping[str, str], annotations: Mapping[str, str], book: Book, why: Fallback) -> Decision:

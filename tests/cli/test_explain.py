@@ -40,6 +40,42 @@ def test_a_first_word_alone_is_the_alertname_and_json_is_for_scripts() -> None:
     assert said["tried"][0]["why"] == 'severity="critical" does not match: there is no severity'
 
 
+SOURCES = """kind: config
+sources:
+  - {name: prod, watchdog: {match: ['alertname="Watchdog"'], late_after: 5m}}
+"""
+STAGING = "  - {name: staging}\n"
+REASON = "It is the watchdog of prod: it always fires, and matters when it does not."
+
+
+def test_the_watchdog_of_a_source_is_only_written_down(tmp_path: Path) -> None:
+    config = tmp_path / "incidentd.yaml"
+    config.write_text(SOURCES)
+    words = ["explain", "--config.file", str(config), "Watchdog"]
+    assert CliRunner().invoke(main, words).output.splitlines() == ["Watchdog", "  record", f"  {REASON}"]
+    [said] = json.loads(CliRunner().invoke(main, [*words, "--json"]).output)["explained"]
+    assert (said["tried"], said["decision"]["decide"], said["decision"]["page"]) == ([], "record", "")
+    assert said["watchdog_of"] == ["prod"]
+    assert "watchdog" not in CliRunner().invoke(main, [*words[:-1], "Down"]).output
+
+    config.write_text(SOURCES + STAGING)  # where it comes from nobody knows
+    lines = CliRunner().invoke(main, words).output.splitlines()
+    assert lines[2].startswith("  hold, ")
+    assert lines[-2:] == ["  record, when it comes from prod", f"  {REASON}"]
+
+
+async def test_an_alert_of_a_hold_is_the_watchdog_of_its_own_source_alone(
+    house: SmallHouse, typed: Type, tmp_path: Path
+) -> None:
+    config = tmp_path / "incidentd.yaml"
+    await typed("send", "-l", "alertname=Watchdog")
+    await house.store.write(held)
+    for name, said in (("default", True), ("prod", False)):
+        config.write_text(SOURCES.replace("prod", name) + (STAGING if said else "  - {name: default}\n"))
+        done = await typed("explain", "HOLD-1", "--config.file", str(config))
+        assert (f"It is the watchdog of {name}" in done.output, "=> " in done.output) == (said, not said)
+
+
 @pytest.mark.parametrize("word", ['env!="prod"', "env=~prod", "=", "a b"])
 def test_what_is_no_label_is_said(word: str) -> None:
     done = typed("alertname=X", word)

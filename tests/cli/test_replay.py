@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from incidentd.cli import main
+from incidentd.cli import files, main
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = str(ROOT / "deploy" / "example" / "incidentd.yaml")
@@ -53,6 +53,34 @@ def test_a_whole_configuration_may_be_what_changed() -> None:
     done = typed(GROWTH, "--config.file", EXAMPLE, "--rules", EXAMPLE, "--since", "1h")
     assert done.exit_code == 0, done.output
     assert "Nothing differs." in done.output
+
+
+def test_rules_that_are_included_already_stand_in_the_place_of_all(tmp_path: Path) -> None:
+    """Only those of the named files, in the order in which they are named, and once."""
+    config, rules, more = tmp_path / "incidentd.yaml", tmp_path / "rules.yaml", tmp_path / "more.yaml"
+    config.write_text("kind: config\ninclude: [more.yaml, rules.yaml]\n")
+    rules.write_text(
+        "kind: rules\nrules: [{name: a, match: ['env=\"prod\"'], severity: sev1, page: default}]\n---\n"
+        "kind: people\npeople: {ana: {name: Ana}}\n"
+    )
+    more.write_text("kind: rules\nrules: [{name: all, match: [], severity: sev3, decide: hold, page: default}]\n")
+    loaded = files.load(config, [rules, more, rules], instead_of=("rules", "rules_test"))
+    assert [rule.name for rule in loaded.rules] == ["a", "all"]
+    assert [path.name for path in loaded.files] == ["incidentd.yaml", "more.yaml", "rules.yaml"]
+    with pytest.raises(SystemExit):  # nothing of `more.yaml` is left, so the last rule takes too little
+        files.load(config, [rules], instead_of=("rules", "rules_test"))
+
+    rules.write_text(CHANGED)
+    more.write_text("kind: people\npeople: {ana: {name: Ana}}\n")
+    done = typed(GROWTH, "--config.file", str(config), "--rules", str(rules))
+    assert done.exit_code == 0, done.output
+    assert "Nothing differs." in done.output
+
+
+def test_files_without_rules_stand_in_the_place_of_none(tmp_path: Path) -> None:
+    (tmp_path / "people.yaml").write_text("kind: people\npeople: {zoe: {name: Zoe}}\n")
+    done = typed(GROWTH, "--config.file", EXAMPLE, "--rules", str(tmp_path / "people.yaml"))
+    assert (done.exit_code, "there are no rules in" in done.stderr) == (2, True), done.output
 
 
 @pytest.mark.parametrize(

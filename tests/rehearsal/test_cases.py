@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
 
 from incidentd import config
 from incidentd.cli import main
-from incidentd.errors import ConfigError
-from incidentd.playbooks import Step
+from incidentd.errors import ConfigError, TemporaryError
+from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.cases import Gives
 from incidentd.playbooks.errands import Errand
 from incidentd.rehearsal.cases import try_case
 from incidentd.rehearsal.telling import Told
 from incidentd.runner import Call, Tools, command, web_request
 from incidentd.runner.imagined import Imagined
+from tests.doors.runners import Filer, Silencer, Source, running
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "example" / "incidentd.yaml"
@@ -192,6 +195,61 @@ async def test_a_case_is_tried_only_with_an_alert_that_brings_the_playbook_in(
     assert [it.text[: len(failure)] for it in told.failures] == [failure] * bool(failure)
 
 
+SECOND = """
+kind: config
+---
+kind: playbook
+name: first
+title: First
+mode: approve
+match: ['alertname="Lag"']
+target: x
+steps: [{name: say, note: Hello.}]
+---
+kind: playbook
+name: tidy
+title: Tidy
+mode: approve
+match: ['alertname=~"Lag|Slow"']
+target: x
+steps: [{name: say, note: Hello.}]
+---
+kind: rules
+rules:
+  - {name: a, match: ['env="a"'], severity: sev3, decide: hold, playbook: tidy}
+  - {name: b, match: ['env=~"b|c"'], when: [{promql: up, is: '> 0'}], severity: sev3, decide: hold, playbook: first}
+  - {name: c, match: ['env="c"'], severity: sev3, decide: hold, playbook: tidy}
+  - {name: d, match: ['env="d"'], severity: sev3, decide: hold, playbook: first}
+  - {name: late, match: ['env=~"d|e"'], severity: sev3, decide: hold, playbook: tidy}
+  - {name: everything-else, match: [], severity: sev3, decide: hold}
+---
+kind: playbook_test
+playbook: tidy
+cases:
+"""
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("alertname: Slow", ""),
+        ("alertname: Lag", "`first` takes this alert: it matches too, and comes before `tidy`"),
+        ("alertname: Lag, env: a", ""),  # a rule names it
+        ("alertname: Slow, env: b", ""),  # where the condition of `b` is not met
+        ("alertname: Lag, env: b", "`first` takes this alert"),
+        ("alertname: Lag, env: c", ""),  # where the condition of `b` is not met
+        ("alertname: Slow, env: d", "the rule d names `first` for this alert"),
+        ("alertname: Down, env: d", "this alert does not match"),
+    ],
+)
+def test_an_alert_that_another_playbook_takes_does_not_bring_one_in(tmp_path: Path, labels: str, reason: str) -> None:
+    wanted = f'{{outcome: not_matched, reason: "{reason}"}}' if reason else "{outcome: done}"
+    case = f"  - {{name: x, alert: {{labels: {{{labels}}}}}, expect: {wanted}}}\n"
+    (tmp_path / "incidentd.yaml").write_text(SECOND + case)
+    done = CliRunner().invoke(main, ["test", str(tmp_path / "incidentd.yaml")])
+    assert done.exit_code == 0, done.output
+
+
 async def test_what_a_case_says_that_a_program_or_a_server_gives_is_kept_as_the_runner_keeps_it() -> None:
     """Line breaks at its end, control characters, and what is too long."""
     printed = "active\x1b[31m\n" + "x" * 100_000 + "\n\n"
@@ -210,6 +268,56 @@ async def test_what_a_case_says_that_a_program_or_a_server_gives_is_kept_as_the_
     kept = web_request.answered(200, printed.encode(), {}, str)
     assert (await imagined.run_step(asked, {})).value == kept.value
     assert "[... the rest was not read]" in kept.value["body"]
+
+
+SH = {"url": "http://w-3/", "silence": ['a="b"'], "for": "1h", "query": "up", "summary": "It broke"}
+NEVER = TimeoutError()
+
+
+class _Silent:
+    """A server that does not answer."""
+
+    def request(self, *_: object, **__: object) -> NoReturn:
+        raise NEVER
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "gives"),
+    [
+        ("command", ["sh", "-c", "echo begun; exec sleep 600"], Gives(timed_out=True, stdout="begun\n")),
+        ("command", ["sh", "-c", "trap 'exit 3' TERM; sleep 600 & wait"], Gives(timed_out=True, exit=3)),
+        ("command", ["sh", "-c", "echo begun; kill -9 $$"], Gives(exit=-9, stdout="begun\n")),
+        ("command", ["sh", "-c", "exit 4"], Gives(exit=4)),
+        ("http", SH, Gives(timed_out=True)),
+        ("promql", SH, Gives(timed_out=True)),
+        ("promql", SH, Gives()),
+        ("alertmanager", SH, Gives(timed_out=True)),
+        ("ticket", SH, Gives(timed_out=True)),
+    ],
+)
+async def test_what_did_not_go_well_is_registered_and_tried_again_as_by_the_runner(
+    monkeypatch: pytest.MonkeyPatch, kind: str, args: object, gives: Gives
+) -> None:
+    step = Step(name="step", kind=kind, args=args, timeout=timedelta(seconds=0.5), retries=1, delay=timedelta(0))
+    late = TemporaryError("no answer", maybe_done=True)
+    async with running(
+        Source(NEVER if gives.timed_out else None), silence=Silencer(NEVER), ticket=Filer(late)
+    ) as runner:
+        if kind == "http":
+            monkeypatch.setattr(runner._tools.session, "request", _Silent().request, raising=False)
+        real = await runner.run_step(step, {}, source="prod")
+    passed: list[float] = []
+
+    async def at_once(seconds: float) -> None:
+        passed.append(seconds)
+
+    imagined = await Imagined(lambda: gives, at_once).run_step(step, {})
+    assert _without_words(imagined) == _without_words(real)
+    assert sum(passed) == 0.5 * gives.timed_out * (2 if "(try 2)" in real.summary else 1)
+
+
+def _without_words(result: StepResult) -> tuple[object, ...]:
+    return result.ok, result.unknown, result.clean, result.final, result.value, "(try 2)" in result.summary
 
 
 def test_every_shipped_playbook_has_cases_that_pass() -> None:

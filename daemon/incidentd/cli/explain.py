@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,8 @@ from incidentd.matchers import BadMatcher, parse_matcher
 from incidentd.text import labels_line, plain
 
 if TYPE_CHECKING:
-    from incidentd.settings import Settings
-    from incidentd.triage import Explanation
+    from incidentd.settings import Settings, Source
+    from incidentd.triage import Decision, Explanation
 
 _SUBJECT = re.compile(r"(HOLD|INC)-[0-9]{1,15}")
 
@@ -34,19 +35,20 @@ def explain(daemon: Daemon, *, words: tuple[str, ...], annotations: tuple[str, .
     Labels are written as for amtool: `incidentd explain --config.file incidentd.yaml alertname=QueueLag 'env="prod"'`;
     a first word alone is the alertname. For a hold or incident the running daemon is asked for its alerts and for
     what was decided about them; with --config.file the rules of that file are tried on them, too. Prometheus is not
-    asked: what a condition would have to know of it counts as the rule says for `unknown`.
+    asked: what a condition would have to know of it counts as the rule says for `unknown`. The watchdog of a source is
+    only written down, whatever the rules say.
     """
     if len(words) == 1 and _SUBJECT.fullmatch(words[0]):
         found = _alerts(daemon, words[0])
-        alerts = [(it["labels"], it["annotations"]) for it in found]
+        alerts = [(it["labels"], it["annotations"], it["source"]) for it in found]
         stored = [_stored(it) for it in found]
     else:
-        alerts, stored = [(_labels(words), pairs(annotations))], []
+        alerts, stored = [(_labels(words), pairs(annotations), "")], []
     if stored and config_file is None:
         _print_stored(daemon, stored)
         return
     settings = _settings(config_file)
-    explained = [(labels, _explained(settings, labels, notes)) for labels, notes in alerts]
+    explained = [(labels, _explained(settings, labels, notes, source)) for labels, notes, source in alerts]
     if daemon.as_json:
         written = [_written(labels, it) for labels, it in explained]
         click.echo(json.dumps({"explained": written, "stored": stored}, indent=2, ensure_ascii=False))
@@ -64,10 +66,37 @@ def _settings(config_file: Path | None) -> Settings:
     return files.load(config_file)
 
 
-def _explained(settings: Settings, labels: dict[str, str], annotations: dict[str, str]) -> Explanation:
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    by_rules: Explanation | None
+    """None: no source asks its rules about this alert."""
+    watchdogs: Mapping[str, Decision]
+    """By the sources whose watchdog it is."""
+
+    @property
+    def decision(self) -> Decision:
+        """What is decided, or would be where it is no watchdog."""
+        return self.by_rules.decision if self.by_rules else next(iter(self.watchdogs.values()))
+
+
+def _explained(settings: Settings, labels: dict[str, str], annotations: dict[str, str], source: str) -> _Explained:
+    """Explain an alert of a source, or of any that there is when nobody knows of which."""
     from incidentd import app, triage  # noqa: PLC0415 - as above
 
-    return triage.explain(labels, annotations, triage.book_of(settings, app.system_clock()()))
+    by_rules = triage.explain(labels, annotations, triage.book_of(settings, app.system_clock()()))
+    sources = [settings.sources[source]] if source in settings.sources else _spoken_of(settings)
+    watchdogs = {
+        one.name: decision for one in sources if (decision := triage.of_watchdog(one, labels, by_rules.decision))
+    }
+    return _Explained(None if watchdogs and len(watchdogs) == len(sources) else by_rules, watchdogs)
+
+
+def _spoken_of(settings: Settings) -> list[Source]:
+    """Give the sources that the configuration has something to say of: `default` is there beside them all the same."""
+    from incidentd.settings import DEFAULT_SOURCE, Source  # noqa: PLC0415 - as above
+
+    every = list(settings.sources.values())
+    return [one for one in every if one != Source(name=DEFAULT_SOURCE)] or every
 
 
 def _labels(words: Sequence[str]) -> dict[str, str]:
@@ -113,9 +142,18 @@ def _print_stored(daemon: Daemon, stored: Sequence[dict[str, Any]]) -> None:
 # -- in words --------------------------------------------------------------------------------------------------------
 
 
-def _lines(labels: dict[str, str], it: Explanation) -> list[str]:
+def _lines(labels: dict[str, str], it: _Explained) -> list[str]:
+    lines = [labels_line(labels)] + (_by_rules(it.by_rules) if it.by_rules else [])
+    apart = it.by_rules is not None or len(it.watchdogs) > 1
+    for source, decided in it.watchdogs.items():
+        lines.append(f"  {decided.decide.value}" + (f", when it comes from {plain(source, 60)}" if apart else ""))
+        lines.append(f"  {plain(decided.reason, 1000)}")
+    return lines
+
+
+def _by_rules(it: Explanation) -> list[str]:
     width = max((len(tried.rule) for tried in it.tried), default=0)
-    lines = [labels_line(labels)]
+    lines = []
     for tried in it.tried:
         lines.append(f"  {'=>' if tried.matched else '- '} {tried.rule:<{width}}  {tried.at}: {tried.why}")
     decided = it.decision
@@ -125,14 +163,16 @@ def _lines(labels: dict[str, str], it: Explanation) -> list[str]:
     return [*lines, f"  {', '.join(facts)}", f"  {plain(decided.reason, 1000)}"]
 
 
-def _written(labels: dict[str, str], it: Explanation) -> dict[str, Any]:
+def _written(labels: dict[str, str], it: _Explained) -> dict[str, Any]:
     decided = it.decision
+    tried = it.by_rules.tried if it.by_rules else ()
     return {
         "labels": labels,
-        "tried": [{"rule": one.rule, "at": str(one.at), "matched": one.matched, "why": one.why} for one in it.tried],
+        "tried": [{"rule": one.rule, "at": str(one.at), "matched": one.matched, "why": one.why} for one in tried],
         "decision": {
             "decide": decided.decide.value, "rule": decided.rule, "severity": decided.severity,
             "urgency": decided.urgency, "page": decided.page, "playbook": decided.playbook, "reason": decided.reason,
             "correlation_key": decided.correlation_key,
         },
+        "watchdog_of": list(it.watchdogs),
     }  # fmt: skip

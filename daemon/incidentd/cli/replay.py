@@ -78,11 +78,16 @@ def replay(
 
 def _changed(config_file: Path | None, rules: Sequence[Path]) -> Settings:
     from incidentd.cli import files  # noqa: PLC0415 - as above
+    from incidentd.rules import CATCH_ALL  # noqa: PLC0415 - as above
 
     whole, others = files.sorted_out(rules, None)
     if whole is not None:
         return files.load(whole, others)
-    return files.load(config_file, others, instead_of=("rules", "rules_test"))
+    changed = files.load(config_file, others, instead_of=("rules", "rules_test"))
+    if CATCH_ALL in changed.rules:
+        named = ", ".join(str(path) for path in others)
+        raise click.UsageError(f"there are no rules in {named} to stand in the place of the present ones")
+    return changed
 
 
 def _history(bodies: Sequence[Path], url: str | None, present: Settings, since: timedelta | None) -> list[Received]:

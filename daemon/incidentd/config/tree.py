@@ -42,6 +42,11 @@ class Tree:
         """Give the whole path of a file that messages call so; '' when there is none."""
         return next((str(path) for path, its in zip(self.files, self.names, strict=True) if its == name), "")
 
+    def name_of(self, path: Path) -> str:
+        """Say how messages call a file that was read; '' when it was not."""
+        whole = os.path.realpath(path)
+        return next((its for its, read in zip(self.names, self.files, strict=True) if str(read) == whole), "")
+
     def of(self, kind: str, key: str) -> Iterator[tuple[str, Part]]:
         """Give every named thing of a kind whose documents map names to things."""
         for document in self.documents[kind]:
@@ -51,16 +56,19 @@ class Tree:
 def read_tree(main: Path | None, report: Report, *, more: Iterable[Path] = (), instead_of: Sequence[str] = ()) -> Tree:
     """Read the configuration and what it includes, and `more` files; mistakes are in the report.
 
-    Documents of the kinds `instead_of` count only where they stand in those other files.
+    Documents of the kinds `instead_of` count only where they stand in those other files, also in one that is included.
     """
     tree = Tree(main or Path())
     if main is not None:
         _read_main(main, tree, report)
-    for kind in instead_of:
-        tree.documents.pop(kind, None)
-        tree.broken.discard(kind)
+    set_aside = {kind: tree.documents.pop(kind, []) for kind in instead_of}
+    tree.broken.difference_update(instead_of)
     for path in more:
         name = printable(str(path))
+        known_as = tree.name_of(path)
+        for kind, documents in set_aside.items():  # a file is read once, so what an included one holds is brought back
+            tree.documents[kind] += [document for document in documents if document.at.file == known_as]
+            set_aside[kind] = [document for document in documents if document.at.file != known_as]
         _read_file(path, name, Location(name, 1), tree, report)
     for config in tree.configs[1:]:
         report.wrong(config.at, "there is a second document of `kind: config`", "keep one")
@@ -107,8 +115,14 @@ def _included(pattern: Part, tree: Tree, report: Report) -> list[Path]:
 
 
 def _called(path: Path, tree: Tree) -> str:
-    """Name a file as it is found from here or from the configuration's folder, whichever reads better."""
-    names = [os.path.relpath(path), os.path.relpath(path, tree.folder)]
+    """Name a file as it is found from here or from the configuration's folder, whichever reads better.
+
+    A name by which another file is found from here would not say which one it is.
+    """
+    names = [os.path.relpath(path)]
+    from_folder = os.path.relpath(path, tree.folder)
+    if not os.path.exists(from_folder) or os.path.realpath(from_folder) == os.path.realpath(path):
+        names.append(from_folder)
     return printable(min(names, key=lambda name: (name.startswith(".."), len(name))))
 
 

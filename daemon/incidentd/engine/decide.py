@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
@@ -31,7 +31,18 @@ from incidentd.store import Tx, chain, inbox, jobs, locks, subjects, things
 from incidentd.store.inbox import Changed
 from incidentd.text import labels_line, plain
 from incidentd.timeline import SYSTEM, Actor, Draft
-from incidentd.triage import NOTHING_KNOWN, Book, Decision, Fallback, Needs, book_of, fall_back, needs, triage
+from incidentd.triage import (
+    NOTHING_KNOWN,
+    Book,
+    Decision,
+    Fallback,
+    Needs,
+    book_of,
+    fall_back,
+    needs,
+    of_watchdog,
+    triage,
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +75,9 @@ def bundles(
     found: dict[tuple[str, str], dict[tuple[object, ...], tuple[Decision, list[Changed]]]] = {}
     for it in changed:
         known = (facts or {}).get(it.source, NOTHING_KNOWN)
-        decision = _of_watchdog(settings, it, _triaged(it, book, known))
+        decision = _triaged(it, book, known)
+        source = settings.sources.get(it.source)
+        decision = (of_watchdog(source, it.labels, decision) if source else None) or decision
         # a rule that reads the severity from a label decides about each alert anew
         bad = (decision.decide, decision.severity, decision.urgency, decision.fallback)
         of_key = found.setdefault((it.source, decision.correlation_key), {})
@@ -89,18 +102,6 @@ def _triaged(it: Changed, book: Book, facts: Facts) -> Decision:
     except Exception:  # the boundary of one alert: a rule that fails must neither drop it nor stop the others
         log.exception("the rules could not be applied to an alert; it is held and paged")
         return fall_back(it.labels, it.annotations, book, Fallback.ERROR)
-
-
-def _of_watchdog(settings: Settings, it: Changed, decision: Decision) -> Decision:
-    """Decide nothing about a watchdog that fires: it always does."""
-    source = settings.sources.get(it.source)
-    if source is None or source.watchdog is None or not source.watchdog.matches(it.labels):
-        return decision
-    reason = f"It is the watchdog of {it.source}: it always fires, and matters when it does not."
-    return replace(
-        decision, decide=Decide.RECORD, rule="watchdog", reason=reason, correlation_key=f"watchdog:{it.source}",
-        fallback=None, window=None,
-    )  # fmt: skip
 
 
 def settle(tx: Tx, settings: Settings, of_key: Sequence[Bundle]) -> str:

@@ -13,7 +13,8 @@ VERIFY = "verify"
 REFUSED = "refused"
 """The outcome when the playbook does not take the alert."""
 NOT_MATCHED = "not_matched"
-"""The outcome when nothing brings the playbook in for the alert: its `match` does not, and no rule that names it."""
+"""The outcome when nothing brings the playbook in for the alert: its `match` does not, and no rule that names it, or
+another playbook takes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Gives:
     """What one try of a step gives. Of what a kind of step gives, the case says what it cares about."""
 
     exit: int = 0
+    """A negative one is the signal that ended the program; 0 of one that was ended at its timeout counts as SIGTERM."""
     stdout: str = ""
     stderr: str = ""
     status: int | None = None

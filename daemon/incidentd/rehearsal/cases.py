@@ -35,6 +35,7 @@ class _Trying:
     case: Case
     playbook: Playbook
     rules: Iterable[SeverityRule] = ()
+    playbooks: Iterable[Playbook] = ()
     now: datetime = _STARTS
     ran: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -47,7 +48,7 @@ class _Trying:
 
     async def all(self) -> Run | NotRunnable | _NotMatched:
         """Walk to the end."""
-        if why := not_for(self.playbook, self.case.labels, self.rules):
+        if why := not_for(self.playbook, self.case.labels, self.rules, self.playbooks):
             self._say(f"not matched: {why}")
             return _NotMatched(why)
         try:
@@ -131,10 +132,12 @@ class _Trying:
         self.course.append((self.now - _STARTS, text))
 
 
-async def try_case(case: Case, playbook: Playbook, rules: Iterable[SeverityRule] = ()) -> Told:
-    """Try a playbook with one case; `rules` are those that may name it."""
+async def try_case(
+    case: Case, playbook: Playbook, rules: Iterable[SeverityRule] = (), playbooks: Iterable[Playbook] = ()
+) -> Told:
+    """Try a playbook with one case; `rules` are those that may name it, `playbooks` all in their order."""
     began = asyncio.get_running_loop().time()
-    trying = _Trying(case, playbook, rules)
+    trying = _Trying(case, playbook, rules, playbooks)
     ended = await trying.all()
     failures = tuple(Failure(where, text) for where, text in _unmet(trying, ended))
     return Told(case, failures, tuple(trying.course), asyncio.get_running_loop().time() - began)

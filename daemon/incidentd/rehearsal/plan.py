@@ -180,7 +180,7 @@ def plan(playbook: Playbook, settings: Settings, asked: Asked) -> Plan:
     held = f"for {format_duration(verify.hold_for)} within {format_duration(verify.within)}" if verify else ""
     return Plan(
         playbook=playbook.name, title=playbook.title, alert=asked, inputs=inputs, target=target, domain=domain,
-        mismatch=not_for(playbook, asked.labels, settings.rules),
+        mismatch=not_for(playbook, asked.labels, settings.rules, settings.playbooks.values()),
         mode=guards.effective_mode(playbook, ceiling), modes=(playbook.mode, ceiling),
         safe_during_incident=playbook.safe_during_incident,
         guards=guards.every(facts), steps=_row(run, playbook.steps, playbook.blocks, settings.roster),

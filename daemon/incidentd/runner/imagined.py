@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -63,12 +64,13 @@ def _result(step: Step, gives: Gives) -> StepResult:
     if gives.fails:
         return StepResult(ok=False, summary=gives.fails)
     if gives.timed_out:
-        late = f"not over within {format_duration(step.timeout)}"
-        return StepResult(ok=False, clean=False, unknown=step.kind != "command", summary=late)
+        return _late(step, gives)
     match step.kind:
         case "command":
-            value = {"exit": gives.exit, "stdout": _printed(gives.stdout), "stderr": _printed(gives.stderr)}
-            return StepResult(ok=gives.exit == 0, summary=f"exit {gives.exit}", value=value)
+            clean = gives.exit >= 0  # what a signal ended may be half done
+            return StepResult(
+                ok=gives.exit == 0, clean=clean, summary=f"exit {gives.exit}", value=_ended(gives, gives.exit)
+            )
         case "http":
             expect = step.args.get("expect") or {}
             status = web_request.expected_status(expect) if gives.status is None else gives.status
@@ -82,6 +84,22 @@ def _result(step: Step, gives: Gives) -> StepResult:
             return promql.judged(gives.value, step.args.get("is"))
         case _:
             return StepResult(ok=True, summary="done", value=dict(gives.registers))
+
+
+def _late(step: Step, gives: Gives) -> StepResult:
+    summary = f"not over within {format_duration(step.timeout)}"
+    match step.kind:
+        case "command":
+            value = _ended(gives, gives.exit or -signal.SIGTERM)
+            return StepResult(ok=False, clean=False, summary=summary, value=value)
+        case "promql":
+            return promql.unknown(summary)
+        case _:
+            return StepResult(ok=False, unknown=True, clean=False, summary=summary)
+
+
+def _ended(gives: Gives, exit_status: int) -> dict[str, object]:
+    return {"exit": exit_status, "stdout": _printed(gives.stdout), "stderr": _printed(gives.stderr)}
 
 
 def _printed(output: str) -> str:

@@ -22,18 +22,18 @@ async def run(call: Call) -> StepResult:
         async with asyncio.timeout(call.step.timeout.total_seconds()):
             value = await call.tools.query(call.source, query)
     except TimeoutError:
-        return _unknown(f"no answer within {format_duration(call.step.timeout)}")
+        return unknown(f"no answer within {format_duration(call.step.timeout)}")
     except TemporaryError as error:
-        return _unknown(plain(str(error), 300))
+        return unknown(plain(str(error), 300))
     except PermanentError as error:
-        return _unknown(plain(str(error), 300), final=True)
+        return unknown(plain(str(error), 300), final=True)
     return judged(value, call.step.args.get("is"))
 
 
 def judged(value: float | None, condition: Any) -> StepResult:
     """Hold a number against `is`."""
     if value is None or math.isnan(value):
-        return _unknown("no data")
+        return unknown("no data")
     # a number that JSON cannot say is not kept for later steps
     kept = {"value": value if math.isfinite(value) else None}
     if condition is None or is_met(str(condition), value):
@@ -41,5 +41,6 @@ def judged(value: float | None, condition: Any) -> StepResult:
     return StepResult(ok=False, summary=f"{format_number(value)}, wanted {condition}", value=kept)
 
 
-def _unknown(why: str, *, final: bool = False) -> StepResult:
+def unknown(why: str, *, final: bool = False) -> StepResult:
+    """Say of a query that nobody knows its number: nothing is half done, and later steps see no value."""
     return StepResult(ok=False, unknown=True, final=final, summary=why, value={"value": None})

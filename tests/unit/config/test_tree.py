@@ -63,6 +63,26 @@ def test_a_file_is_called_as_it_is_found_from_here_when_that_reads_better(
     assert [problem.at.file for problem in refused.value.problems] == ["conf/rules.yaml"]
 
 
+def test_a_file_is_not_called_as_another_one_is_found_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployed rules/a.yaml, with one of that name in the working directory."""
+    story = "kind: rules_test\nstories: [{name: NAME, at: {0m: {fires: [{alertname: B}]}}, expect: {0m: {holds: 1}}}]\n"
+    main = {"deploy/incidentd.yaml": "kind: config\ninclude: [rules/*.yaml]\n" + RULES}
+    rules = {"deploy/rules/a.yaml": story.replace("NAME", "deployed"), "rules/a.yaml": story.replace("NAME", "mine")}
+    written(tmp_path, {**main, **rules})
+    monkeypatch.chdir(tmp_path)
+    settings = config.load(Path("deploy/incidentd.yaml"), env={}, more=[Path("rules/a.yaml")])
+
+    assert [(it.name, it.where.file, it.file) for it in settings.stories] == [
+        ("deployed", "deploy/rules/a.yaml", str(tmp_path / "deploy/rules/a.yaml")),
+        ("mine", "rules/a.yaml", str(tmp_path / "rules/a.yaml")),
+    ]
+    monkeypatch.chdir("deploy")
+    settings = config.load(Path("incidentd.yaml"), env={})
+    assert [it.where.file for it in settings.stories] == ["rules/a.yaml"]
+
+
 def test_a_configuration_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         config.load(tmp_path / "incidentd.yaml", env={})
