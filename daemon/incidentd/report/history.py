@@ -65,6 +65,8 @@ class History:
     pages: tuple[Page, ...] = ()
     runs: tuple[Run, ...] = ()
     items: tuple[ActionItem, ...] = ()
+    merged: Mapping[str, str] = field(default_factory=dict)
+    """What each incident that has action items, or took in one that has, was merged into; by keys, however long ago."""
     done: Mapping[str, datetime] = field(default_factory=dict)
     """When an action item was done, by its key."""
     alerts: Mapping[AlertKey, KnownAlert] = field(default_factory=dict)
@@ -88,3 +90,11 @@ class History:
         alerts that fired again since.
         """
         return max(self.since, self.begins or self.since, self.until - alerts_kept)
+
+    def whole_of(self, key: str) -> str:
+        """Follow merges to what an incident with action items is a part of; itself when it was not merged."""
+        seen = {key}
+        while (into := self.merged.get(key, key)) not in seen:
+            seen.add(into)
+            key = into
+        return key

@@ -84,7 +84,7 @@ def repeats(history: History) -> Iterator[Finding]:
     today = history.until.date()
     items: dict[str, list[ActionItem]] = defaultdict(list)
     for item in history.items:
-        items[item.subject].append(item)
+        items[history.whole_of(item.subject)].append(item)
     for family in families(history):
         its = family.incidents
         owed = [item for one in its[:-1] for item in items[one.key] if _overdue(item, today)]
@@ -233,33 +233,52 @@ def _done(history: History) -> Iterator[_Done]:
         at = item.done_at or history.done.get(item.key)
         if kin is None or at is None or not kin.knows(item.subject):
             continue
-        yield _Done(item=item, at=at, came=tuple(one for one in kin.of(item.subject) if one.declared_at > at))
+        yield _Done(item=item, at=at, came=kin.again(item.subject, at))
 
 
 class _Kin:
-    """Finds what is the same as an incident, however long before the history's begin it was."""
+    """Finds what is the same as an incident, however long before the history's begin it was.
+
+    Of one that was merged that is what is the same as itself, or as what it is a part of.
+    """
 
     def __init__(self, history: History) -> None:
-        every = sorted(filter(real, (*history.earlier, *history.incidents)), key=lambda one: one.declared_at)
-        self._every = {one.key: one for one in every}
-        self._prints = {one.key: print_of(one, history) for one in every}
-        self._families = {one.key: family for family in _gathered(every, history) for one in family.incidents}
+        known = sorted((*history.earlier, *history.incidents), key=lambda one: one.declared_at)
+        every = [one for one in known if real(one)]
+        self._whole_of = history.whole_of
+        self._real = {one.key for one in every}
+        self._known = {one.key: one for one in known}
+        self._prints = {one.key: print_of(one, history) for one in known}
+        self._alike: dict[tuple[str, frozenset[str]], list[_Family]] = defaultdict(list)
+        for family in _gathered(every, history):
+            self._alike[family.mark.service, family.mark.alerts].append(family)
         self._correlated: dict[tuple[str, str], list[Incident]] = defaultdict(list)
         for one in every:
             self._correlated[one.source, one.correlation_key].append(one)
 
     def knows(self, key: str) -> bool:
-        """Say whether it is a known incident of which anything could be known again."""
-        return key in self._families or (key in self._every and bool(self._every[key].correlation_key))
+        """Say whether it is, or is part of, a known incident, and anything could be known again of it."""
+        if self._whole_of(key) not in self._real:
+            return False
+        return any(self._prints[one.key].alerts or one.correlation_key for one in self._sides(key))
 
-    def of(self, key: str) -> list[Incident]:
-        """Give what is the same, in order; by its correlation key where names of alerts may be kept no longer."""
-        one, mark = self._every[key], self._prints[key]
-        its = {key: one} | {it.key: it for it in (self._families[key].incidents if key in self._families else ())}
-        if one.correlation_key:
-            for it in self._correlated[one.source, one.correlation_key]:
-                other = self._prints[it.key]
-                alike = mark.alerts <= other.alerts or other.alerts <= mark.alerts
-                if alike and mark.may_be_of(other.cause):
-                    its[it.key] = it
-        return sorted(its.values(), key=lambda it: (it.declared_at, it.id))
+    def again(self, key: str, since: datetime) -> tuple[Incident, ...]:
+        """Give what is the same and was declared later than that, in order; never what it is itself a part of."""
+        its = {it.key: it for one in self._sides(key) for it in self._same(one) if it.declared_at > since}
+        its.pop(self._whole_of(key), None)
+        return tuple(sorted(its.values(), key=lambda it: (it.declared_at, it.id)))
+
+    def _sides(self, key: str) -> list[Incident]:
+        """Give the incident that it is part of, and itself, as far as they are known."""
+        return [self._known[it] for it in dict.fromkeys((self._whole_of(key), key)) if it in self._known]
+
+    def _same(self, one: Incident) -> Iterator[Incident]:
+        """Give what is the same; by its correlation key where names of alerts may be kept no longer."""
+        mark = self._prints[one.key]
+        family = next((it for it in self._alike.get((mark.service, mark.alerts), ()) if mark.fits(it.mark)), None)
+        yield from family.incidents if family is not None else ()
+        for it in self._correlated[one.source, one.correlation_key] if one.correlation_key else ():
+            other = self._prints[it.key]
+            alike = mark.alerts <= other.alerts or other.alerts <= mark.alerts
+            if alike and mark.may_be_of(other.cause):
+                yield it

@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select, tuple_
 from incidentd.actionitems import ActionItem, ItemState
 from incidentd.alerts import Change as Became
 from incidentd.holds import Hold
-from incidentd.incidents import Incident
+from incidentd.incidents import Incident, Status
 from incidentd.oncall import Roster, Shift, joined, shifts_between
 from incidentd.pages import Page
 from incidentd.playbooks import Run, RunState
@@ -82,6 +82,10 @@ _ITEMS = (
     .order_by(action_item.c.id.desc())
     .limit(bindparam("most"))
 )
+_MERGED = (
+    select(incident.c.body)
+    .where(incident.c.id.in_(bindparam("numbers", expanding=True)), incident.c.status == Status.MERGED.value)
+)  # fmt: skip
 _LAST_RUNS = (
     select(playbook_run.c.playbook, func.max(playbook_run.c.started_at).label("at"))
     .where(playbook_run.c.state.in_([RunState.VERIFIED, RunState.DONE, RunState.FAILED, RunState.VERIFY_FAILED]))
@@ -153,7 +157,8 @@ def history(tx: Tx, roster: Roster, since: datetime) -> History:
         since=since, until=tx.now, begins=_begins(tx), holds=found_holds, incidents=incidents,
         earlier=earlier, earlier_names=_names(tx, [one.key for one in earlier]),
         pages=tuple(one for one in reads.bodies(_PAGES, Page, "pages") if not one.drill),
-        runs=reads.bodies(_RUNS, Run, "playbook runs"), items=items, done=_done(tx, items),
+        runs=reads.bodies(_RUNS, Run, "playbook runs"), items=items, merged=_merged(tx, items),
+        done=_done(tx, items),
         alerts=reads.alerts(key for its in members.values() for key in its), firings=reads.firings(),
         members=members, deeds=_deeds(tx, subjects, incidents), shifts=_shifts(tx, roster, since),
         last_runs={row.playbook: row.at for row in tx.conn.execute(_LAST_RUNS)}, cut=tuple(reads.cut),
@@ -251,6 +256,20 @@ def _deeds(tx: Tx, subjects: Sequence[str], incidents: Sequence[Incident]) -> tu
 def _done(tx: Tx, items: Sequence[ActionItem]) -> Mapping[str, datetime]:
     subjects = sorted({item.subject for item in items})
     return {str(row.data.get("item", "")): row.at for row in _in_parts(tx, _DONE, "of", subjects)}
+
+
+def _merged(tx: Tx, items: Sequence[ActionItem]) -> Mapping[str, str]:
+    """Read what the incidents of these were merged into, and what that was merged into."""
+    found: dict[str, str] = {}
+    wanted = {int(item.subject.removeprefix("INC-")) for item in items if item.subject.startswith("INC-")}
+    seen: set[int] = set()
+    while wanted:
+        seen |= wanted
+        its = [load(row.body, Incident) for row in _in_parts(tx, _MERGED, "numbers", sorted(wanted))]
+        merges = {one.key: one.merge.into for one in its if one.merge is not None}
+        found |= {key: f"INC-{into}" for key, into in merges.items()}
+        wanted = set(merges.values()) - seen
+    return found
 
 
 def _shifts(tx: Tx, roster: Roster, since: datetime) -> Mapping[str, tuple[Shift, ...]]:
