@@ -46,15 +46,16 @@ def report(history: History, settings: Settings) -> Report:
     whole = history.whole_since(settings.retention.alerts)
     counted, known = [call for call in found if call.page.started_at >= whole], history.until - whole
     tuned, told = tuning.tuned(history, _policies(settings))
+    done = tuple(repeating.tried(history))
     findings = [
         *automating.candidates(counted, known), *noise.noisy(found, history), *coverage.bare(found, settings),
         *detecting.gaps(history), *detecting.slow(history), *repeating.repeats(history),
         *repeating.known_issues(history), *tuned, *duty.health(history, settings),
-        *coverage.rotten(history, settings), *repeating.effects(history), *automating.toil(counted, known, found),
+        *coverage.rotten(history, settings), *repeating.effects(done, history), *automating.toil(counted, known, found),
         *differing.differs(history, settings),
     ]  # fmt: skip
     tables = (
-        detecting.lead_times(history), told, duty.shift_table(history, settings), repeating.effect_table(history),
+        detecting.lead_times(history), told, duty.shift_table(history, settings), repeating.effect_table(done, history),
         automating.ledger(found, settings),
     )  # fmt: skip
     return Report(

@@ -28,11 +28,14 @@ class Print:
     alerts: frozenset[str]
     cause: str
 
+    @property
+    def what(self) -> tuple[str, frozenset[str]]:
+        """All but the cause: what is equal of all that are the same."""
+        return self.service, self.alerts
+
     def fits(self, other: Print) -> bool:
         """Say whether both may be the same."""
-        if (self.service, self.alerts) != (other.service, other.alerts) or not self.alerts:
-            return False
-        return self.may_be_of(other.cause)
+        return self.what == other.what and bool(self.alerts) and self.may_be_of(other.cause)
 
     def may_be_of(self, cause: str) -> bool:
         """Say whether it may have that cause; one that nobody named contradicts none."""
@@ -66,16 +69,20 @@ def families(history: History) -> tuple[_Family, ...]:
 
 def _gathered(incidents: Iterable[Incident], history: History) -> tuple[_Family, ...]:
     found: list[tuple[Print, list[Incident]]] = []
+    alike: dict[tuple[str, frozenset[str]], list[int]] = defaultdict(list)
     for incident in sorted(filter(real, incidents), key=lambda one: one.declared_at):
         mark = print_of(incident, history)
         if not mark.alerts:
             continue
-        number = next((n for n, (other, _) in enumerate(found) if mark.fits(other)), None)
+        numbers = alike[mark.what]  # a year has thousands, and only these can fit
+        number = next((n for n in numbers if mark.fits(found[n][0])), None)
         if number is None:
+            numbers.append(len(found))
             found.append((mark, [incident]))
             continue
         other, its = found[number]
-        found[number] = (other if other.cause else mark, [*its, incident])
+        its.append(incident)
+        found[number] = (other if other.cause else mark, its)
     return tuple(_Family(mark=mark, incidents=tuple(its)) for mark, its in found)
 
 
@@ -192,12 +199,12 @@ class _Done:
         return "did not come again" if over else "too early to say"
 
 
-def effects(history: History) -> Iterator[Finding]:
+def effects(done: Iterable[_Done], history: History) -> Iterator[Finding]:
     """Find action items after which the same came again, later than thirty days after they were done.
 
     What came again sooner is found when it was looked at, thirty days after the item was done.
     """
-    for it in _done(history):
+    for it in done:
         looked_at = it.ineffective and it.at + ITEM_EFFECT >= history.since
         if not looked_at and not any(one.declared_at >= history.since for one in it.late):
             continue
@@ -214,18 +221,18 @@ def effects(history: History) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def effect_table(history: History) -> Table:
+def effect_table(done: Iterable[_Done], history: History) -> Table:
     """Say of each item that is done whether it came again since; what was over and told before is left out."""
     rows = tuple(
         (it.item.key, it.item.subject, instant(it.at), it.verdict(history.until))
-        for it in _done(history)
+        for it in done
         if it.at + ITEM_EFFECT >= history.since or any(one.declared_at >= history.since for one in it.came)
     )
     head = ("Action item", "Incident", "Done", "Effect")
     return Table(name="action_item_effect", title="Effect of action items", head=head, rows=rows)
 
 
-def _done(history: History) -> Iterator[_Done]:
+def tried(history: History) -> Iterator[_Done]:
     """Give each item that was done to prevent something, when, and what came again."""
     done = [item for item in history.items if item.state is ItemState.DONE and item.type in _MEANT_TO_PREVENT]
     kin = _Kin(history) if done else None
@@ -251,7 +258,7 @@ class _Kin:
         self._prints = {one.key: print_of(one, history) for one in known}
         self._alike: dict[tuple[str, frozenset[str]], list[_Family]] = defaultdict(list)
         for family in _gathered(every, history):
-            self._alike[family.mark.service, family.mark.alerts].append(family)
+            self._alike[family.mark.what].append(family)
         self._correlated: dict[tuple[str, str], list[Incident]] = defaultdict(list)
         for one in every:
             self._correlated[one.source, one.correlation_key].append(one)
@@ -275,7 +282,7 @@ class _Kin:
     def _same(self, one: Incident) -> Iterator[Incident]:
         """Give what is the same; by its correlation key where names of alerts may be kept no longer."""
         mark = self._prints[one.key]
-        family = next((it for it in self._alike.get((mark.service, mark.alerts), ()) if mark.fits(it.mark)), None)
+        family = next((it for it in self._alike.get(mark.what, ()) if mark.fits(it.mark)), None)
         yield from family.incidents if family is not None else ()
         for it in self._correlated[one.source, one.correlation_key] if one.correlation_key else ():
             other = self._prints[it.key]
