@@ -292,6 +292,7 @@ async def test_an_action_items_type_and_priority_are_known_ones(ask: Ask) -> Non
     "query",
     [
         "limit=0", "limit=1001", "limit=x", "limit=-1", "limit=1e2", "cursor=x", "cursor=e30", "cursor=%FF",
+        "cursor=MTAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "cursor=LTkyMjMzNzIwMzY4NTQ3NzU4MDk",
         "stat=open", "state=firing", "state=", "q=a&q=b", "filter=a%3D%22b%22", "limit=99999999999999999999",
     ],
 )  # fmt: skip

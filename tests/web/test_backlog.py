@@ -74,6 +74,8 @@ async def test_advice_comes_with_a_decision(ask: Ask) -> None:
         ("edit", {"colour": "red"}, 400, "unknown field"),
         ("edit", {"type": "wish"}, 400, "there is no type 'wish'; there are prevent"),
         ("edit", {"due": "soon"}, 400, "due"),
+        ("edit", {"due": "9999-12-31"}, 400, "`due` is a day from 1970 to 8999"),
+        ("decide", {"owner": "ana", "why": "x", "due": "0001-01-01"}, 400, "`due` is a day from 1970 to 8999"),
         ("retry", {}, 409, "AI-1 is proposed"),
         ("start", {}, 409, "only what is open"),
         ("done", {}, 409, "only proposed"),

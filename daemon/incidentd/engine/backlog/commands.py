@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from incidentd.actionitems import PRIORITIES, UNFILED, ActionItem, ItemSource, ItemState, OutboxState, moves
 from incidentd.actionitems.moves import Changes
+from incidentd.durations import REACH, in_reach
 from incidentd.engine.backlog import filing
 from incidentd.engine.backlog.common import keep, measure, say
 from incidentd.engine.worded import LONGEST_TEXT, LONGEST_TITLE, checked
@@ -230,6 +231,8 @@ def _wanted(settings: Settings, changes: Changes) -> Changes:
         changes["owner"] = _person(settings, changes["owner"])
     if changes.get("team") and settings.roster.teams and changes["team"] not in settings.roster.teams:
         raise BadRequest(f"there is no team {plain(changes['team'], 40)!r}")
+    if "due" in changes and not in_reach(changes["due"]):
+        raise BadRequest(f"`due` is a day {REACH}")
     if "priority" in changes and changes["priority"] not in PRIORITIES:
         raise BadRequest(f"the priority is one of {', '.join(PRIORITIES)}, not {plain(changes['priority'], 20)!r}")
     return changes
