@@ -49,12 +49,9 @@ class Daemon:
         """Change something, under the name of the token or, without one, of whoever types this."""
         return self._acting(path, {name: value for name, value in fields.items() if value not in ("", None, (), [])})
 
-    def put_down(self, path: str, *, text: str, expected_version: int | None) -> Any:
-        """Write a text, which may be empty: that empties what stands there."""
-        given: dict[str, Any] = {"text": text}
-        if expected_version is not None:
-            given["expected_version"] = expected_version
-        return self._acting(path, given)
+    def put_down(self, path: str, **fields: Any) -> Any:
+        """Write texts, which may be empty: that empties what stands there."""
+        return self._acting(path, {name: value for name, value in fields.items() if value is not None})
 
     def _acting(self, path: str, given: dict[str, Any]) -> Any:
         if who := self.by or ("" if self.token else me()):
