@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 # The grammar of Prometheus: units in this order, each at most once, at least one of them.
@@ -24,6 +24,16 @@ _MILLISECONDS = {
 _LONGEST = 100 * _MILLISECONDS["y"]
 LONGEST_WAIT = timedelta(minutes=15)
 """A server's wish to be asked again later than this is answered after this."""
+
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(8999, 12, 31)
+REACH = f"from {FIRST_DAY.year} to {LAST_DAY.year}"
+"""The days that people may name: with what is added to them or taken away they stay in the calendar."""
+
+
+def in_reach(day: date) -> bool:
+    """Say whether a day, or an instant by its own clock, is one that people may name."""
+    return FIRST_DAY.year <= day.year <= LAST_DAY.year
 
 
 def parse_duration(text: str) -> timedelta:

@@ -314,6 +314,27 @@ def test_a_daemon_that_is_not_there_is_one_sentence(free_port: int) -> None:
     ],
 )
 async def test_something_else_at_that_address_is_one_sentence(answer: bytes, said: str) -> None:
+    assert said in await _refused_by(answer, "holds")
+
+
+@pytest.mark.parametrize("answer", [b"<html>Log in</html>", b'["ok"]', b"", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("holds",), ("ack", "PAGE-1"), ("token", "revoke", "1"), ("postmortem", "list"), ("postmortem", "search", "x"),
+        ("send", "-l", "a=b"),
+    ],
+)  # fmt: skip
+async def test_an_address_that_answers_200_with_something_else_is_one_sentence(
+    answer: bytes, words: tuple[str, ...]
+) -> None:
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer)
+    assert "is that an incidentd?" in await _refused_by(whole, *words)
+
+
+async def _refused_by(answer: bytes, *words: str) -> str:
+    """Type a command against an address that gives this answer, and give the sentence that it ends with."""
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -321,10 +342,11 @@ async def test_something_else_at_that_address_is_one_sentence(answer: bytes, sai
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    done = await asyncio.to_thread(CliRunner().invoke, main, ["holds", "--url", address])
-    assert (done.exit_code, said in done.stderr) == (1, True), done.stderr
+    done = await asyncio.to_thread(CliRunner().invoke, main, [*words, "--url", address])
     server.close()
     await server.wait_closed()
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.exception
+    return done.stderr
 
 
 def test_check_proves_a_configuration_in_one_line(tmp_path: Path) -> None:

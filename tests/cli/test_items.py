@@ -40,6 +40,18 @@ async def test_an_item_is_proposed_decided_changed_and_ended_from_the_command_li
     assert "not worth it" in await says("show", "AI-1", acts=False)
 
 
+async def test_what_is_edited_to_nothing_is_emptied(typed: Type) -> None:
+    words = ("Reject mails", "--owner", "ben", "--team", "mail", "--description", "All of them")
+    await typed("item", "propose", "INC-1", *words, "--by", "ana")
+    done = await typed("item", "edit", "AI-1", "--owner", "", "--title", "Reject large mails", "--by", "ana")
+    assert (done.exit_code, done.output) == (0, "AI-1 is proposed: Reject large mails\n"), done.stderr
+    await typed("item", "edit", "AI-1", "--team", "", "--description", "", "--by", "ana")
+    found = json.loads((await typed("item", "show", "AI-1", "--json")).output)
+    assert (found["owner"], found["team"], found["description"], found["version"]) == ("", "", "", 3)
+    nameless = await typed("item", "edit", "AI-1", "--title", "", "--by", "ana")
+    assert (nameless.exit_code, nameless.stderr) == (1, "Error: the title is empty\n")
+
+
 async def test_todos_are_collected_and_what_is_refused_says_why(typed: Type) -> None:
     await typed("note", "INC-1", "TODO: Improve the queue", "--by", "ana")
     made = await typed("item", "collect", "INC-1", "--from", "todo", "--by", "ana")

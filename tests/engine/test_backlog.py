@@ -545,6 +545,7 @@ async def test_ideas_are_taken_from_todos_and_the_postmortems_tables_once(world:
         "|---|---|---|---|---|---|---|\n"
         "| - | Alert on the \\*queue\\* before 5 minutes | detect | P1 | @ben | 2027-01-04 | |\n"
         "| AI-7 | Known already | repair | P1 | ana | 2027-01-04 | open |\n"
+        "| - | Drop the old table | repair | P3 | ana | 9999-12-31 | |\n"
         "| - | Add a limit to the queue | | | | | proposed: a TODO of the incident |\n| - | - | | | | | |\n\n"
         "## Feedback on our practice\n\n| Question | Answer | Action item |\n|---|---|---|\n"
         "| Is it good? | no | Measure the age of the queue |\n| And? | yes | |\n"
@@ -556,11 +557,13 @@ async def test_ideas_are_taken_from_todos_and_the_postmortems_tables_once(world:
     assert [(it.title, it.source) for it in made] == [
         ("Add a limit to the queue", ItemSource.NOTED),
         ("Alert on the *queue* before 5 minutes", ItemSource.POSTMORTEM),
+        ("Drop the old table", ItemSource.POSTMORTEM),
         ("Measure the age of the queue", ItemSource.FEEDBACK),
     ]
     assert (made[1].type, made[1].priority, made[1].owner, made[1].due) == (
         ItemType.DETECT, "P1", "ben", date(2027, 1, 4),
     )  # fmt: skip
+    assert made[2].due is None  # a day that nobody means is none
     assert {it.state for it in made} == {ItemState.PROPOSED}
     assert again == []
     with pytest.raises(BadRequest, match="nothing is collected from rule"):

@@ -251,7 +251,9 @@ async def test_what_is_published_is_kept_when_its_incident_is_pruned(world: Maki
     (found,) = await w.store.read(library.find, asked("late", ("cause",)), [Standing.PUBLISHED])
     assert found.incident_id == 1
     assert await w.store.read(text_of, 1)
-    assert list(await w.store.read(library.all_tags)) == ["cause", "cause:network"], "tags go with their incident"
+    assert list(await w.store.read(library.all_tags, Standing)) == ["cause", "cause:network"], (
+        "tags go with their incident"
+    )
 
 
 async def test_two_at_once_publish_one(world: Making, disk: Disk) -> None:

@@ -413,6 +413,25 @@ async def test_a_swap_that_is_proposed_twice_is_refused_and_names_the_first(worl
     assert "is not ana's any more" in await refused(Conflict, w.do(overriding.accept, "SWAP-5", actor=BEN))
 
 
+async def test_a_swap_of_which_half_is_over_unanswered_keeps_nobody_from_a_new_one_and_is_withdrawn(
+    world: Making,
+) -> None:
+    w = await world(settings())
+    await begun(w)
+    await swap(w)
+    await w.until(w.now + WEEK)
+    assert "comes too late" in await refused(Conflict, w.do(overriding.accept, "SWAP-1", actor=BEN))
+    assert (await asyncio.wait_for(swap(w), 10)).overrides[0].swap == "SWAP-3"
+    assert "SWAP-3 by ana proposes that already" in await refused(Conflict, swap(w))
+    done = await w.do(overriding.withdraw_swap, "SWAP-1", reason="", actor=ANA, admin=False)
+    assert [half.state for half in done.overrides] == ["withdrawn", "withdrawn"]
+    await w.do(overriding.accept, "SWAP-3", actor=BEN)
+    assert (await turns(w, 1)) == ["ana"]
+    await w.until(w.now + WEEK)
+    late = w.do(overriding.withdraw_swap, "SWAP-3", reason="", actor=ANA, admin=False)
+    assert "half of it is" in await refused(Conflict, late)
+
+
 @pytest.mark.needs("postgres")
 async def test_of_two_swaps_of_one_shift_that_are_accepted_at_once_on_two_replicas_one_counts(
     postgres_store: str,

@@ -132,13 +132,27 @@ async def test_tags_are_found_with_all_that_is_below_them(filled: Store) -> None
     assert await filled.read(keys, "pool", "cause:network:switch") == [1]
     assert await filled.read(keys, "mail", "cause:network:switch") == []
     assert await filled.read(keys, "switch") == [1], "a tag's words are found like words"
-    assert await filled.read(library.all_tags) == {
+    assert await filled.read(library.all_tags, BOTH) == {
         "action": 1, "action:rollback": 1, "cause": 3, "cause:network": 2, "cause:network:switch": 1,
         "cause:networks": 1, "cause_network": 1,
     }  # fmt: skip
     await filled.write(library.tag, 1, [], ["cause:network:switch", "never:was"], by="ana")
     assert await filled.read(keys, "switch") == []
     assert await filled.read(library.tags_of, [1, 2]) == {1: ("action:rollback",), 2: ("cause:network",)}
+
+
+async def test_tags_are_counted_of_the_texts_that_are_asked_for_only(filled: Store) -> None:
+    await filled.write(lambda tx: library.put(tx, shelved(1, "A draft on pools", "pool", Standing.DRAFT)))
+    await filled.write(library.tag, 1, ["cause:network"], [], by="ana")
+    await filled.write(library.tag, 2, ["cause:secret"], [], by="ana")
+    await filled.write(library.take_out, 2, Standing.PUBLISHED)
+    one = {"cause": 1, "cause:network": 1}
+    assert await filled.read(library.all_tags, [Standing.PUBLISHED]) == one
+    assert await filled.read(library.all_tags, BOTH) == one, "one that is a draft and published is one"
+    await filled.write(lambda tx: library.put(tx, shelved(2, "A draft on pools", "pool", Standing.DRAFT)))
+    assert await filled.read(library.all_tags, [Standing.PUBLISHED]) == one
+    assert await filled.read(library.all_tags, BOTH) == {"cause": 2, "cause:network": 1, "cause:secret": 1}
+    assert await filled.read(library.all_tags, []) == {}
 
 
 async def test_of_many_texts_the_best_come_first_and_no_more_than_asked_for(opened: Opened, store: Store) -> None:

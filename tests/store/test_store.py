@@ -63,6 +63,15 @@ async def test_a_unit_that_raises_after_writing_leaves_nothing(store: Store) -> 
     assert await store.read(nonces) == []
 
 
+@pytest.mark.parametrize("how", ["write", "read"])
+async def test_whoever_asks_hears_of_what_no_future_takes_as_an_error(store: Store, how: str) -> None:
+    def stops(tx: Tx) -> None:
+        next(iter(()))
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await asyncio.wait_for(getattr(store, how)(stops), 10)
+
+
 async def test_figures_are_counted_once_even_when_a_batch_is_run_again(opened: Opened, store: Store) -> None:
     def counts(tx: Tx) -> None:
         tx.count(lambda m: m.alerts_unmatched_total.inc())

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from incidentd.actionitems import ActionItem, ItemType, backlog_title, default_due, labels_for, own_label
+from incidentd.actionitems import (
+    ActionItem,
+    ItemState,
+    ItemType,
+    backlog_title,
+    default_due,
+    labels_for,
+    next_reminder,
+    own_label,
+)
 
 TODAY = date(2026, 11, 24)
 
@@ -63,3 +72,11 @@ def test_a_backlog_item_is_named_after_its_alert() -> None:
     assert backlog_title(labels) == 'Fix what DiskFull{node="db-1"} reports'
     assert backlog_title({}) == "Fix what an alert without a name reports"
     assert len(backlog_title({"alertname": "x" * 999}, "y" * 999)) <= 250
+
+
+@pytest.mark.parametrize("due", [date.min, date.max])
+def test_a_day_at_either_end_of_the_calendar_has_its_reminders(due: date) -> None:
+    for reminded in ((), ("before",), ("before", "overdue")):
+        following = next_reminder(item(state=ItemState.OPEN, due=due, reminded=reminded))
+        assert following is not None
+        assert 1969 <= following[1].year <= 9000

@@ -284,6 +284,9 @@ async def test_an_action_items_type_and_priority_are_known_ones(ask: Ask) -> Non
     for wrong in ({"type": "fix"}, {"priority": "high"}, {"due": "tomorrow"}, {"due": "2026-02-30"}):
         answer = await ask("POST", "/api/v1/incidents/1/action-items", json={"title": "x", **wrong})
         assert answer.status == 400
+    for never in ("0001-01-01", "1969-12-31", "9000-01-01", "9999-12-31"):
+        answer = await ask("POST", "/api/v1/incidents/1/action-items", json={"title": "x", "due": never})
+        assert (answer.status, "`due` is a day from 1970 to 8999" in answer.text) == (400, True), answer.text
     due = {"title": "x", "due": "2026-12-24"}
     assert (await ask("POST", "/api/v1/incidents/1/action-items", json=due)).json["due"] == "2026-12-24"
 
@@ -292,6 +295,7 @@ async def test_an_action_items_type_and_priority_are_known_ones(ask: Ask) -> Non
     "query",
     [
         "limit=0", "limit=1001", "limit=x", "limit=-1", "limit=1e2", "cursor=x", "cursor=e30", "cursor=%FF",
+        "cursor=MTAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "cursor=LTkyMjMzNzIwMzY4NTQ3NzU4MDk",
         "stat=open", "state=firing", "state=", "q=a&q=b", "filter=a%3D%22b%22", "limit=99999999999999999999",
     ],
 )  # fmt: skip

@@ -11,6 +11,8 @@ import pytest
 
 from incidentd.actionitems import ActionItem, ItemState, JiraSettings
 from incidentd.engine import commands
+from incidentd.engine.backlog import commands as backlog
+from incidentd.oncall import Team
 from incidentd.redaction import Secret
 from incidentd.store import Tx, jobs, things
 from incidentd.timeline import Actor
@@ -19,6 +21,7 @@ from tests.web.asking import Ask
 from tests.web.small_house import NOW, SmallHouse
 
 ITEM = "/api/v1/action-items/AI-1"
+ADDED = "/api/v1/incidents/INC-1/action-items"
 JIRA = JiraSettings(
     url="http://jira", token=Secret("t0ken-of-the-test"), project="OPS", webhook_secret=Secret("hook-of-the-test")
 )  # fmt: skip
@@ -74,6 +77,8 @@ async def test_advice_comes_with_a_decision(ask: Ask) -> None:
         ("edit", {"colour": "red"}, 400, "unknown field"),
         ("edit", {"type": "wish"}, 400, "there is no type 'wish'; there are prevent"),
         ("edit", {"due": "soon"}, 400, "due"),
+        ("edit", {"due": "9999-12-31"}, 400, "`due` is a day from 1970 to 8999"),
+        ("decide", {"owner": "ana", "why": "x", "due": "0001-01-01"}, 400, "`due` is a day from 1970 to 8999"),
         ("retry", {}, 409, "AI-1 is proposed"),
         ("start", {}, 409, "only what is open"),
         ("done", {}, 409, "only proposed"),
@@ -85,6 +90,43 @@ async def test_what_cannot_be_is_refused(ask: Ask, path: str, body: dict[str, st
     answer = await ask("POST", f"{ITEM}/{path}", json=body)
 
     assert (answer.status, why in answer.error) == (status, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"owner": "anna"}, "there is nobody called 'anna'"),
+        ({"owner": "ana, ben"}, "there is nobody called 'ana, ben'"),
+        ({"owner": "a" * 101}, "`owner` has 101 characters; the most is 100"),
+        ({"team": "pya"}, "there is no team 'pya'"),
+        ({"title": "  "}, "the title"),
+    ],
+)
+async def test_an_item_is_added_with_what_is_there_only(
+    house: SmallHouse, ask: Ask, fields: dict[str, str], why: str
+) -> None:
+    house.settings = replace(
+        house.settings, roster=replace(house.settings.roster, teams={"pay": Team(name="pay", people=("ana",))})
+    )
+    answer = await ask("POST", ADDED, json={"title": "Bound the queue", **fields})
+    assert (answer.status, why in answer.error) == (400, True), answer.text
+    made = await ask("POST", ADDED, json={"title": "Bound the queue", "owner": "@ana", "team": "pay"})
+    assert (made.status, made.json["id"], made.json["owner"], made.json["team"]) == (201, "AI-1", "ana", "pay")
+
+
+async def test_an_item_that_is_added_has_one_owner_also_where_people_are_not_known(house: SmallHouse, ask: Ask) -> None:
+    house.settings = replace(house.settings, roster=roster())
+    answer = await ask("POST", ADDED, json={"title": "Bound the queue", "owner": "ana and ben"})
+    assert (answer.status, answer.error) == (400, "the owner is one person, not 'ana and ben'")
+    made = await ask("POST", ADDED, json={"title": "Bound the queue", "owner": "ana"})
+    assert (made.status, made.json["owner"]) == (201, "ana")
+
+
+async def test_an_incident_has_so_many_items_and_no_more(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "MOST", 2)
+    said = [await ask("POST", ADDED, json={"title": "Bound the queue"}) for _ in range(3)]
+    assert [answer.status for answer in said] == [201, 201, 409]
+    assert said[2].error == "INC-1 has 2 action items; that is the most"
 
 
 async def test_nothing_is_there_under_other_names(ask: Ask) -> None:

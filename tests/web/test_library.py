@@ -39,6 +39,27 @@ async def publish(house: SmallHouse, it: Incident, text: str = TEXT, version: in
     await house.store.write(unit)
 
 
+async def test_tags_of_what_is_not_published_are_for_responders(house: SmallHouse, ask: Ask) -> None:
+    await publish(house, await declared(house))
+    draft = await declared(house, "A secret")
+    await house.store.write(lambda tx: shelving.draft(tx, draft, TEXT))
+    await house.store.write(shelving.tag, house.settings, 1, actor=ANA, add=["cause:network"])
+    await house.store.write(shelving.tag, house.settings, 2, actor=ANA, add=["cause:secret"])
+    viewer, responder = await house.token("viewer"), await house.token("responder")
+    path = "/api/v1/postmortems/tags"
+    seen = {
+        who: [(it["tag"], it["postmortems"]) for it in (await ask("GET", path, headers=bearer(token))).json["tags"]]
+        for who, token in (("viewer", viewer), ("responder", responder))
+    }
+    assert seen == {
+        "viewer": [("cause", 1), ("cause:network", 1)],
+        "responder": [("cause", 2), ("cause:network", 1), ("cause:secret", 1)],
+    }
+    for token in (viewer, responder):
+        shown = (await ask("GET", "/postmortems/published", headers=bearer(token))).text
+        assert ("cause (1)" in shown, "secret" in shown) == (True, False), "the page shows what is published only"
+
+
 async def test_what_is_published_is_found_by_words_and_tags(house: SmallHouse, ask: Ask) -> None:
     it = await declared(house)
     assert (await ask("GET", f"{SEARCH}?q=pool")).json == {"postmortems": []}

@@ -101,6 +101,22 @@ async def test_what_is_asked_wrongly_is_answered_with_what_to_write(
     assert words in answer.error
 
 
+@pytest.mark.parametrize(
+    ("start", "end"), [("9999-12-01", "9999-12-30"), ("0001-01-02", "0001-02-01"), ("1969-12-31", "1970-02-01")]
+)
+async def test_a_time_that_nobody_means_is_refused_wherever_it_is_asked_about(ask: Ask, start: str, end: str) -> None:
+    for path in ("/api/v1/oncall/gaps", "/api/v1/oncall/fairness", f"{PAYMENTS}/shifts", "/api/v1/oncall/people/ana"):
+        answer = await ask("GET", f"{path}?from={start}&until={end}")
+        assert (answer.status, "`from` is a time from 1970 to 8999" in answer.text) == (400, True), answer.text
+    for key, path, fields in (
+        ("at", "swaps", {"person": "ana", "with": "ben", "at": start}),
+        ("with_at", "swaps", {"person": "ana", "with": "ben", "with_at": start}),
+        ("from", "overrides", {"person": "eli", "from": start, "until": end}),
+    ):
+        answer = await post(ask, f"{PAYMENTS}/{path}", **fields)
+        assert (answer.status, f"`{key}` is a time from 1970 to 8999" in answer.text) == (400, True), answer.text
+
+
 async def test_gaps_name_who_answers_instead(house: SmallHouse, ask: Ask) -> None:
     assert (await ask("GET", "/api/v1/oncall/gaps")).json["schedules"][0]["gaps"] == []
     office = replace(schedule().layers[0], hours=(Hours(days=(0, 1, 2, 3, 4), start=time(8), end=time(20)),))

@@ -76,6 +76,8 @@ async def test_the_whole_way_over_the_api(over: SmallHouse, ask: Ask) -> None:
 async def test_what_cannot_be_understood_is_said(over: SmallHouse, ask: Ask) -> None:
     for path, fields, why in (
         ("assign", {"due": "tomorrow"}, "`due` is a time such as 2026-12-24 14:00 (UTC), not 'tomorrow'"),
+        ("assign", {"due": "9999-12-31T23:59:59-05:00"}, "`due` is a time from 1970 to 8999"),
+        ("assign", {"meeting": "0001-01-01T00:00:00+05:00"}, "`meeting` is a time from 1970 to 8999"),
         ("publish", {"excepted": ["luck"]}, "there is no gate 'luck'; there are owner, text"),
         ("request", {"reason": " "}, "the reason is empty"),
         ("sections/summary", {}, "`text`"),

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from incidentd.actionitems.item import ActionItem
+from incidentd.durations import FIRST_DAY, LAST_DAY
 
 SOAK = 2
 """Working days between an idea and the decision on it: Etsy's debriefing guide, and Howie's."""
@@ -76,6 +77,7 @@ def effect_due(item: ActionItem) -> datetime | None:
 
 
 def _at(stage: Stage, due: date) -> datetime:
+    due = min(max(due, FIRST_DAY), LAST_DAY)  # Jira takes days at the very ends of the calendar
     match stage:
         case Stage.BEFORE:
             return datetime.combine(_working_days_before(due), _MORNING)

@@ -43,23 +43,31 @@ class Daemon:
     def get(self, path: str, **query: Any) -> Any:
         """Read something. Raises click.ClickException, in one sentence, when that fails."""
         asked = urlencode([(name, value) for name, value in query.items() if value not in ("", None)])
-        return json.loads(self.raw("GET", path + (f"?{asked}" if asked else "")))
+        return self.told("GET", path + (f"?{asked}" if asked else ""))
 
     def post(self, path: str, **fields: Any) -> Any:
         """Change something, under the name of the token or, without one, of whoever types this."""
         return self._acting(path, {name: value for name, value in fields.items() if value not in ("", None, (), [])})
 
-    def put_down(self, path: str, *, text: str, expected_version: int | None) -> Any:
-        """Write a text, which may be empty: that empties what stands there."""
-        given: dict[str, Any] = {"text": text}
-        if expected_version is not None:
-            given["expected_version"] = expected_version
-        return self._acting(path, given)
+    def put_down(self, path: str, **fields: Any) -> Any:
+        """Write texts, which may be empty: that empties what stands there."""
+        return self._acting(path, {name: value for name, value in fields.items() if value is not None})
 
     def _acting(self, path: str, given: dict[str, Any]) -> Any:
         if who := self.by or ("" if self.token else me()):
             given["by"] = who
-        return json.loads(self.raw("POST", path, json.dumps(given).encode()))
+        return self.told("POST", path, json.dumps(given).encode())
+
+    def told(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """Send one request and read the answer, an object of JSON. Raises click.ClickException when it is none."""
+        text = self.raw(method, path, body)
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):  # the page of a proxy where people log in, say
+            raise click.ClickException(f"{self.url} answered with what is no JSON object; is that an incidentd?")
+        return found
 
     def raw(self, method: str, path: str, body: bytes | None = None, accept: str = "application/json") -> str:
         """Send one request and give the answer's text."""
@@ -99,7 +107,7 @@ def _trouble(status: int, text: str, url: str) -> str:
         return f"{url} leads elsewhere (HTTP {status}); give the address that answers itself as --url"
     try:
         said = json.loads(text)["error"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return f"{url} answered HTTP {status}; is that an incidentd?"
     more = " (give one with --token-file, INCIDENTD_TOKEN_FILE or INCIDENTD_TOKEN)" if status == 401 else ""
     return plain(str(said), 1000) + more

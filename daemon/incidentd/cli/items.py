@@ -129,8 +129,11 @@ def decide(daemon: Daemon, /, item: str, **fields: Any) -> None:
 @_seen
 @asks(acts=True)
 def edit(daemon: Daemon, /, item: str, **fields: Any) -> None:
-    """Change what an item says; of one in Jira only its evidence is kept here."""
-    done = _post(daemon, item, "edit", **fields)
+    """Change what an item says; of one in Jira only its evidence is kept here.
+
+    What is given as '' is emptied: --owner '' takes the owner away.
+    """
+    done = daemon.put_down(f"/api/v1/action-items/{segment(item)}/edit", **_given(fields))
     printed(daemon, done, _said(done))
 
 

@@ -27,7 +27,7 @@ def search(daemon: Daemon, *, words: tuple[str, ...], tags: tuple[str, ...], dra
     asked = [("q", " ".join(words)), *(("tag", one) for one in tags), ("limit", str(limit))]
     if drafts:
         asked.append(("state", "all"))
-    found = json.loads(daemon.raw("GET", f"/api/v1/postmortems/search?{urlencode(asked)}"))
+    found = daemon.told("GET", f"/api/v1/postmortems/search?{urlencode(asked)}")
     if daemon.as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return

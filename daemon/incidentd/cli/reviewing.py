@@ -180,7 +180,7 @@ def state(daemon: Daemon, incident: str, to: str | None, *, reason: str, excepte
 def listed(daemon: Daemon, *, states: tuple[str, ...]) -> None:
     """List postmortems that are not closed, with whose they are and by when."""
     asked = "&".join(f"state={segment(one)}" for one in states)
-    found = json.loads(daemon.raw("GET", "/api/v1/postmortems" + (f"?{asked}" if asked else "")))
+    found = daemon.told("GET", "/api/v1/postmortems" + (f"?{asked}" if asked else ""))
     if daemon.as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return

@@ -36,7 +36,7 @@ def send(
     if (file is None) == (not labels):
         raise click.UsageError("give a FILE with a webhook body (or -), or one or more --label NAME=VALUE")
     body = _read(file) if file is not None else _made(pairs(labels), pairs(annotations), resolved=resolved)
-    answer = json.loads(daemon.raw("POST", f"/api/v1/alertmanager/{segment(source)}", body))
+    answer = daemon.told("POST", f"/api/v1/alertmanager/{segment(source)}", body)
     printed(daemon, answer, "stored; `incidentd holds` and `incidentd incidents` show what comes of it")
 
 

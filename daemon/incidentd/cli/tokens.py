@@ -105,5 +105,5 @@ def revoke(daemon: Daemon, token_id: int, store: str | None, config_file: Path |
 
         gone = direct.revoke_token(place, token_id)
     else:
-        gone = json.loads(daemon.raw("DELETE", f"/api/v1/tokens/{token_id}"))
+        gone = daemon.told("DELETE", f"/api/v1/tokens/{token_id}")
     printed(daemon, gone, f"token {gone['id']} of {gone['name']} is revoked")

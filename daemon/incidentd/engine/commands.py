@@ -7,8 +7,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from incidentd import holds, pages
 from incidentd.actionitems import ActionItem, ItemState, ItemType, default_due
+from incidentd.actionitems.moves import Changes
 from incidentd.durations import format_duration
 from incidentd.engine import automation, course, joined, owning, paging, roles
+from incidentd.engine.backlog import commands as backlog
 from incidentd.engine.backlog import filing
 from incidentd.engine.worded import LONGEST_TEXT, LONGEST_TITLE, checked, number_of
 from incidentd.errors import BadRequest, Conflict, NotFound
@@ -235,18 +237,22 @@ def add_action_item(
     team: str = "",
     due: date | None = None,
 ) -> ActionItem:
-    """Decide on an action item of an incident and send it to the backlog. Raises NotFound and BadRequest."""
+    """Decide on an action item of an incident and send it to the backlog.
+
+    Raises NotFound, BadRequest for what is missing or wrong, and Conflict when there are too many.
+    """
     incident = subjects.get_incident(tx, incident_id)
-    if priority not in ("P0", "P1", "P2", "P3"):
-        raise BadRequest(f"the priority is one of P0, P1, P2, P3, not {plain(priority, 20)!r}")
-    made = len(things.items_of(tx, incident.key))
+    due = due or default_due(priority, incident.severity, tx.now.date())
+    given = Changes(
+        title=title, description=description, type=type, priority=priority, owner=owner, team=team, due=due
+    )  # fmt: skip
+    wanted = backlog.acceptable(settings, given)
     item = things.insert_item(
         tx,
         ActionItem(
-            id=0, uuid=str(uuid5(NAMESPACE_URL, f"{incident.key}/{made}/{tx.now.isoformat()}")), subject=incident.key,
-            title=plain(checked(title, "the title", LONGEST_TITLE)), description=description[:LONGEST_TEXT], type=type,
-            priority=priority, owner=owner, team=team or next(iter(incident.teams), ""),
-            due=due or default_due(priority, incident.severity, tx.now.date()), state=ItemState.OPEN,
+            id=0, uuid=str(uuid5(NAMESPACE_URL, backlog.next_name(tx, incident))), subject=incident.key,
+            title=wanted["title"], description=description, type=type, priority=priority, owner=wanted["owner"],
+            team=team or next(iter(incident.teams), ""), due=due, state=ItemState.OPEN,
             severity=incident.severity, service=incident.service, drill=incident.drill, created_at=tx.now,
             by=actor.name, decided_by=actor.name, decided_at=tx.now,
         ),

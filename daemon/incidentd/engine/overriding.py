@@ -180,7 +180,7 @@ def withdraw(
     """Take an override back; of a swap both halves. Whoever the schedule names has the pager again at once.
 
     Of one that runs, what has passed stays as it was. Raises NotFound, NotAllowed for anybody whom it does not concern
-    (`admin` may all the same), and Conflict when it is over.
+    (`admin` may all the same), and Conflict when it counted and is over.
     """
     rota.alone(tx)
     one = rota.get_override(tx, override_id)
@@ -194,7 +194,7 @@ def withdraw(
         )
     if one.state is OverrideState.WITHDRAWN:
         raise Conflict(f"{one.key} was withdrawn before")
-    if any(half.end <= tx.now for half in all_of):
+    if any(half.end <= tx.now and half.state is not OverrideState.PROPOSED for half in all_of):
         raise Conflict(f"{one.swap or one.key} is over, or half of it is; make an override for what is ahead")
     done = []
     for half in all_of:
@@ -249,7 +249,8 @@ def _refuse_twice(settings: Settings, roster: Roster, schedule: str, wanted: Shi
 def _refuse_again(tx: Tx, schedule: str, wanted: Sequence[Shift]) -> None:
     """Refuse to propose a swap twice: accepting one would take the ground from the other. Raises Conflict."""
     for name, halves in rota.proposed(tx, schedule).items():
-        if all(_meets(half, wanted) for half in halves):
+        # one of which half is over cannot be accepted any more, so it is in nobody's way
+        if len(halves) == len(wanted) and all(_meets(half, wanted) for half in halves):
             made_by = halves[0].made_by
             asked = next(half.person for half in halves if half.person != made_by)
             raise Conflict(

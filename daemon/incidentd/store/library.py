@@ -47,7 +47,18 @@ _TAG = both(lambda insert: insert(postmortem_tag).on_conflict_do_nothing())
 _UNTAG = delete(postmortem_tag).where(
     postmortem_tag.c.incident_id == bindparam("of"), postmortem_tag.c.tag == bindparam("b_tag")
 )
-_ALL_TAGS = select(postmortem_tag.c.tag, postmortem_tag.c.incident_id).order_by(postmortem_tag.c.tag)
+_ALL_TAGS = (
+    select(postmortem_tag.c.tag, postmortem_tag.c.incident_id)
+    .where(
+        select(library.c.id)
+        .where(
+            library.c.incident_id == postmortem_tag.c.incident_id,
+            library.c.standing.in_(bindparam("standings", expanding=True)),
+        )
+        .exists()
+    )
+    .order_by(postmortem_tag.c.tag)
+)
 _MISSING = (
     select(postmortem.c.incident_id, postmortem.c.markdown, incident.c.body)
     .join(incident, incident.c.id == postmortem.c.incident_id)
@@ -188,10 +199,10 @@ def tag(tx: Tx, incident_id: int, add: Iterable[str], remove: Iterable[str], *, 
         _index(tx, stands.id, stands.title, tags, stands.body)
 
 
-def all_tags(tx: Tx) -> dict[str, int]:
-    """Count the postmortems of each tag, those below it too: `cause` counts what has `cause:network:switch`."""
+def all_tags(tx: Tx, standings: Iterable[Standing]) -> dict[str, int]:
+    """Count the postmortems of each tag that stand so, those below it too: `cause` counts `cause:network:switch`."""
     having: dict[str, set[int]] = defaultdict(set)
-    for row in tx.conn.execute(_ALL_TAGS):
+    for row in tx.conn.execute(_ALL_TAGS, {"standings": [one.value for one in standings]}):
         parts = row.tag.split(":")
         for depth in range(1, len(parts) + 1):
             having[":".join(parts[:depth])].add(row.incident_id)

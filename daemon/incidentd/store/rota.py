@@ -247,7 +247,7 @@ def get_swap(tx: Tx, name: str) -> list[StoredOverride]:
 
 
 def proposed(tx: Tx, schedule: str) -> dict[str, list[StoredOverride]]:
-    """Give the swaps of a schedule that wait for an answer, each with its halves, by their names."""
+    """Give the swaps of a schedule that wait for an answer by their names, each with those halves that are not over."""
     found: dict[str, list[StoredOverride]] = defaultdict(list)
     for one in overrides_ending_after(tx, tx.now):
         if one.schedule == schedule and one.state is OverrideState.PROPOSED:

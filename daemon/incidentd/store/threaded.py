@@ -131,6 +131,9 @@ class ThreadedStore:
                 session.failed(error)
                 if not session.may_rerun(error, tries):
                     raise StoreUnavailable(f"the store cannot read: {told(error)}") from error
+            except StopIteration as error:
+                # a future takes no StopIteration, and whoever waits for it would wait for ever
+                raise RuntimeError("a query raised StopIteration") from error
 
 
 def _bound(fn: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]:

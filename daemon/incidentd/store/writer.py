@@ -270,4 +270,11 @@ def _take(queue: deque[Any], most: int) -> list[Any]:
 
 
 def _told(error: Exception) -> Exception:
-    return StoreUnavailable(f"the store cannot write: {told(error)}") if isinstance(error, DBAPIError) else error
+    if isinstance(error, DBAPIError):
+        return StoreUnavailable(f"the store cannot write: {told(error)}")
+    if isinstance(error, StopIteration):
+        # a future takes no StopIteration, and whoever waits for it would wait for ever
+        told_so = RuntimeError("a unit of work raised StopIteration")
+        told_so.__cause__ = error
+        return told_so
+    return error

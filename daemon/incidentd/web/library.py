@@ -93,8 +93,9 @@ def _shape(it: Found, what: Asked) -> dict[str, Any]:
 
 
 async def tags(request: web.Request) -> web.Response:
-    """List all tags with the number of postmortems that have them, or one below them."""
-    found = await request.app[HOUSE].store.read(library.all_tags)
+    """List all tags with the number of postmortems that have them, or one below them; of drafts for responders only."""
+    of = _STATES["all" if allows(request[CALLER].scopes, Right.RESPOND) else "published"]
+    found = await request.app[HOUSE].store.read(library.all_tags, of)
     return json_answer({"tags": [{"tag": name, "postmortems": number} for name, number in found.items()]})
 
 
@@ -191,7 +192,7 @@ async def shelf(request: web.Request) -> web.Response:
     what = asked(request.query.get("q", ""), _tags(request))
     store = request.app[HOUSE].store
     found = await store.read(_found, what, [Standing.PUBLISHED], library.MOST)
-    every = await store.read(library.all_tags)
+    every = await store.read(library.all_tags, [Standing.PUBLISHED])
     return page(
         request, "library.html", q=request.query.get("q", "")[:1000], tag=", ".join(what.tags),
         found=found, tags=every, most=library.MOST,

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from incidentd import oncall
 from incidentd.access import Right, allows
-from incidentd.durations import format_duration, parse_duration
+from incidentd.durations import REACH, format_duration, in_reach, parse_duration
 from incidentd.engine import overriding
 from incidentd.engine import rota as publishing
 from incidentd.errors import BadRequest, NotFound
@@ -297,13 +297,15 @@ def moment(key: str, text: str, zone: str, *, last: bool = False) -> datetime:
     """Read an instant: RFC 3339 with an offset, or a wall-clock time of the zone. Raises BadRequest."""
     try:
         at = datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            find = oncall.last_instant if last else oncall.first_instant
-            return find(at.date(), at.time(), ZoneInfo(zone))
-        return at.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         how = f"write 2026-12-24 09:00, by the clock of {zone}, or 2026-12-24T08:00:00Z"
         raise BadRequest(f"`{key}` is no time: {how}") from None
+    if not in_reach(at):
+        raise BadRequest(f"`{key}` is a time {REACH}")
+    if at.tzinfo is None:
+        find = oncall.last_instant if last else oncall.first_instant
+        return find(at.date(), at.time(), ZoneInfo(zone))
+    return at.astimezone(UTC)
 
 
 def _made(made: overriding.Made, status: int = 201) -> web.Response:

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from incidentd.access import Right, allows
+from incidentd.durations import REACH, in_reach
 from incidentd.engine import closing, learning, postmortems, reviewing
 from incidentd.engine.postmortems import Asked, Plan
 from incidentd.errors import BadRequest, NotFound
@@ -227,6 +228,8 @@ def instant_of(key: str, text: str) -> datetime | None:
         at = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise BadRequest(f"`{key}` is a time such as 2026-12-24 14:00 (UTC), not {text[:40]!r}") from None
+    if not in_reach(at):
+        raise BadRequest(f"`{key}` is a time {REACH}")
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 

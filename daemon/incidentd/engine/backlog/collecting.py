@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from incidentd.actionitems import PRIORITIES, ActionItem, ItemSource, ItemType
 from incidentd.actionitems.moves import Changes
 from incidentd.document import todos
+from incidentd.durations import in_reach
 from incidentd.engine.backlog.commands import MOST, proposed
 from incidentd.engine.worded import LONGEST_TITLE
 from incidentd.errors import BadRequest, NotFound
@@ -125,7 +126,9 @@ def _changes(settings: Settings, idea: Idea) -> Changes:
         changes["owner"] = owner
     if found := _DAY.search(idea.due):
         with contextlib.suppress(ValueError):  # a day that no calendar has is no day
-            changes["due"] = date.fromisoformat(found[0])
+            day = date.fromisoformat(found[0])
+            if in_reach(day):
+                changes["due"] = day
     if idea.end_state.casefold() not in _EMPTY:
         changes["end_state"] = idea.end_state
     return changes

@@ -7,8 +7,18 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from incidentd.actionitems import PRIORITIES, UNFILED, ActionItem, ItemSource, ItemState, OutboxState, moves
+from incidentd.actionitems import (
+    PRIORITIES,
+    SEVERAL_OWNERS,
+    UNFILED,
+    ActionItem,
+    ItemSource,
+    ItemState,
+    OutboxState,
+    moves,
+)
 from incidentd.actionitems.moves import Changes
+from incidentd.durations import REACH, in_reach
 from incidentd.engine.backlog import filing
 from incidentd.engine.backlog.common import keep, measure, say
 from incidentd.engine.worded import LONGEST_TEXT, LONGEST_TITLE, checked
@@ -36,11 +46,16 @@ def propose(
     Raises NotFound, BadRequest for what is missing or wrong, and Conflict when there are too many.
     """
     incident = subjects.get_incident(tx, incident_id)
-    there = things.items_of(tx, incident.key)
-    if len(there) >= MOST:
-        raise Conflict(f"{incident.key} has {MOST} action items; that is the most")
-    name = f"{incident.key}/{len(there)}/{tx.now.isoformat()}"
+    name = next_name(tx, incident)
     return proposed(tx, settings, incident, title=title, source=source, name=name, actor=actor, changes=changes)
+
+
+def next_name(tx: Tx, incident: Incident) -> str:
+    """Give what the uuid of an incident's next item is made of. Raises Conflict when there are too many."""
+    there = len(things.items_of(tx, incident.key))
+    if there >= MOST:
+        raise Conflict(f"{incident.key} has {MOST} action items; that is the most")
+    return f"{incident.key}/{there}/{tx.now.isoformat()}"
 
 
 def proposed(
@@ -54,7 +69,7 @@ def proposed(
         team=next(iter(incident.teams), ""), service=incident.service, drill=incident.drill, created_at=tx.now,
         by=actor.name,
     )  # fmt: skip
-    wanted = _wanted(settings, changes or {})
+    wanted = acceptable(settings, changes or {})
     if wanted and any(getattr(new, field) != value for field, value in wanted.items()):
         new = replace(moves.edited(new, wanted), version=1)
     item = keep(tx, things.insert_item(tx, new))
@@ -73,7 +88,7 @@ def decide(
     or too early without a word why, and Conflict for what is no proposal.
     """
     item = before = _current(tx, item_id, expected_version)
-    wanted = _wanted(settings, changes or {})
+    wanted = acceptable(settings, changes or {})
     if wanted and any(getattr(item, field) != value for field, value in wanted.items()):
         item = moves.edited(item, wanted)
     why = checked(why, "the reason", LONGEST_TEXT) if why.strip() else ""
@@ -95,7 +110,7 @@ def edit(
 ) -> ActionItem:  # fmt: skip
     """Change what an item says. Raises NotFound, BadRequest, and Conflict for what is over, or is or may be in Jira."""
     before = _current(tx, item_id, expected_version)
-    item = moves.edited(before, _wanted(settings, changes))
+    item = moves.edited(before, acceptable(settings, changes))
     if set(changes) - {"evidence"}:
         _refuse_what_may_be_there(tx, settings, before, "change")
     keep(tx, item)
@@ -218,7 +233,7 @@ def _current(tx: Tx, item_id: int, expected: int | None) -> ActionItem:
     return item
 
 
-def _wanted(settings: Settings, changes: Changes) -> Changes:
+def acceptable(settings: Settings, changes: Changes) -> Changes:
     """Check what somebody wants of an item. Raises BadRequest, with what is wrong."""
     given: Mapping[str, Any] = changes
     for name, value in given.items():
@@ -230,6 +245,8 @@ def _wanted(settings: Settings, changes: Changes) -> Changes:
         changes["owner"] = _person(settings, changes["owner"])
     if changes.get("team") and settings.roster.teams and changes["team"] not in settings.roster.teams:
         raise BadRequest(f"there is no team {plain(changes['team'], 40)!r}")
+    if "due" in changes and not in_reach(changes["due"]):
+        raise BadRequest(f"`due` is a day {REACH}")
     if "priority" in changes and changes["priority"] not in PRIORITIES:
         raise BadRequest(f"the priority is one of {', '.join(PRIORITIES)}, not {plain(changes['priority'], 20)!r}")
     return changes
@@ -244,6 +261,8 @@ def _person(settings: Settings, handle: str) -> str:
         raise BadRequest(
             f"there is nobody called {plain(handle, 40)!r}; people stand in the documents of `kind: people`"
         )
+    if SEVERAL_OWNERS.search(handle):
+        raise BadRequest(f"the owner is one person, not {plain(handle, 60)!r}")
     return handle
 
 

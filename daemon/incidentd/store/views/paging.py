@@ -19,6 +19,8 @@ MOST = 1000
 LOOKED_AT = 10_000
 """Rows that one request looks at: a filter that finds little gives a short page with a cursor to go on from."""
 _CHUNK = 500
+_LARGEST = 2**63 - 1
+"""The databases keep whole numbers in 64 bits."""
 
 K = TypeVar("K")
 
@@ -51,7 +53,10 @@ def read_cursor(cursor: str, kind: type[K]) -> K:
     """Read where the page before ended. Raises BadRequest for a word that is no cursor of this list."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(raw, type=kind)
+        key = msgspec.json.decode(raw, type=kind)
+        if isinstance(key, int) and abs(key) > _LARGEST:
+            raise ValueError("no number of a row")
+        return key
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise BadRequest("this cursor is not one that this list gave; leave it out to start at the beginning") from None
 
