@@ -88,12 +88,21 @@ def _looked_at(engine: Engine, path: Path) -> Good:
         newest = migrate.revisions()[0]
         if revision != newest:
             return Good(revision=revision, newest=newest)
-        timelines, entries = _whole_timelines(Tx(conn, _NO_MATTER_WHEN))
-        for what, advice, query in _DANGLING:
-            key = conn.execute(text(query)).scalar()
-            if key is not None:
-                raise Broken(f"{what.format(key=key)}; {advice.format(key=key)}")
+        timelines, entries = consistent(Tx(conn, _NO_MATTER_WHEN))
         return Good(revision=revision, newest=newest, timelines=timelines, entries=entries)
+
+
+def consistent(tx: Tx) -> tuple[int, int]:
+    """Look at what the rows of a store say of each other; gives how many timelines and entries there are.
+
+    Raises Broken with the first thing that is wrong.
+    """
+    seen = _whole_timelines(tx)
+    for what, advice, query in _DANGLING:
+        key = tx.conn.execute(text(query)).scalar()
+        if key is not None:
+            raise Broken(f"{what.format(key=key)}; {advice.format(key=key)}")
+    return seen
 
 
 def _damaged(path: Path, what: str) -> Broken:
@@ -148,8 +157,9 @@ _BY_HAND = "end it by hand (`incidentd declare {key}`), and tell whoever changed
 _DANGLING = (
     (
         "{key} is open, but nothing will look at it when its time comes", _BY_HAND,
-        "SELECT 'HOLD-' || id FROM hold WHERE open AND NOT EXISTS"
-        " (SELECT 1 FROM job WHERE ukey = 'HOLD-' || hold.id AND state = 'live')",
+        # the clock of one that is snoozed stands still; before one declares, Alertmanager is asked by a job of its own
+        "SELECT 'HOLD-' || id FROM hold WHERE open AND state <> 'snoozed' AND NOT EXISTS"
+        " (SELECT 1 FROM job WHERE ukey IN ('HOLD-' || hold.id, 'verify:HOLD-' || hold.id) AND state = 'live')",
     ),
     (
         "{key} is said to go on, but no job goes on with it", "restore a backup, or end what it belongs to by hand",
@@ -164,9 +174,10 @@ _DANGLING = (
     ),
     (
         "a timeline speaks of {key}, which is not there", "restore a backup",
+        # an action item outlives its incident, and what is done about it is told there
         "SELECT DISTINCT subject FROM timeline WHERE subject <> 'SYSTEM'"
-        " AND NOT EXISTS (SELECT 1 FROM hold WHERE subject = 'HOLD-' || hold.id)"
-        " AND NOT EXISTS (SELECT 1 FROM incident WHERE subject = 'INC-' || incident.id)",
+        " AND subject NOT IN (SELECT 'HOLD-' || id FROM hold UNION ALL SELECT 'INC-' || id FROM incident"
+        " UNION ALL SELECT subject FROM page WHERE subject LIKE 'SUM-%' UNION ALL SELECT subject FROM action_item)",
     ),
 )  # fmt: skip
 """What no transaction leaves behind: the words, what to do, and a query for the first one."""
