@@ -65,7 +65,12 @@ def check(path: Path) -> Good:
     """
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
-    engine = sqlite.read_engine(path)
+    return _checked(path, path)
+
+
+def _checked(file: Path, path: Path) -> Good:
+    """Look at a file that holds the store at `path`, or a copy of it. Raises Broken."""
+    engine = sqlite.read_engine(file)
     try:
         return _looked_at(engine, path)
     except DBAPIError as error:
@@ -190,8 +195,9 @@ def backup(path: Path, to: Path) -> int:
     """Copy a store to a new file, while a daemon may write into it; give the size of the copy in bytes.
 
     The copy is as the store was at one moment, checked, on the disk when this returns, and readable by its owner
-    alone. Raises NotFound without a store, Conflict when the file exists, and StoreUnavailable when it cannot be
-    written.
+    alone. Raises NotFound without a store, Conflict when the file exists, StoreUnavailable when it cannot be written,
+    and Broken when the copy is not good: there is none of a file that SQLite cannot read, and else it is kept, since
+    it may be the last one.
     """
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
@@ -206,6 +212,10 @@ def backup(path: Path, to: Path) -> int:
         if found != "ok":
             raise _damaged(path, found)
         copy.execute("PRAGMA journal_mode=DELETE")  # one plain file, that can be read where nothing can be written
+    try:
+        _checked(to, path)
+    except Broken as error:
+        raise Broken(f"{to} is made, and `store restore` will not take it as it is: {error}") from error
     return to.stat().st_size
 
 
