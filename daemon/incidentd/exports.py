@@ -98,6 +98,10 @@ class Directory:
         """List the files of its kind that lie there, and clear away what a dead process left. Raises as `write`."""
         return await self._run(lambda _: self._names())
 
+    async def differing(self, files: Mapping[str, str]) -> frozenset[str]:
+        """Name those of these files (contents by names) that do not lie there as they are given. Raises as `write`."""
+        return await self._run(lambda _: self._differing(files))
+
     async def _run(self, job: Callable[[threading.Event], T]) -> T:
         if self._busy:  # whoever was before us was given up, and the thread is not back yet
             raise TemporaryError(f"the directory {self._path} is still busy with an earlier document")
@@ -155,11 +159,18 @@ class Directory:
             changed = [
                 _replace(folder, name, text.encode(), given_up)
                 for name, text in files.items()
-                if _read(folder, name, len(text.encode())) != text.encode()
+                if _differs(folder, name, text.encode())
             ]
             if changed:
                 os.fsync(folder)
             return bool(changed)
+        finally:
+            os.close(folder)
+
+    def _differing(self, files: Mapping[str, str]) -> frozenset[str]:
+        folder = self._open()
+        try:
+            return frozenset(name for name, text in files.items() if _differs(folder, name, text.encode()))
         finally:
             os.close(folder)
 
@@ -184,6 +195,10 @@ def _clear_away(folder: int, parts: list[str]) -> None:
         with contextlib.suppress(FileNotFoundError):  # another replica was faster
             if name == here or now - os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime > _LEFT_AFTER:
                 os.unlink(name, dir_fd=folder)
+
+
+def _differs(folder: int, name: str, contents: bytes) -> bool:
+    return _read(folder, name, len(contents)) != contents
 
 
 def _read(folder: int, name: str, size: int) -> bytes | None:

@@ -59,6 +59,16 @@ def test_a_backup_is_made_and_put_back_and_the_old_store_is_kept(store: Path, tm
     assert typed("check", *where).exit_code == 0
 
 
+def test_a_backup_that_could_not_be_put_back_is_made_and_exits_with_one(store: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(store)) as conn, conn:
+        conn.execute("UPDATE incident SET open = 0")
+    said = typed("backup", str(tmp_path / "copy.db"), "--store", f"sqlite:///{store}")
+
+    assert said.exit_code == 1
+    assert f"{tmp_path}/copy.db is made, and `store restore` will not take it as it is: alerts are " in said.output
+    assert (tmp_path / "copy.db").exists()
+
+
 def test_the_store_of_a_configuration_is_found_and_its_retention_counts(store: Path, tmp_path: Path) -> None:
     config = tmp_path / "incidentd.yaml"
     rules = "kind: rules\nrules: [{name: all, match: [], severity: sev4, decide: record}]"

@@ -49,6 +49,18 @@ async def test_files_are_written_whole_and_only_when_they_changed(where: Path) -
     assert lying(where) == {**DOC, "INC-7.md": "# INC-7 Mail is fast\n"}
 
 
+async def test_what_lies_there_is_compared_by_its_contents_and_nothing_is_written(there: Path) -> None:
+    door = Directory(there)
+    await door.write(DOC)
+    before = (there / "INC-7.md").stat()
+    (there / "INC-8.md").symlink_to(there / "INC-7.md")
+    same_size = DOC["INC-7.md"].replace("slow", "fast")
+    assert await door.differing(DOC) == set()
+    assert await door.differing({**DOC, "INC-7.md": same_size}) == {"INC-7.md"}
+    assert await door.differing({"INC-8.md": DOC["INC-7.md"], "INC-9.md": ""}) == {"INC-8.md", "INC-9.md"}
+    assert (there / "INC-7.md").stat() == before
+
+
 async def test_no_symbolic_link_leads_out_of_the_directory(there: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_text(DOC["INC-7.md"])

@@ -24,6 +24,7 @@ from incidentd.store.tables import postmortem
 from incidentd.timeline import Actor
 from tests.drafts import text_of
 from tests.engine.world import Making, World, make_world, policy, roster
+from tests.stores import sqlite_url
 
 ANA = Actor(name="ana", via="api")
 NEWS = Channel(name="news", kind=ChannelKind.CHAT, url=Secret("json://x"))
@@ -44,17 +45,28 @@ class Disk:
         self.trouble = ""
         self.only_writing = False
         self.writes: list[list[str]] = []
+        self.compared: list[str] = []
+        self.dies_after = ""
 
     async def write(self, files: Mapping[str, str]) -> bool:
         if self.trouble:
             raise TemporaryError(self.trouble)
         self.writes.append(list(files))
+        if self.dies_after in files:
+            for name, text in files.items():
+                await self.door.write({name: text})
+                if name == self.dies_after:
+                    raise TemporaryError("it died")
         return await self.door.write(files)
 
     async def names(self) -> frozenset[str]:
         if self.trouble and not self.only_writing:
             raise TemporaryError(self.trouble)
         return await self.door.names()
+
+    async def differing(self, files: Mapping[str, str]) -> frozenset[str]:
+        self.compared += list(files)
+        return await self.door.differing(files)
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.where.iterdir())
@@ -263,3 +275,88 @@ async def test_two_at_once_publish_one(world: Making, disk: Disk) -> None:
     assert [type(one) for one in done if one is not None] == [Conflict]
     assert len(await w.store.read(published.copies, 1)) == 1
     assert len(told(w)) == 1
+
+
+async def after_a_restore(tmp_path: Path, disk: Disk, before: Settings) -> World:
+    """Publish INC-1 in a store that is lost, and begin with a new one, in which another incident has its number."""
+    lost = await began(await make_world(sqlite_url(tmp_path / "lost.db"), publishing_to(disk)), disk)
+    await lost.store.write(graphs.save, "INC-1", {1: graphs.Drawing(title="lag", svg="<svg>old</svg>")})
+    await publish(lost, await declare(lost, "The one before"), TEXT.replace("Mail", "The shop") + GRAPH)
+    await lost.store.close()
+    assert "The shop" in disk.text("INC-1.v1.html")
+    w = await began(await make_world(sqlite_url(tmp_path / "new.db"), before), disk)
+    await w.store.write(graphs.save, "INC-1", {1: graphs.Drawing(title="lag", svg="<svg>new</svg>")})
+    return w
+
+
+def says_only_the_new(disk: Disk) -> None:
+    assert disk.text("INC-1.v1.md") == TEXT + GRAPH
+    assert "The shop" not in disk.text("INC-1.v1.html")
+    assert "<h1>Mail is slow</h1>" in disk.text("INC-1.v1.html")
+    assert disk.text("INC-1.v1-1.svg") == "<svg>new</svg>"
+    assert "The one before" not in disk.text("index.md")
+
+
+async def test_a_number_that_is_given_again_after_a_restore_never_shows_what_had_it_before(
+    tmp_path: Path, disk: Disk
+) -> None:
+    w = await after_a_restore(tmp_path, disk, publishing_to(disk))
+    await publish(w, await declare(w), TEXT + GRAPH)
+    says_only_the_new(disk)
+    await w.store.close()
+
+
+async def test_what_was_published_while_there_was_no_directory_is_put_right_at_the_next_start(
+    tmp_path: Path, disk: Disk
+) -> None:
+    w = await after_a_restore(tmp_path, disk, SETTINGS)
+    await publish(w, await declare(w), TEXT + GRAPH)
+    await w.store.close()
+    assert "The shop" in disk.text("INC-1.v1.md")
+    w = await began(await make_world(sqlite_url(tmp_path / "new.db"), publishing_to(disk)), disk)
+    says_only_the_new(disk)
+    await w.store.close()
+
+
+async def test_the_same_words_are_published_under_the_day_and_with_the_graphs_of_now(
+    tmp_path: Path, disk: Disk
+) -> None:
+    w = await after_a_restore(tmp_path, disk, publishing_to(disk))
+    await w.at(60)
+    await publish(w, await declare(w, "The one after"), TEXT.replace("Mail", "The shop") + GRAPH)
+    assert "INC-1 The one after" in disk.text("INC-1.v1.html")
+    assert disk.text("INC-1.v1-1.svg") == "<svg>new</svg>"
+    await w.store.close()
+
+
+async def test_a_copy_that_was_half_written_when_the_process_died_is_written_again(tmp_path: Path, disk: Disk) -> None:
+    w = await after_a_restore(tmp_path, disk, publishing_to(disk))
+    disk.dies_after = "INC-1.v1-1.svg"
+    await publish(w, await declare(w), TEXT + GRAPH)
+    await w.store.close()
+    disk.dies_after = ""
+    w = await began(await make_world(sqlite_url(tmp_path / "new.db"), publishing_to(disk)), disk)
+    await w.at(60)
+    says_only_the_new(disk)
+    await w.store.close()
+
+
+async def test_a_start_looks_once_at_each_text_that_lies_there_and_writes_none_that_is_right(
+    world: Making, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "_LOOKED_AT", 10)
+    w = await began(await world(publishing_to(disk)), disk)
+    for number in range(25):
+        await publish(w, await declare(w, f"Mail {number}"))
+    await w.at(60)
+    stood = {path.name: path.stat().st_ino for path in disk.where.iterdir()}
+    disk.compared.clear()
+    disk.writes.clear()
+    again = World(w.store, w.settings, w.clock, w.metrics)
+    await began(again, disk)
+    assert sorted(disk.compared) == sorted(f"INC-{number}.v1.md" for number in range(1, 26))
+    assert disk.writes == [["index.html", "index.md"]], "the index waits until all were looked at"
+    assert {path.name: path.stat().st_ino for path in disk.where.iterdir()} == stood
+    await again.at(61)
+    await publish(again, await declare(again, "One more"))
+    assert len(disk.compared) == 25

@@ -162,6 +162,27 @@ async def test_a_backup_is_taken_while_the_store_is_written_and_is_one_plain_fil
         assert conn.execute("SELECT count(*) FROM inbox").fetchone() == (3,)
 
 
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE timeline SET text = 'nothing' WHERE subject = 'INC-1' AND seq = 2", "INC-1.*entry 2 was changed"),
+        ("DELETE FROM job WHERE ukey = 'HOLD-1'", "HOLD-1 is open, but nothing will look at it.*declare HOLD-1"),
+        ("UPDATE timeline SET at = 'noon' WHERE seq = 2", "damaged.*store restore BACKUP.*sqlite:///.*incidentd.db"),
+    ],
+)
+async def test_a_backup_that_could_not_be_put_back_is_kept_and_said_to_be_so(
+    tmp_path: Path, damage: str, words: str
+) -> None:
+    path, copy = await lived_in(tmp_path), tmp_path / "copy.db"
+    change(path, damage)
+    with pytest.raises(maintenance.Broken, match=rf"copy.db is made, and `store restore` will not take it.*{words}"):
+        maintenance.backup(path, copy)
+
+    assert [name for name in os.listdir(tmp_path) if name.startswith("copy")] == ["copy.db"]
+    with pytest.raises(maintenance.Broken, match=words.partition(".*store restore")[0]):
+        maintenance.restore(path, copy, force=True)
+
+
 async def test_a_backup_never_writes_over_anything(tmp_path: Path) -> None:
     path, copy = await lived_in(tmp_path), tmp_path / "copy.db"
     copy.write_text("precious")

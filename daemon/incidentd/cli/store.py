@@ -80,7 +80,10 @@ def check(*, path: Path, settings: Settings) -> None:
 @click.argument("file", type=_FILE)
 @_of_store
 def backup(*, path: Path, settings: Settings, file: Path) -> None:
-    """Copy the store to a new FILE, while the daemon may run: one moment of it, checked, and on the disk."""
+    """Copy the store to a new FILE, while the daemon may run: one moment of it, checked, and on the disk.
+
+    When `check` finds something in the copy, it is kept, and this exits 1 and says what: it could not be restored.
+    """
     from incidentd.store import maintenance  # noqa: PLC0415 - as above
 
     size = maintenance.backup(path, file)

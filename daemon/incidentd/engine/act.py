@@ -15,7 +15,7 @@ from incidentd.engine.delivery import Delivery, Notifier
 from incidentd.engine.exporting import Exporting, Exports
 from incidentd.engine.facts import Prometheus
 from incidentd.engine.graphing import Graphing
-from incidentd.engine.publishing import Publishing
+from incidentd.engine.publishing import Publishing, Shelf
 from incidentd.engine.sampling import Sampling
 from incidentd.engine.silencing import Silencing
 from incidentd.errors import TemporaryError
@@ -48,7 +48,7 @@ class Doors:
     """By source; those that rules and holds may ask."""
     exports: Exports | None = None
     """The directory of documents, where one is configured."""
-    shelf: Exports | None = None
+    shelf: Shelf | None = None
     """The directory of published postmortems, where one is configured."""
 
 

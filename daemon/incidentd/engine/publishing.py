@@ -2,6 +2,10 @@
 
 What is published is the copy in the store; the pages, the files and the messages are made from it. One job at a time
 writes what the directory lacks, so a disk that was full or a replica that died in the middle leaves nothing out.
+
+A file counts by what it holds, not by its name: after a restore the ids of incidents are given out again, and the files
+of what had them before still lie there. What is published is written over them; each process looks once at the texts
+of all others that lie there, which is much quicker than making their pages anew.
 """
 
 from __future__ import annotations
@@ -9,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from incidentd import library
 from incidentd.engine import paging, shelving, waits
@@ -36,6 +41,8 @@ LONGEST = 1_000_000
 """Characters of a postmortem that can be published."""
 _AT_ONCE = 10
 """Copies that one job writes before it gives way."""
+_LOOKED_AT = 100
+"""Copies of which one job reads the text in the directory before it gives way."""
 _GRAPH = re.compile(r"(?:[^\s()]*/)?incidents/(INC-[0-9]{1,18})/graphs/([0-9]{1,3})")
 _SUMMARY = re.compile(r"^## Executive summary[ \t]*\n+([^#\n][^\n]*)", re.MULTILINE)
 
@@ -119,16 +126,26 @@ class _Lacking:
     more: bool
 
 
+class Shelf(Exports, Protocol):
+    """The directory of postmortems."""
+
+    async def differing(self, files: Mapping[str, str]) -> frozenset[str]:
+        """Name those of these files that do not lie there as they are given. Raises TemporaryError."""
+
+
 class Publishing:
     """Does the claimed job that writes the directory of postmortems."""
 
     def __init__(
-        self, store: Store, *, directory: Callable[[], Exports | None], metrics: Metrics, now: Callable[[], datetime]
+        self, store: Store, *, directory: Callable[[], Shelf | None], metrics: Metrics, now: Callable[[], datetime]
     ) -> None:
         self._store = store
         self._directory = directory
         self._metrics = metrics
         self._now = now
+        self._door: Shelf | None = None
+        self._right: set[str] = set()
+        """Whose text lies in this directory as it is in the store, by the names of their files without the ending."""
 
     async def act(self, job: Job) -> None:
         """Write the copies that are not there, and the index; what does not work is tried again until it does."""
@@ -136,15 +153,20 @@ class Publishing:
         if door is None:  # taken out of the configuration meanwhile
             await self._store.write(jobs.complete, job)
             return
+        if door is not self._door:  # another directory is configured now
+            self._door, self._right = door, set()
         lacking: _Lacking | None = None
         try:
-            lacking = await self._store.read(_lacking, await door.names())
+            there, more = await self._look(door, job)
+            lacking = await self._store.read(_lacking, there, more=more)
             for copy, pictures in lacking.copies:
                 wrote = await door.write(await asyncio.to_thread(_files, copy, pictures))
+                self._right.add(_line(copy).file)
                 self._count("written" if wrote else "unchanged")
-            await door.write(
-                {"index.html": site.index_html(lacking.lines), "index.md": site.index_markdown(lacking.lines)}
-            )
+            if not more:  # an index names nothing that was not looked at
+                await door.write(
+                    {"index.html": site.index_html(lacking.lines), "index.md": site.index_markdown(lacking.lines)}
+                )
         except TemporaryError as error:
             self._count("failed")
             at = waits.next_try(job, self._now(), error)
@@ -154,27 +176,62 @@ class Publishing:
         else:
             await self._store.write(_done, job, lacking)
 
+    async def _look(self, door: Shelf, job: Job) -> tuple[frozenset[str], bool]:
+        """List the files that need not be written, and say whether some are still to be looked at. Raises as a door."""
+        there = await door.names()
+        known = frozenset(self._right)
+        unsure, new, more = await self._store.read(_unsure, there, known, since=job.created_at)
+        texts = {_line(copy).file: _text(copy) for copy in unsure}
+        other = await door.differing({f"{file}.md": text for file, text in texts.items()}) if texts else frozenset()
+        self._right |= {file for file in texts if f"{file}.md" not in other}
+        return there - other - {f"{file}.md" for file in new}, more
+
     def _count(self, result: str) -> None:
         self._metrics.postmortem_exports_total.labels(result=result).inc()
 
 
-def _lacking(tx: Tx, there: frozenset[str]) -> _Lacking:
-    """Read what the directory lacks, a few copies at a time, the oldest first."""
-    lines = [
+def _unsure(
+    tx: Tx, there: frozenset[str], known: frozenset[str], *, since: datetime
+) -> tuple[list[Copy], list[str], bool]:  # fmt: skip
+    """Read some copies that have files of which nobody knows whether they are theirs, the oldest first.
+
+    Those that were published `since` are only named: all their files are written. Says at last whether there are more.
+    """
+    found = sorted((it for it in _lines(tx) if it.file not in known and _names(it) <= there), key=lambda it: it.at)
+    old = [it for it in found if it.at < since]
+    few = [_copy_of(tx, it) for it in old[:_LOOKED_AT]]
+    return few, [it.file for it in found[len(old) :]], len(old) > len(few)
+
+
+def _lacking(tx: Tx, there: frozenset[str], *, more: bool) -> _Lacking:
+    """Read what the directory lacks, a few copies at a time, the oldest first; `more` is to be looked at later."""
+    lines = _lines(tx)
+    missing = [it for it in lines if not _names(it) <= there]
+    few = sorted(missing, key=lambda it: it.at)[:_AT_ONCE]
+    found = [_copy_of(tx, it) for it in few]
+    waiting = {it.file for it in missing} - {it.file for it in few}
+    return _Lacking(
+        copies=tuple((copy, _pictures(tx, copy)) for copy in found),
+        lines=tuple(it for it in lines if it.file not in waiting), more=more or bool(waiting),
+    )  # fmt: skip
+
+
+def _lines(tx: Tx) -> list[site.Line]:
+    return [
         site.Line(
             key=f"INC-{row.incident_id}", version=row.version, title=row.title, severity=row.severity,
             service=row.service, at=row.published_at,
         )
         for row in copies.listed(tx)
     ]  # fmt: skip
-    missing = [it for it in lines if not {f"{it.file}.md", f"{it.file}.html"} <= there]
-    few = sorted(missing, key=lambda it: it.at)[:_AT_ONCE]
-    found = [copies.copy(tx, int(it.key.removeprefix("INC-")), it.version) for it in few]
-    waiting = {it.file for it in missing} - {it.file for it in few}
-    return _Lacking(
-        copies=tuple((copy, _pictures(tx, copy)) for copy in found),
-        lines=tuple(it for it in lines if it.file not in waiting), more=bool(waiting),
-    )  # fmt: skip
+
+
+def _names(line: site.Line) -> set[str]:
+    return {f"{line.file}.md", f"{line.file}.html"}
+
+
+def _copy_of(tx: Tx, line: site.Line) -> Copy:
+    return copies.copy(tx, int(line.key.removeprefix("INC-")), line.version)
 
 
 def _pictures(tx: Tx, copy: Copy) -> dict[int, str]:
@@ -185,11 +242,11 @@ def _pictures(tx: Tx, copy: Copy) -> dict[int, str]:
 
 
 def _files(copy: Copy, pictures: dict[int, str]) -> dict[str, str]:
-    """Make the files of a copy; its graphs lie beside it, and nothing is fetched from elsewhere."""
-    line = site.Line(
-        key=copy.key, version=copy.version, title=copy.title, severity=copy.severity, service=copy.service,
-        at=copy.published_at,
-    )  # fmt: skip
+    """Make the files of a copy; its graphs lie beside it, and nothing is fetched from elsewhere.
+
+    The text is the last: where it lies, all the others were written before.
+    """
+    line = _line(copy)
 
     def beside(url: str) -> str:
         found = _GRAPH.fullmatch(url)
@@ -198,8 +255,18 @@ def _files(copy: Copy, pictures: dict[int, str]) -> dict[str, str]:
 
     body = html.html(copy.markdown, beside)
     drawn = {f"{line.file}-{number}.svg": svg for number, svg in pictures.items()}
-    text = copy.markdown.encode("utf-8", "replace").decode("utf-8")
-    return {**drawn, f"{line.file}.md": text, f"{line.file}.html": site.page(line, body)}
+    return {**drawn, f"{line.file}.html": site.page(line, body), f"{line.file}.md": _text(copy)}
+
+
+def _line(copy: Copy) -> site.Line:
+    return site.Line(
+        key=copy.key, version=copy.version, title=copy.title, severity=copy.severity, service=copy.service,
+        at=copy.published_at,
+    )  # fmt: skip
+
+
+def _text(copy: Copy) -> str:
+    return copy.markdown.encode("utf-8", "replace").decode("utf-8")
 
 
 def _done(tx: Tx, job: Job, wrote: _Lacking) -> None:

@@ -65,7 +65,12 @@ def check(path: Path) -> Good:
     """
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
-    engine = sqlite.read_engine(path)
+    return _checked(path, path)
+
+
+def _checked(file: Path, path: Path) -> Good:
+    """Look at a file that holds the store at `path`, or a copy of it. Raises Broken."""
+    engine = sqlite.read_engine(file)
     try:
         return _looked_at(engine, path)
     except DBAPIError as error:
@@ -88,12 +93,21 @@ def _looked_at(engine: Engine, path: Path) -> Good:
         newest = migrate.revisions()[0]
         if revision != newest:
             return Good(revision=revision, newest=newest)
-        timelines, entries = _whole_timelines(Tx(conn, _NO_MATTER_WHEN))
-        for what, advice, query in _DANGLING:
-            key = conn.execute(text(query)).scalar()
-            if key is not None:
-                raise Broken(f"{what.format(key=key)}; {advice.format(key=key)}")
+        timelines, entries = consistent(Tx(conn, _NO_MATTER_WHEN))
         return Good(revision=revision, newest=newest, timelines=timelines, entries=entries)
+
+
+def consistent(tx: Tx) -> tuple[int, int]:
+    """Look at what the rows of a store say of each other; gives how many timelines and entries there are.
+
+    Raises Broken with the first thing that is wrong.
+    """
+    seen = _whole_timelines(tx)
+    for what, advice, query in _DANGLING:
+        key = tx.conn.execute(text(query)).scalar()
+        if key is not None:
+            raise Broken(f"{what.format(key=key)}; {advice.format(key=key)}")
+    return seen
 
 
 def _damaged(path: Path, what: str) -> Broken:
@@ -148,8 +162,9 @@ _BY_HAND = "end it by hand (`incidentd declare {key}`), and tell whoever changed
 _DANGLING = (
     (
         "{key} is open, but nothing will look at it when its time comes", _BY_HAND,
-        "SELECT 'HOLD-' || id FROM hold WHERE open AND NOT EXISTS"
-        " (SELECT 1 FROM job WHERE ukey = 'HOLD-' || hold.id AND state = 'live')",
+        # the clock of one that is snoozed stands still; before one declares, Alertmanager is asked by a job of its own
+        "SELECT 'HOLD-' || id FROM hold WHERE open AND state <> 'snoozed' AND NOT EXISTS"
+        " (SELECT 1 FROM job WHERE ukey IN ('HOLD-' || hold.id, 'verify:HOLD-' || hold.id) AND state = 'live')",
     ),
     (
         "{key} is said to go on, but no job goes on with it", "restore a backup, or end what it belongs to by hand",
@@ -158,15 +173,16 @@ _DANGLING = (
     ),
     (
         "alerts are followed for {key}, which is not open", "restore a backup",
-        "SELECT subject FROM member WHERE open"
-        " AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.open AND subject = 'HOLD-' || hold.id)"
-        " AND NOT EXISTS (SELECT 1 FROM incident WHERE incident.open AND subject = 'INC-' || incident.id)",
+        # a list that is made once: looked for anew, a storm's alerts times its holds take minutes
+        "SELECT subject FROM member WHERE open AND subject NOT IN (SELECT 'HOLD-' || id FROM hold WHERE open"
+        " UNION ALL SELECT 'INC-' || id FROM incident WHERE open)",
     ),
     (
         "a timeline speaks of {key}, which is not there", "restore a backup",
+        # an action item outlives its incident, and what is done about it is told there
         "SELECT DISTINCT subject FROM timeline WHERE subject <> 'SYSTEM'"
-        " AND NOT EXISTS (SELECT 1 FROM hold WHERE subject = 'HOLD-' || hold.id)"
-        " AND NOT EXISTS (SELECT 1 FROM incident WHERE subject = 'INC-' || incident.id)",
+        " AND subject NOT IN (SELECT 'HOLD-' || id FROM hold UNION ALL SELECT 'INC-' || id FROM incident"
+        " UNION ALL SELECT subject FROM page WHERE subject LIKE 'SUM-%' UNION ALL SELECT subject FROM action_item)",
     ),
 )  # fmt: skip
 """What no transaction leaves behind: the words, what to do, and a query for the first one."""
@@ -179,8 +195,9 @@ def backup(path: Path, to: Path) -> int:
     """Copy a store to a new file, while a daemon may write into it; give the size of the copy in bytes.
 
     The copy is as the store was at one moment, checked, on the disk when this returns, and readable by its owner
-    alone. Raises NotFound without a store, Conflict when the file exists, and StoreUnavailable when it cannot be
-    written.
+    alone. Raises NotFound without a store, Conflict when the file exists, StoreUnavailable when it cannot be written,
+    and Broken when the copy is not good: there is none of a file that SQLite cannot read, and else it is kept, since
+    it may be the last one.
     """
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
@@ -195,6 +212,10 @@ def backup(path: Path, to: Path) -> int:
         if found != "ok":
             raise _damaged(path, found)
         copy.execute("PRAGMA journal_mode=DELETE")  # one plain file, that can be read where nothing can be written
+    try:
+        _checked(to, path)
+    except Broken as error:
+        raise Broken(f"{to} is made, and `store restore` will not take it as it is: {error}") from error
     return to.stat().st_size
 
 
