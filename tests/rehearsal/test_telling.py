@@ -88,9 +88,9 @@ stories:
 """
 
 
-def loaded(folder: Path, story: str) -> Settings:
+def loaded(folder: Path, story: str, *, rules: str = RULES) -> Settings:
     path = folder / "incidentd.yaml"
-    path.write_text(RULES + f"  - {{name: it, {story}}}\n")
+    path.write_text(rules + f"  - {{name: it, {story}}}\n")
     return config.load(path, env={"PUSH": "json://127.0.0.1:9"})
 
 
@@ -154,6 +154,31 @@ async def test_a_playbook_of_which_the_story_says_nothing_is_not_believed(tmp_pa
         f"{MEND}, 1m: {{approved_by: ana}}}}, expect: {{5m: {{playbook: verifying}}, 6m: {{playbook: verify_failed}}}}"
     )
     assert await failures(tmp_path, story) == []
+
+
+WAITS = ("steps: [{name: do,", "steps: [{name: settle, wait: 10m}, {name: do,")
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("2m", "at 2m `playbook: verified` is not possible: RUN-1 is still at the step `settle`"),
+        ("11m30s", "the verification of RUN-1 has held for 30s of the 1m that it has to"),
+        ("12m", ""),
+    ],
+)
+async def test_a_run_is_verified_when_its_verification_has_held(tmp_path: Path, at: str, words: str) -> None:
+    story = f"{MEND}, 1m: {{approved_by: ana}}, {at}: {{playbook: verified}}}}, expect: {{1m: {{playbook: running}}}}"
+    settings = loaded(tmp_path, story, rules=RULES.replace(*WAITS))
+    told = await tell(settings.stories[0], settings)
+    assert [it.text for it in told.failures if words in it.text] == [it.text for it in told.failures]
+    assert bool(told.failures) is bool(words)
+
+
+async def test_a_run_may_fail_before_its_verification(tmp_path: Path) -> None:
+    story = f"{MEND}, 1m: {{approved_by: ana}}, 2m: {{playbook: failed}}}}, expect: {{2m: {{playbook: verify_failed}}}}"
+    settings = loaded(tmp_path, story, rules=RULES.replace(*WAITS))
+    assert not (await tell(settings.stories[0], settings)).failures
 
 
 async def test_what_prometheus_answers_is_part_of_the_course(tmp_path: Path) -> None:

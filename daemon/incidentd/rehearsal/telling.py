@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from incidentd.durations import format_duration
@@ -15,7 +15,7 @@ from incidentd.errors import Conflict, IncidentdError, Location, TemporaryError
 from incidentd.holds import watches_for
 from incidentd.metrics import Metrics
 from incidentd.pages import PageState
-from incidentd.playbooks import FINISHED, Run, RunState, StepResult
+from incidentd.playbooks import FINISHED, Run, RunState, StepResult, walk
 from incidentd.playbooks.cases import Case
 from incidentd.rehearsal.expecting import Sight, unmet
 from incidentd.rehearsal.world import World, firing
@@ -259,6 +259,9 @@ class _Telling:
         if run is None:
             self._fail(event, "no playbook runs" + await self._why_none())
             return
+        if event.text == "verified" and (why := _not_yet_verified(run, self.world.now)):
+            self._fail(event, f"`playbook: verified` is not possible: {why}")
+            return
         self._say(event, f"{run.key}: {run.playbook} {event.text}")
         await self.world.do(_ended, run.id, event.text)
 
@@ -319,6 +322,21 @@ class _Telling:
                 return
         acted = event.kind.replace("_", " ") if event.kind.endswith("_by") else f"{event.kind} of"
         self._say(event, f"{acted} {event.by}")
+
+
+def _not_yet_verified(run: Run, now: datetime) -> str:
+    """Say why the daemon could not have verified a run by now; '' when it could."""
+    book = definition_of(run)
+    step = walk.current_step(run, book)
+    if step is not None:
+        return f"{run.key} is still at the step `{step.name}`"
+    if book.verify is None or run.verify_since is None:
+        return f"nothing verifies {run.key}"
+    earliest = run.verify_since + book.verify.hold_for
+    if now < earliest:
+        held = f"{format_duration(now - run.verify_since)} of the {format_duration(book.verify.hold_for)}"
+        return f"the verification of {run.key} has held for {held} that it has to"
+    return ""
 
 
 def _ended(tx: Tx, settings: Settings, run_id: int, how: str) -> None:
