@@ -181,6 +181,24 @@ async def test_a_run_may_fail_before_its_verification(tmp_path: Path) -> None:
     assert not (await tell(settings.stories[0], settings)).failures
 
 
+DECLARED = "0m: {fires: [{a: slow}]}, 1m: {declared_by: ana}, 2m: {acknowledged_by: ana}"
+
+
+@pytest.mark.parametrize(
+    ("by", "expect", "words"),
+    [
+        ("ana", "status: resolved", ""),
+        ("ben", "status: investigating, refused: [ben may not make INC-1 resolved]", ""),
+        ("ben", "status: investigating", "`resolved_by` is not possible: ben may not make INC-1 resolved"),
+    ],
+)
+async def test_an_incident_is_resolved_by_whom_the_daemon_lets(
+    tmp_path: Path, by: str, expect: str, words: str
+) -> None:
+    found = await failures(tmp_path, f"at: {{{DECLARED}, 5m: {{resolved_by: {by}}}}}, expect: {{5m: {{{expect}}}}}")
+    assert [words in it for it in found] == [True] * bool(words)
+
+
 async def test_what_prometheus_answers_is_part_of_the_course(tmp_path: Path) -> None:
     happens = "0m: {promql: {queue_depth: 12.5}, fires: [{a: slow}]}, 5m: {promql: {queue_depth: null}}"
     settings = loaded(tmp_path, f"at: {{{happens}}}, expect: {{5m: {{hold: slow}}}}")

@@ -311,7 +311,7 @@ class _Telling:
                 why = event.text or "The story says so."
                 await self.world.do(commands.stand_down_hold, open_holds[-1].id, actor=actor, reason=why)
             case Happens.RESOLVED_BY if active:
-                await self.world.do(lifecycle.resolve, active[-1].id, actor=actor, note=event.text, admin=True)
+                await self.world.do(lifecycle.resolve, active[-1].id, actor=actor, note=event.text)
             case Happens.RUN_BY if open_holds or active:
                 subject, labels = (open_holds or active)[-1].key, event.alerts[0] if event.alerts else {}
                 await self.world.do(byhand.run, event.playbook, subject=subject, labels=labels, actor=actor)
