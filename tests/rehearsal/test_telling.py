@@ -199,6 +199,38 @@ async def test_an_incident_is_resolved_by_whom_the_daemon_lets(
     assert [words in it for it in found] == [True] * bool(words)
 
 
+TWO = "at: {0m: {fires: [{a: slow}]}, 20m: {fires: [{a: other}]}}"
+"""At 20m `slow` is declared for no progress, and the other at once."""
+
+
+@pytest.mark.parametrize(
+    ("expect", "words"),
+    [
+        ("declared: no_progress, rule: slow, severity: sev3", ""),
+        ("declared: no_progress, severity: sev3", ""),
+        ("declared: at_once, rule: everything-else, severity: sev1", ""),
+        ("declared: at_once, severity: sev1", ""),
+        ("declared: at_once, rule: slow, severity: sev3", "INC-1 is declared now, but the reason is no_progress"),
+        ("declared: no_progress, rule: everything-else", "INC-2 is declared now, but the reason is at_once"),
+        ("declared: no_progress, severity: sev1", "expected severity: sev1; that of INC-1 is sev3"),
+    ],
+)
+async def test_of_two_incidents_of_one_minute_the_one_that_is_meant_is_looked_at(
+    tmp_path: Path, expect: str, words: str
+) -> None:
+    found = await failures(tmp_path, f"{TWO}, expect: {{20m: {{{expect}}}}}")
+    assert [words in it for it in found] == [True] * bool(words), found
+
+
+async def test_a_hold_in_the_middle_of_a_step_declares_when_the_step_may_be_over(tmp_path: Path) -> None:
+    rules = RULES.replace("playbook: mend}", "playbook: mend, hold: {no_progress_after: 20m}}").replace(*WAITS)
+    rules = rules.replace("wait: 10m", "wait: 30m")
+    happens = f"{MEND}, 10m: {{approved_by: ana}}}}"
+    settings = loaded(tmp_path, f"{happens}, expect: {{19m: {{declares_at: 20m}}, 20m: {{declares_at: 40m5s}}}}", rules=rules)
+    told = await tell(settings.stories[0], settings)
+    assert not told.failures, told_text(told)
+
+
 async def test_what_prometheus_answers_is_part_of_the_course(tmp_path: Path) -> None:
     happens = "0m: {promql: {queue_depth: 12.5}, fires: [{a: slow}]}, 5m: {promql: {queue_depth: null}}"
     settings = loaded(tmp_path, f"at: {{{happens}}}, expect: {{5m: {{hold: slow}}}}")
