@@ -226,7 +226,77 @@ async def test_a_hold_in_the_middle_of_a_step_declares_when_the_step_may_be_over
     rules = RULES.replace("playbook: mend}", "playbook: mend, hold: {no_progress_after: 20m}}").replace(*WAITS)
     rules = rules.replace("wait: 10m", "wait: 30m")
     happens = f"{MEND}, 10m: {{approved_by: ana}}}}"
-    settings = loaded(tmp_path, f"{happens}, expect: {{19m: {{declares_at: 20m}}, 20m: {{declares_at: 40m5s}}}}", rules=rules)
+    settings = loaded(
+        tmp_path, f"{happens}, expect: {{19m: {{declares_at: 20m}}, 20m: {{declares_at: 40m5s}}}}", rules=rules
+    )
+    told = await tell(settings.stories[0], settings)
+    assert not told.failures, told_text(told)
+
+
+LOOKS = "steps: [{name: look, LOOKS, register: seen}, {name: do, when: WHEN, command: [/bin/true]}]"
+
+
+async def looked(folder: Path, looks: str, when: str, story: str = "") -> list[str]:
+    steps = LOOKS.replace("LOOKS", looks).replace("WHEN", when)
+    rules = RULES.replace("steps: [{name: do, command: [/bin/true], idempotent: true}]", steps)
+    story = story or f"{MEND}, 1m: {{approved_by: ana}}}}, expect: {{1m: {{playbook: verifying}}}}"
+    settings = loaded(folder, story, rules=rules)
+    return [failure.text for failure in (await tell(settings.stories[0], settings)).failures]
+
+
+@pytest.mark.parametrize(
+    ("looks", "when"),
+    [
+        ("command: [/bin/true]", "seen.exit == 0"),
+        ("command: [/bin/true]", "seen.ok"),
+        ("http: {url: 'http://x/', expect: {status: [204, 200]}}", "seen.status == 204"),
+        ("alertmanager: {silence: ['a=\"b\"'], for: 1h}", "seen.id != ''"),
+        ("promql: {query: up}", "seen.ok"),
+    ],
+)
+async def test_a_step_of_a_story_gives_what_one_gives_that_succeeds(tmp_path: Path, looks: str, when: str) -> None:
+    assert await looked(tmp_path, looks, when) == []
+
+
+@pytest.mark.parametrize(
+    ("looks", "when", "how"),
+    [
+        ("command: [/bin/true]", "seen.stdout == 'on'", "try mend"),
+        ("command: [/bin/true]", "seen.stderr == ''", "try mend"),
+        ("http: {url: 'http://x/'}", "seen.body =~ 'on'", "try mend"),
+        ("promql: {query: up}", "seen.value > 3", "say with `promql:` what its query gives, or try mend"),
+    ],
+)
+async def test_a_story_that_does_not_say_what_a_condition_looks_at_fails(
+    tmp_path: Path, looks: str, when: str, how: str
+) -> None:
+    said = f"does not say what the step `look` of RUN-1 gives, and `do` depends on it (`{when}`): {how} with a case"
+    assert [it for it in await looked(tmp_path, looks, when) if said in it]
+
+
+@pytest.mark.parametrize(
+    ("value", "expect"),
+    [
+        ("5", "playbook: verifying, says: ['do: fine']"),
+        ("2", "playbook: verifying, says: ['do: skipped: `seen.value > 3` does not hold']"),
+        ("1", "playbook: failed, says: ['1, wanted > 1']"),
+        ("null", "playbook: failed, says: [no data]"),
+    ],
+)
+async def test_a_query_of_a_step_gives_what_the_story_says(tmp_path: Path, value: str, expect: str) -> None:
+    at = f"at: {{0m: {{promql: {{depth: {value}}}, fires: [{{a: mended}}]}}, 1m: {{approved_by: ana}}}}"
+    story = f"{at}, expect: {{1m: {{{expect}}}}}"
+    assert await looked(tmp_path, 'promql: {query: depth, is: "> 1"}', "seen.value > 3", story) == []
+
+
+async def test_a_message_may_have_in_it_what_the_story_does_not_say(tmp_path: Path) -> None:
+    rules = RULES.replace(
+        "steps: [{name: do, command: [/bin/true], idempotent: true}]",
+        "steps: [{name: look, promql: {query: up}, register: seen}, {name: tell, note: 'It is {{ seen.value }}.'}]",
+    )
+    settings = loaded(
+        tmp_path, f"{MEND}, 1m: {{approved_by: ana}}}}, expect: {{1m: {{says: [It is ?.]}}}}", rules=rules
+    )
     told = await tell(settings.stories[0], settings)
     assert not told.failures, told_text(told)
 

@@ -17,6 +17,9 @@ from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.errands import Errand
 from incidentd.prometheus import Answer
 from incidentd.reconciliation import ApiAlert, Snapshot
+from incidentd.rehearsal.unsaid import given
+from incidentd.runner import promql, tries
+from incidentd.templates import BadTemplate, compile_template, in_promql
 
 
 @dataclass
@@ -51,11 +54,33 @@ class Hands:
 
     answers: dict[str, StepResult] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    numbers: Mapping[str, float | IncidentdError] = field(default_factory=dict)
+    """What Prometheus answers to the queries of steps; to all others it answers what no number is."""
 
     async def run_step(self, step: Step, context: Mapping[str, object], *, source: str, errand: Errand) -> StepResult:
         """Say what came of a step: fine, unless told otherwise."""
         self.done.append(step.name)
-        return self.answers.get(step.name, StepResult(ok=True, summary="fine"))
+        if step.name in self.answers:
+            return self.answers[step.name]
+        if step.kind == "promql" and (query := _query(step, context)) in self.numbers:
+            number = self.numbers[query]
+
+            async def once() -> StepResult:
+                return promql.judged(None if isinstance(number, IncidentdError) else number, step.args.get("is"))
+
+            return await tries.tried(step, context, once, _at_once)
+        return StepResult(ok=True, summary="fine", value=given(step))
+
+
+def _query(step: Step, context: Mapping[str, object]) -> str:
+    try:
+        return compile_template(step.args["query"]).render(context, in_promql)
+    except BadTemplate:
+        return ""
+
+
+async def _at_once(seconds: float) -> None:
+    """Let no time pass between two tries: a story has its own time."""
 
 
 _OTHERWISE = re.compile(r"\bor\s+vector\(\s*(\d+(?:\.\d+)?)\s*\)\s*$")

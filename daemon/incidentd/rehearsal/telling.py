@@ -18,6 +18,7 @@ from incidentd.pages import PageState
 from incidentd.playbooks import FINISHED, Run, RunState, StepResult, walk
 from incidentd.playbooks.cases import Case
 from incidentd.rehearsal.expecting import Sight, unmet
+from incidentd.rehearsal.unsaid import unsaid
 from incidentd.rehearsal.world import World, firing
 from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusSettings, Settings, Source
 from incidentd.store import Tx, jobs, things
@@ -66,6 +67,7 @@ async def tell(story: Story, settings: Settings) -> Told:
         world = World(store, prepared(settings, story), clock, metrics, start=story.starts)
         world.peer.behind = timedelta(seconds=1)
         world.hands.answers["verify"] = _NOT_YET
+        world.hands.numbers = world.numbers.answers
         told = _Telling(story, world)
         await told.all()
         took = asyncio.get_running_loop().time() - began
@@ -125,6 +127,9 @@ class _Telling:
             for event in (it for it in self.story.events if it.at == at):
                 await self._happen(event)
             await self._look(at)
+        for run in reversed(await self._runs()):
+            found = await self.world.store.read(unsaid, run)
+            self.failures += [Failure(self.story.where, text) for text in found]
 
     async def _look(self, at: timedelta) -> None:
         wanted = [it for it in self.story.expectations if it.at == at]
