@@ -99,6 +99,8 @@ class Numbers:
     """What there is to draw of a query."""
     failure: IncidentdError | None = None
     """What comes of wanting to draw something."""
+    knows_nothing: bool = False
+    """It gives no number at all, not even one that a query says itself."""
 
     async def course(self, promql: str, *, start: datetime, end: datetime, step: timedelta) -> tuple[Line, ...]:
         """Give what there is to draw."""
@@ -115,7 +117,7 @@ class Numbers:
     async def query(self, promql: str, *, timeout: timedelta = timedelta(seconds=5)) -> Answer:  # noqa: ASYNC109
         """Give the number of a query, or fail as it was told."""
         self.asked.append(promql)
-        otherwise = _OTHERWISE.search(promql)
+        otherwise = None if self.knows_nothing else _OTHERWISE.search(promql)
         known = self.answers.get(promql, float(otherwise[1]) if otherwise else None)
         if isinstance(known, IncidentdError):
             raise known
