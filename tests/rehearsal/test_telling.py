@@ -335,6 +335,23 @@ async def test_a_condition_on_live_data_is_met_or_not_as_the_story_says(
     assert not told.failures, told_text(told)
 
 
+SOURCES = "sources: [{name: prod, prometheus: {url: 'http://127.0.0.1:9'}}, {name: staging}]"
+NONE = "at 0s `promql` is not possible: the source staging has no `prometheus`, so what is asked of it is unknown"
+
+
+@pytest.mark.parametrize(("source", "found"), [("prod", []), ("staging", [NONE])])
+async def test_a_source_without_prometheus_is_not_told_what_it_answers(
+    tmp_path: Path, source: str, found: list[str]
+) -> None:
+    rules = RULES.replace("kind: config\n", f"kind: config\n{SOURCES}\n")
+    rules = rules.replace("kind: rules\nrules:", f"kind: rules\nrules:{LOSING}")
+    came = "declared: at_once" if source == "prod" else "hold: slow"
+    at = "at: {0m: {promql: {losing-money: 250}, fires: [{a: slow}]}}"
+    settings = loaded(tmp_path, f"source: {source}, {at}, expect: {{0m: {{{came}}}}}", rules=rules)
+    told = await tell(settings.stories[0], settings)
+    assert [it.text for it in told.failures] == found, told_text(told)
+
+
 async def test_a_failed_story_shows_how_it_went(tmp_path: Path) -> None:
     settings = loaded(tmp_path, f"{FIRES}, expect: {{20m: {{declared: growing}}}}")
     told = await tell(settings.stories[0], settings)

@@ -78,16 +78,21 @@ async def tell(story: Story, settings: Settings) -> Told:
 
 def prepared(settings: Settings, story: Story | None = None) -> Settings:
     """Take out of the settings what would reach outside, and what speaks of a world that does not exist here."""
-    sources = {name: _source(source, story) for name, source in settings.sources.items()}
+    unnamed = set(settings.sources) == {DEFAULT_SOURCE}  # rules by themselves, and no world that they are for
+    given = story is not None and story.measures and unnamed
+    sources = {name: _source(source, story, given=given) for name, source in settings.sources.items()}
     return replace(settings, sources=sources, jira=None)
 
 
-def _source(source: Source, story: Story | None) -> Source:
-    """Ask Alertmanager and Prometheus only where they play a part; and nobody misses a watchdog that nobody plays."""
+def _source(source: Source, story: Story | None, *, given: bool) -> Source:
+    """Ask Alertmanager only where it plays a part; and nobody misses a watchdog that nobody plays.
+
+    `given` says that the source has a Prometheus for the story, although it is not said where.
+    """
     return replace(
         source,
         alertmanager=AlertmanagerSettings(urls=(_NOWHERE,)) if story and story.silences else None,
-        prometheus=source.prometheus or (PrometheusSettings(url=_NOWHERE) if story and story.measures else None),
+        prometheus=source.prometheus or (PrometheusSettings(url=_NOWHERE) if given else None),
         watchdog=source.watchdog and replace(source.watchdog, late_after=NEVER),
     )
 
@@ -199,7 +204,9 @@ class _Telling:
         self._say(event, f"{event.playbook or 'every playbook'} is {event.kind.replace('_', ' ')} by {event.by}")
 
     def _measure(self, event: Event) -> None:
-        """Have Prometheus answer with these numbers from here."""
+        """Have Prometheus answer with these numbers from here. Raises Conflict when the source has none."""
+        if self.world.settings.sources[self.source].prometheus is None:
+            raise Conflict(f"the source {self.source} has no `prometheus`, so what is asked of it is unknown")
         down = TemporaryError("the story says that Prometheus gives no answer")
         for query, value in event.values.items():
             for asked in [query, *self._queries_of(query)]:
