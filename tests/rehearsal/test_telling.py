@@ -261,10 +261,10 @@ async def test_a_step_of_a_story_gives_what_one_gives_that_succeeds(tmp_path: Pa
 @pytest.mark.parametrize(
     ("looks", "when", "how"),
     [
-        ("command: [/bin/true]", "seen.stdout == 'on'", "try mend"),
-        ("command: [/bin/true]", "seen.stderr == ''", "try mend"),
-        ("http: {url: 'http://x/'}", "seen.body =~ 'on'", "try mend"),
-        ("promql: {query: up}", "seen.value > 3", "say with `promql:` what its query gives, or try mend"),
+        ("command: [/bin/true]", "seen.stdout == 'on'", "try `mend`"),
+        ("command: [/bin/true]", "seen.stderr == ''", "try `mend`"),
+        ("http: {url: 'http://x/'}", "seen.body =~ 'on'", "try `mend`"),
+        ("promql: {query: up}", "seen.value > 3", "say with `promql:` what its query gives, or try `mend`"),
     ],
 )
 async def test_a_story_that_does_not_say_what_a_condition_looks_at_fails(

@@ -62,7 +62,7 @@ def _missing(run: Run, book: Playbook, step: Step, *, failed: bool) -> Iterator[
         how = "say with `promql:` what its query gives, or " if gives.kind == "promql" else ""
         yield (
             f"the story does not say what the step `{gives.name}` of {run.key} gives, and `{step.name}` depends on it "
-            f"({words}): {how}try {run.playbook} with a case (`kind: playbook_test`)"
+            f"({words}): {how}try `{run.playbook}` with a case (`kind: playbook_test`)"
         )
 
 
