@@ -250,6 +250,49 @@ def test_an_alert_that_another_playbook_takes_does_not_bring_one_in(tmp_path: Pa
     assert done.exit_code == 0, done.output
 
 
+ASKED = """
+kind: config
+---
+kind: people
+people: {ana: {name: Ana}, ben: {name: Ben}}
+---
+kind: teams
+teams: {platform: {people: [ana]}}
+---
+kind: playbook
+name: drain
+title: Drain
+mode: approve
+target: x
+steps:
+  - {name: ask, approve: {question: "Now?", who: {teams: [platform]}, expires: 5m}}
+  - {name: drain, command: [drain]}
+  - {name: drain (force), command: [drain, --force]}
+---
+kind: playbook_test
+playbook: drain
+cases:
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "failure"),
+    [
+        ("ask: {answer: 'yes', by: ana}, drain: {}, drain (force): {}", ""),
+        ("ask: {answer: 'yes'}, drain: {}, drain (force): {}", ""),
+        ("ask: {answer: 'yes', by: ben}, drain: {}, drain (force): {}", "is for team platform, not for ben"),
+        ("ask: {answer: 'yes', by: ana}, drain: {}", "the case does not say under `given` what `drain (force)` gives"),
+    ],
+)  # fmt: skip
+def test_a_case_holds_who_answers_against_who_is_asked_and_takes_no_bracket_for_a_repetition(
+    tmp_path: Path, given: str, failure: str
+) -> None:
+    case = f"  - {{name: x, alert: {{labels: {{}}}}, given: {{{given}}}, expect: {{outcome: done}}}}\n"
+    (tmp_path / "incidentd.yaml").write_text(ASKED + case)
+    done = CliRunner().invoke(main, ["test", str(tmp_path / "incidentd.yaml")])
+    assert (done.exit_code, failure in done.output) == (int(bool(failure)), True), done.output
+
+
 async def test_what_a_case_says_that_a_program_or_a_server_gives_is_kept_as_the_runner_keeps_it() -> None:
     """Line breaks at its end, control characters, and what is too long."""
     printed = "active\x1b[31m\n" + "x" * 100_000 + "\n\n"

@@ -13,14 +13,16 @@ from sqlalchemy import delete
 from incidentd.errors import BadRequest, StoreUnavailable
 from incidentd.holds import HoldPolicy
 from incidentd.matchers import parse_matcher
+from incidentd.playbooks.numbers import parse_condition
 from incidentd.rehearsal.captured import captured
 from incidentd.rehearsal.difference import Difference, Differs, differences, lines
 from incidentd.rehearsal.replay import Replayed, replay
-from incidentd.rules import CATCH_ALL, Decide, SeverityRule
-from incidentd.settings import Settings
+from incidentd.rules import CATCH_ALL, Decide, Query, SeverityRule
+from incidentd.settings import PrometheusSettings, Settings, Source
 from incidentd.store import Tx
 from incidentd.store.history import Received, received
 from incidentd.store.tables import inbox
+from incidentd.templates import compile_template
 from tests.engine.world import START, Making, minutes, policy, roster
 
 DATA = Path(__file__).parents[1] / "data" / "payloads"
@@ -68,6 +70,16 @@ async def test_a_shorter_patience_declares_earlier_and_what_healed_before() -> N
     }  # fmt: skip
     assert (before.incidents, after.incidents) == (1, 3)
     assert after.pages > before.pages
+
+
+@pytest.mark.parametrize(("unknown", "declared"), [(True, 1), (False, 0)])
+async def test_a_condition_on_live_data_counts_as_its_rule_says_for_unknown(unknown: bool, declared: int) -> None:
+    asks = Query(promql=compile_template("sum(lost) or vector(0)"), is_=parse_condition("> 100"), unknown=unknown)
+    money = replace(held("Slow", 30), name="money", decide=Decide.DECLARE, when=(asks,))
+    base = settings(money, held("Slow", 60), *PRESENT.rules[1:-1])
+    source = Source(name="default", prometheus=PrometheusSettings(url="http://127.0.0.1:9"))
+    told = await replay(HISTORY, replace(base, sources={"default": source}))
+    assert sum(it.rule == "money" and it.declared for it in told.fates.values()) == declared
 
 
 async def test_a_longer_patience_declares_nothing_of_what_heals_in_it() -> None:

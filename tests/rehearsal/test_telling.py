@@ -88,9 +88,9 @@ stories:
 """
 
 
-def loaded(folder: Path, story: str) -> Settings:
+def loaded(folder: Path, story: str, *, rules: str = RULES) -> Settings:
     path = folder / "incidentd.yaml"
-    path.write_text(RULES + f"  - {{name: it, {story}}}\n")
+    path.write_text(rules + f"  - {{name: it, {story}}}\n")
     return config.load(path, env={"PUSH": "json://127.0.0.1:9"})
 
 
@@ -156,6 +156,151 @@ async def test_a_playbook_of_which_the_story_says_nothing_is_not_believed(tmp_pa
     assert await failures(tmp_path, story) == []
 
 
+WAITS = ("steps: [{name: do,", "steps: [{name: settle, wait: 10m}, {name: do,")
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("2m", "at 2m `playbook: verified` is not possible: RUN-1 is still at the step `settle`"),
+        ("11m30s", "the verification of RUN-1 has held for 30s of the 1m that it has to"),
+        ("12m", ""),
+    ],
+)
+async def test_a_run_is_verified_when_its_verification_has_held(tmp_path: Path, at: str, words: str) -> None:
+    story = f"{MEND}, 1m: {{approved_by: ana}}, {at}: {{playbook: verified}}}}, expect: {{1m: {{playbook: running}}}}"
+    settings = loaded(tmp_path, story, rules=RULES.replace(*WAITS))
+    told = await tell(settings.stories[0], settings)
+    assert [it.text for it in told.failures if words in it.text] == [it.text for it in told.failures]
+    assert bool(told.failures) is bool(words)
+
+
+async def test_a_run_may_fail_before_its_verification(tmp_path: Path) -> None:
+    story = f"{MEND}, 1m: {{approved_by: ana}}, 2m: {{playbook: failed}}}}, expect: {{2m: {{playbook: verify_failed}}}}"
+    settings = loaded(tmp_path, story, rules=RULES.replace(*WAITS))
+    assert not (await tell(settings.stories[0], settings)).failures
+
+
+DECLARED = "0m: {fires: [{a: slow}]}, 1m: {declared_by: ana}, 2m: {acknowledged_by: ana}"
+
+
+@pytest.mark.parametrize(
+    ("by", "expect", "words"),
+    [
+        ("ana", "status: resolved", ""),
+        ("ben", "status: investigating, refused: [ben may not make INC-1 resolved]", ""),
+        ("ben", "status: investigating", "`resolved_by` is not possible: ben may not make INC-1 resolved"),
+    ],
+)
+async def test_an_incident_is_resolved_by_whom_the_daemon_lets(
+    tmp_path: Path, by: str, expect: str, words: str
+) -> None:
+    found = await failures(tmp_path, f"at: {{{DECLARED}, 5m: {{resolved_by: {by}}}}}, expect: {{5m: {{{expect}}}}}")
+    assert [words in it for it in found] == [True] * bool(words)
+
+
+TWO = "at: {0m: {fires: [{a: slow}]}, 20m: {fires: [{a: other}]}}"
+"""At 20m `slow` is declared for no progress, and the other at once."""
+
+
+@pytest.mark.parametrize(
+    ("expect", "words"),
+    [
+        ("declared: no_progress, rule: slow, severity: sev3", ""),
+        ("declared: no_progress, severity: sev3", ""),
+        ("declared: at_once, rule: everything-else, severity: sev1", ""),
+        ("declared: at_once, severity: sev1", ""),
+        ("declared: at_once, rule: slow, severity: sev3", "INC-1 is declared now, but the reason is no_progress"),
+        ("declared: no_progress, rule: everything-else", "INC-2 is declared now, but the reason is at_once"),
+        ("declared: no_progress, severity: sev1", "expected severity: sev1; that of INC-1 is sev3"),
+    ],
+)
+async def test_of_two_incidents_of_one_minute_the_one_that_is_meant_is_looked_at(
+    tmp_path: Path, expect: str, words: str
+) -> None:
+    found = await failures(tmp_path, f"{TWO}, expect: {{20m: {{{expect}}}}}")
+    assert [words in it for it in found] == [True] * bool(words), found
+
+
+async def test_a_hold_in_the_middle_of_a_step_declares_when_the_step_may_be_over(tmp_path: Path) -> None:
+    rules = RULES.replace("playbook: mend}", "playbook: mend, hold: {no_progress_after: 20m}}").replace(*WAITS)
+    rules = rules.replace("wait: 10m", "wait: 30m")
+    happens = f"{MEND}, 10m: {{approved_by: ana}}}}"
+    settings = loaded(
+        tmp_path, f"{happens}, expect: {{19m: {{declares_at: 20m}}, 20m: {{declares_at: 40m5s}}}}", rules=rules
+    )
+    told = await tell(settings.stories[0], settings)
+    assert not told.failures, told_text(told)
+
+
+LOOKS = "steps: [{name: look, LOOKS, register: seen}, {name: do, when: WHEN, command: [/bin/true]}]"
+
+
+async def looked(folder: Path, looks: str, when: str, story: str = "") -> list[str]:
+    steps = LOOKS.replace("LOOKS", looks).replace("WHEN", when)
+    rules = RULES.replace("steps: [{name: do, command: [/bin/true], idempotent: true}]", steps)
+    story = story or f"{MEND}, 1m: {{approved_by: ana}}}}, expect: {{1m: {{playbook: verifying}}}}"
+    settings = loaded(folder, story, rules=rules)
+    return [failure.text for failure in (await tell(settings.stories[0], settings)).failures]
+
+
+@pytest.mark.parametrize(
+    ("looks", "when"),
+    [
+        ("command: [/bin/true]", "seen.exit == 0"),
+        ("command: [/bin/true]", "seen.ok"),
+        ("http: {url: 'http://x/', expect: {status: [204, 200]}}", "seen.status == 204"),
+        ("alertmanager: {silence: ['a=\"b\"'], for: 1h}", "seen.id != ''"),
+        ("promql: {query: up}", "seen.ok"),
+    ],
+)
+async def test_a_step_of_a_story_gives_what_one_gives_that_succeeds(tmp_path: Path, looks: str, when: str) -> None:
+    assert await looked(tmp_path, looks, when) == []
+
+
+@pytest.mark.parametrize(
+    ("looks", "when", "how"),
+    [
+        ("command: [/bin/true]", "seen.stdout == 'on'", "try `mend`"),
+        ("command: [/bin/true]", "seen.stderr == ''", "try `mend`"),
+        ("http: {url: 'http://x/'}", "seen.body =~ 'on'", "try `mend`"),
+        ("promql: {query: up}", "seen.value > 3", "say with `promql:` what its query gives, or try `mend`"),
+    ],
+)
+async def test_a_story_that_does_not_say_what_a_condition_looks_at_fails(
+    tmp_path: Path, looks: str, when: str, how: str
+) -> None:
+    said = f"does not say what the step `look` of RUN-1 gives, and `do` depends on it (`{when}`): {how} with a case"
+    assert [it for it in await looked(tmp_path, looks, when) if said in it]
+
+
+@pytest.mark.parametrize(
+    ("value", "expect"),
+    [
+        ("5", "playbook: verifying, says: ['do: fine']"),
+        ("2", "playbook: verifying, says: ['do: skipped: `seen.value > 3` does not hold']"),
+        ("1", "playbook: failed, says: ['1, wanted > 1']"),
+        ("null", "playbook: failed, says: [no data]"),
+    ],
+)
+async def test_a_query_of_a_step_gives_what_the_story_says(tmp_path: Path, value: str, expect: str) -> None:
+    at = f"at: {{0m: {{promql: {{depth: {value}}}, fires: [{{a: mended}}]}}, 1m: {{approved_by: ana}}}}"
+    story = f"{at}, expect: {{1m: {{{expect}}}}}"
+    assert await looked(tmp_path, 'promql: {query: depth, is: "> 1"}', "seen.value > 3", story) == []
+
+
+async def test_a_message_may_have_in_it_what_the_story_does_not_say(tmp_path: Path) -> None:
+    rules = RULES.replace(
+        "steps: [{name: do, command: [/bin/true], idempotent: true}]",
+        "steps: [{name: look, promql: {query: up}, register: seen}, {name: tell, note: 'It is {{ seen.value }}.'}]",
+    )
+    settings = loaded(
+        tmp_path, f"{MEND}, 1m: {{approved_by: ana}}}}, expect: {{1m: {{says: [It is ?.]}}}}", rules=rules
+    )
+    told = await tell(settings.stories[0], settings)
+    assert not told.failures, told_text(told)
+
+
 async def test_what_prometheus_answers_is_part_of_the_course(tmp_path: Path) -> None:
     happens = "0m: {promql: {queue_depth: 12.5}, fires: [{a: slow}]}, 5m: {promql: {queue_depth: null}}"
     settings = loaded(tmp_path, f"at: {{{happens}}}, expect: {{5m: {{hold: slow}}}}")
@@ -188,6 +333,23 @@ async def test_a_condition_on_live_data_is_met_or_not_as_the_story_says(
     settings = config.load(path, env={"PUSH": "json://127.0.0.1:9"})
     told = await tell(settings.stories[0], settings)
     assert not told.failures, told_text(told)
+
+
+SOURCES = "sources: [{name: prod, prometheus: {url: 'http://127.0.0.1:9'}}, {name: staging}]"
+NONE = "at 0s `promql` is not possible: the source staging has no `prometheus`, so what is asked of it is unknown"
+
+
+@pytest.mark.parametrize(("source", "found"), [("prod", []), ("staging", [NONE])])
+async def test_a_source_without_prometheus_is_not_told_what_it_answers(
+    tmp_path: Path, source: str, found: list[str]
+) -> None:
+    rules = RULES.replace("kind: config\n", f"kind: config\n{SOURCES}\n")
+    rules = rules.replace("kind: rules\nrules:", f"kind: rules\nrules:{LOSING}")
+    came = "declared: at_once" if source == "prod" else "hold: slow"
+    at = "at: {0m: {promql: {losing-money: 250}, fires: [{a: slow}]}}"
+    settings = loaded(tmp_path, f"source: {source}, {at}, expect: {{0m: {{{came}}}}}", rules=rules)
+    told = await tell(settings.stories[0], settings)
+    assert [it.text for it in told.failures] == found, told_text(told)
 
 
 async def test_a_failed_story_shows_how_it_went(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ async def _told(stories: Iterable[Story | Case], settings: Settings) -> list[Tol
 
     return [
         await (
-            try_case(it, settings.playbooks[it.playbook], settings.rules, settings.playbooks.values())
+            try_case(it, settings.playbooks[it.playbook], settings.rules, settings.playbooks.values(), settings.roster)
             if isinstance(it, Case)
             else tell(it, settings)
         )

@@ -12,6 +12,8 @@ VERIFY = "verify"
 """The name under which a case speaks of the verification."""
 REFUSED = "refused"
 """The outcome when the playbook does not take the alert."""
+SOMEBODY = "somebody"
+"""Who answers where a case does not say who: one of those who are asked."""
 NOT_MATCHED = "not_matched"
 """The outcome when nothing brings the playbook in for the alert: its `match` does not, and no rule that names it, or
 another playbook takes it."""
@@ -36,7 +38,7 @@ class Gives:
     """What a step of kind `ticket` or of an installed kind gives; of a ticket `key` and `url`."""
     answer: str = ""
     """To a question; '' with `timed_out`: nobody answers in time."""
-    by: str = "somebody"
+    by: str = SOMEBODY
     """Who answers."""
     timed_out: bool = False
     """It was ended at its timeout; nobody knows whether it was done."""

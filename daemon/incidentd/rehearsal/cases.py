@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from incidentd.config.cases import common
 from incidentd.errors import Location
+from incidentd.oncall import Roster
 from incidentd.playbooks import Mode, Playbook, Run, RunState, Step, StepResult, questions, walk
-from incidentd.playbooks.cases import NOT_MATCHED, REFUSED, VERIFY, Case, Expected, Gives
+from incidentd.playbooks.cases import NOT_MATCHED, REFUSED, SOMEBODY, VERIFY, Case, Expected, Gives
 from incidentd.playbooks.scopes import NotRunnable, inputs_for
 from incidentd.rehearsal.coming import not_for
 from incidentd.rehearsal.telling import Failure, Told
 from incidentd.rules import SeverityRule
 from incidentd.runner.imagined import Imagined
+from incidentd.text import plain
 
 _TOLD = ("command", "http", "promql", "alertmanager", "ticket", "approve", "note")
 _STARTS = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -36,6 +39,7 @@ class _Trying:
     playbook: Playbook
     rules: Iterable[SeverityRule] = ()
     playbooks: Iterable[Playbook] = ()
+    roster: Roster | None = None
     now: datetime = _STARTS
     ran: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -109,14 +113,19 @@ class _Trying:
             self.now, by, answer = question.expires_at, "", question.default
         else:
             by, answer = gives.by, gives.answer
-            if why := questions.refused(question, answer):
+            if why := self._not_asked(question, by) or questions.refused(question, answer):
                 return StepResult(ok=False, summary=why)
         ok, summary = questions.outcome(replace(question, answer=answer, by=by))
         return StepResult(ok=ok, summary=summary, value={"answer": answer, "by": by})
 
+    def _not_asked(self, question: questions.Question, by: str) -> str:
+        """Say why the daemon takes no answer from somebody; '' when it does, or the case does not say who answers."""
+        if self.roster is None or by == SOMEBODY or questions.may_answer(question, self.roster, by):
+            return ""
+        return f"the question is for {questions.who(question)}, not for {plain(by, 60)}"
+
     def _gives(self, name: str, kind: str) -> Gives | None:
-        common = name.rpartition(" (")[0]
-        given = self.case.given.get(name) or self.case.given.get(common)
+        given = self.case.given.get(name) or self.case.given.get(common(name))
         if given is None and kind == "alertmanager":
             return Gives()  # nobody has to say that a silence is made
         if given is None:
@@ -133,11 +142,15 @@ class _Trying:
 
 
 async def try_case(
-    case: Case, playbook: Playbook, rules: Iterable[SeverityRule] = (), playbooks: Iterable[Playbook] = ()
-) -> Told:
-    """Try a playbook with one case; `rules` are those that may name it, `playbooks` all in their order."""
+    case: Case, playbook: Playbook, rules: Iterable[SeverityRule] = (), playbooks: Iterable[Playbook] = (),
+    roster: Roster | None = None,
+) -> Told:  # fmt: skip
+    """Try a playbook with one case.
+
+    `rules` are those that may name it, `playbooks` all in their order; `roster` says who is in which team.
+    """
     began = asyncio.get_running_loop().time()
-    trying = _Trying(case, playbook, rules, playbooks)
+    trying = _Trying(case, playbook, rules, playbooks, roster)
     ended = await trying.all()
     failures = tuple(Failure(where, text) for where, text in _unmet(trying, ended))
     return Told(case, failures, tuple(trying.course), asyncio.get_running_loop().time() - began)

@@ -17,6 +17,9 @@ from incidentd.playbooks import Step, StepResult
 from incidentd.playbooks.errands import Errand
 from incidentd.prometheus import Answer
 from incidentd.reconciliation import ApiAlert, Snapshot
+from incidentd.rehearsal.unsaid import given
+from incidentd.runner import promql, tries
+from incidentd.templates import BadTemplate, compile_template, in_promql
 
 
 @dataclass
@@ -51,11 +54,33 @@ class Hands:
 
     answers: dict[str, StepResult] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    numbers: Mapping[str, float | IncidentdError] = field(default_factory=dict)
+    """What Prometheus answers to the queries of steps; to all others it answers what no number is."""
 
     async def run_step(self, step: Step, context: Mapping[str, object], *, source: str, errand: Errand) -> StepResult:
         """Say what came of a step: fine, unless told otherwise."""
         self.done.append(step.name)
-        return self.answers.get(step.name, StepResult(ok=True, summary="fine"))
+        if step.name in self.answers:
+            return self.answers[step.name]
+        if step.kind == "promql" and (query := _query(step, context)) in self.numbers:
+            number = self.numbers[query]
+
+            async def once() -> StepResult:
+                return promql.judged(None if isinstance(number, IncidentdError) else number, step.args.get("is"))
+
+            return await tries.tried(step, context, once, _at_once)
+        return StepResult(ok=True, summary="fine", value=given(step))
+
+
+def _query(step: Step, context: Mapping[str, object]) -> str:
+    try:
+        return compile_template(step.args["query"]).render(context, in_promql)
+    except BadTemplate:
+        return ""
+
+
+async def _at_once(seconds: float) -> None:
+    """Let no time pass between two tries: a story has its own time."""
 
 
 _OTHERWISE = re.compile(r"\bor\s+vector\(\s*(\d+(?:\.\d+)?)\s*\)\s*$")
@@ -74,6 +99,8 @@ class Numbers:
     """What there is to draw of a query."""
     failure: IncidentdError | None = None
     """What comes of wanting to draw something."""
+    knows_nothing: bool = False
+    """It gives no number at all, not even one that a query says itself."""
 
     async def course(self, promql: str, *, start: datetime, end: datetime, step: timedelta) -> tuple[Line, ...]:
         """Give what there is to draw."""
@@ -90,7 +117,7 @@ class Numbers:
     async def query(self, promql: str, *, timeout: timedelta = timedelta(seconds=5)) -> Answer:  # noqa: ASYNC109
         """Give the number of a query, or fail as it was told."""
         self.asked.append(promql)
-        otherwise = _OTHERWISE.search(promql)
+        otherwise = None if self.knows_nothing else _OTHERWISE.search(promql)
         known = self.answers.get(promql, float(otherwise[1]) if otherwise else None)
         if isinstance(known, IncidentdError):
             raise known

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incidentd.durations import format_duration
-from incidentd.holds import Hold, HoldState, Outcome
+from incidentd.holds import Hold, HoldState, Outcome, declares_at
 from incidentd.incidents import Incident, Trigger
 from incidentd.oncall import Roster
 from incidentd.pages import Notification
@@ -91,7 +91,8 @@ def _subject(wanted: Sequence[Expectation], sight: Sight) -> Hold | Incident | N
         # when none is declared now, the others are held against the last one: one difference is told once
         incidents = [it for it in incidents if sight.just(it.declared_at)] or incidents
         named = [it for it in incidents if Expects.RULE not in kinds or it.rule == kinds[Expects.RULE].word]
-        return next(reversed(named or incidents), None) or next(reversed(holds), None)
+        meant = [it for it in named if sight.reason(it) == kinds[Expects.DECLARED].word]
+        return next(reversed(meant or named or incidents), None) or next(reversed(holds), None)
     if Expects.STATE in kinds or Expects.DECLARES_AT in kinds:
         return holds[-1] if holds else None
     if Expects.STATUS in kinds:
@@ -118,18 +119,17 @@ def _declares_at(it: Expectation, sight: Sight, subject: Hold | Incident | None)
     wanted = format_duration(it.after)
     if not isinstance(subject, Hold):
         return f"expected a hold that declares at {wanted}; {_state(sight)}"
-    found = sight.time(min(subject.deadline_at, subject.cap_at))
+    found = sight.time(declares_at(subject))
     return "" if found == wanted else f"expected {subject.key} to declare at {wanted}; it would at {found}"
 
 
 def _declared(it: Expectation, sight: Sight, subject: Hold | Incident | None) -> str:
     if not isinstance(subject, Incident) or not sight.just(subject.declared_at):
         return f"expected declared: {it.word}; {_state(sight)}"
-    just = [incident for incident in sight.seen.incidents if sight.just(incident.declared_at)]
-    reasons = [sight.reason(incident) for incident in just]
-    if it.word in reasons:
+    reason = sight.reason(subject)
+    if reason == it.word:
         return ""
-    return f"expected declared: {it.word}; {subject.key} is declared now, but the reason is {', '.join(reasons)}"
+    return f"expected declared: {it.word}; {subject.key} is declared now, but the reason is {reason}"
 
 
 def _rule(it: Expectation, sight: Sight, subject: Hold | Incident | None) -> str:
@@ -287,7 +287,7 @@ def _closed_itself(hold: Hold) -> bool:
 def _hold_line(hold: Hold, sight: Sight) -> str:
     if hold.ended_at is not None and hold.outcome is not None:
         return f"{hold.key} ({hold.rule}) closed at {sight.time(hold.ended_at)}: {hold.outcome}"
-    declares = sight.time(min(hold.deadline_at, hold.cap_at))
+    declares = sight.time(declares_at(hold))
     due = f", declares at {declares}" if hold.state is HoldState.HOLDING else ""
     return f"{hold.key} ({hold.rule}, {hold.severity}) {hold.state}{due}"
 

@@ -112,6 +112,7 @@ async def replay(
     settings = prepared(replace(settings, automation=replace(settings.automation, mode=Mode.OFF)))
     world = _Answering(store, settings, clock, metrics, start=history[0].at)
     world.answered_after = answered_after
+    world.numbers.knows_nothing = True
     try:
         seen: dict[Firing, Decided] = {}
         refused = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from incidentd.durations import format_duration
@@ -15,9 +15,10 @@ from incidentd.errors import Conflict, IncidentdError, Location, TemporaryError
 from incidentd.holds import watches_for
 from incidentd.metrics import Metrics
 from incidentd.pages import PageState
-from incidentd.playbooks import FINISHED, Run, RunState, StepResult
+from incidentd.playbooks import FINISHED, Run, RunState, StepResult, walk
 from incidentd.playbooks.cases import Case
 from incidentd.rehearsal.expecting import Sight, unmet
+from incidentd.rehearsal.unsaid import unsaid
 from incidentd.rehearsal.world import World, firing
 from incidentd.settings import DEFAULT_SOURCE, AlertmanagerSettings, PrometheusSettings, Settings, Source
 from incidentd.store import Tx, jobs, things
@@ -66,6 +67,7 @@ async def tell(story: Story, settings: Settings) -> Told:
         world = World(store, prepared(settings, story), clock, metrics, start=story.starts)
         world.peer.behind = timedelta(seconds=1)
         world.hands.answers["verify"] = _NOT_YET
+        world.hands.numbers = world.numbers.answers
         told = _Telling(story, world)
         await told.all()
         took = asyncio.get_running_loop().time() - began
@@ -76,16 +78,21 @@ async def tell(story: Story, settings: Settings) -> Told:
 
 def prepared(settings: Settings, story: Story | None = None) -> Settings:
     """Take out of the settings what would reach outside, and what speaks of a world that does not exist here."""
-    sources = {name: _source(source, story) for name, source in settings.sources.items()}
+    unnamed = set(settings.sources) == {DEFAULT_SOURCE}  # rules by themselves, and no world that they are for
+    given = story is not None and story.measures and unnamed
+    sources = {name: _source(source, story, given=given) for name, source in settings.sources.items()}
     return replace(settings, sources=sources, jira=None)
 
 
-def _source(source: Source, story: Story | None) -> Source:
-    """Ask Alertmanager and Prometheus only where they play a part; and nobody misses a watchdog that nobody plays."""
+def _source(source: Source, story: Story | None, *, given: bool) -> Source:
+    """Ask Alertmanager only where it plays a part; and nobody misses a watchdog that nobody plays.
+
+    `given` says that the source has a Prometheus for the story, although it is not said where.
+    """
     return replace(
         source,
         alertmanager=AlertmanagerSettings(urls=(_NOWHERE,)) if story and story.silences else None,
-        prometheus=source.prometheus or (PrometheusSettings(url=_NOWHERE) if story and story.measures else None),
+        prometheus=source.prometheus or (PrometheusSettings(url=_NOWHERE) if given else None),
         watchdog=source.watchdog and replace(source.watchdog, late_after=NEVER),
     )
 
@@ -125,6 +132,9 @@ class _Telling:
             for event in (it for it in self.story.events if it.at == at):
                 await self._happen(event)
             await self._look(at)
+        for run in reversed(await self._runs()):
+            found = await self.world.store.read(unsaid, run)
+            self.failures += [Failure(self.story.where, text) for text in found]
 
     async def _look(self, at: timedelta) -> None:
         wanted = [it for it in self.story.expectations if it.at == at]
@@ -194,7 +204,9 @@ class _Telling:
         self._say(event, f"{event.playbook or 'every playbook'} is {event.kind.replace('_', ' ')} by {event.by}")
 
     def _measure(self, event: Event) -> None:
-        """Have Prometheus answer with these numbers from here."""
+        """Have Prometheus answer with these numbers from here. Raises Conflict when the source has none."""
+        if self.world.settings.sources[self.source].prometheus is None:
+            raise Conflict(f"the source {self.source} has no `prometheus`, so what is asked of it is unknown")
         down = TemporaryError("the story says that Prometheus gives no answer")
         for query, value in event.values.items():
             for asked in [query, *self._queries_of(query)]:
@@ -259,6 +271,9 @@ class _Telling:
         if run is None:
             self._fail(event, "no playbook runs" + await self._why_none())
             return
+        if event.text == "verified" and (why := _not_yet_verified(run, self.world.now)):
+            self._fail(event, f"`playbook: verified` is not possible: {why}")
+            return
         self._say(event, f"{run.key}: {run.playbook} {event.text}")
         await self.world.do(_ended, run.id, event.text)
 
@@ -308,7 +323,7 @@ class _Telling:
                 why = event.text or "The story says so."
                 await self.world.do(commands.stand_down_hold, open_holds[-1].id, actor=actor, reason=why)
             case Happens.RESOLVED_BY if active:
-                await self.world.do(lifecycle.resolve, active[-1].id, actor=actor, note=event.text, admin=True)
+                await self.world.do(lifecycle.resolve, active[-1].id, actor=actor, note=event.text)
             case Happens.RUN_BY if open_holds or active:
                 subject, labels = (open_holds or active)[-1].key, event.alerts[0] if event.alerts else {}
                 await self.world.do(byhand.run, event.playbook, subject=subject, labels=labels, actor=actor)
@@ -319,6 +334,21 @@ class _Telling:
                 return
         acted = event.kind.replace("_", " ") if event.kind.endswith("_by") else f"{event.kind} of"
         self._say(event, f"{acted} {event.by}")
+
+
+def _not_yet_verified(run: Run, now: datetime) -> str:
+    """Say why the daemon could not have verified a run by now; '' when it could."""
+    book = definition_of(run)
+    step = walk.current_step(run, book)
+    if step is not None:
+        return f"{run.key} is still at the step `{step.name}`"
+    if book.verify is None or run.verify_since is None:
+        return f"nothing verifies {run.key}"
+    earliest = run.verify_since + book.verify.hold_for
+    if now < earliest:
+        held = f"{format_duration(now - run.verify_since)} of the {format_duration(book.verify.hold_for)}"
+        return f"the verification of {run.key} has held for {held} that it has to"
+    return ""
 
 
 def _ended(tx: Tx, settings: Settings, run_id: int, how: str) -> None:
