@@ -91,6 +91,34 @@ async def test_a_todo_that_went_through_another_is_found_where_it_is_and_goes_ba
     assert await noted(w, 1) == []
 
 
+async def test_what_is_taken_out_of_a_chain_of_merges_is_part_of_nothing_that_it_went_through(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_note, "INC-3", actor=BEN, text=f"TODO: {LIMIT}")
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    await unmerge(w, 3)
+    await unmerge(w, 2)
+    assert [await noted(w, number) for number in (1, 2, 3)] == [[], [], [("ben", LIMIT)]]
+    assert [it.subject for it in await collected(w, 3)] == ["INC-3"]
+    assert [await collected(w, number) for number in (1, 2)] == [[], []]
+    told = [entry.text for entry in await w.entries("INC-2") if entry.kind == "incident.gave_back"]
+    assert told == ["INC-3 is no part of this any more, says ana."]
+
+
+async def test_a_todo_that_came_in_two_ways_is_asked_for_once(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_note, "INC-3", actor=BEN, text=f"TODO: {LIMIT}")
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    await unmerge(w, 3)
+    await merge(w, 3, into=1)
+    assert await noted(w, 1) == [("ben", LIMIT)]
+    await unmerge(w, 2)
+    assert [await noted(w, number) for number in (1, 2)] == [[("ben", LIMIT)], []], "from here as its own part"
+    await unmerge(w, 3)
+    assert await noted(w, 1) == []
+
+
 async def test_a_todo_of_a_part_becomes_an_item_once_wherever_it_is_collected(world: Making) -> None:
     w = await declared(world)
     await w.do(commands.add_note, "INC-2", actor=BEN, text=f"TODO: {LIMIT}\nTODO: {ALERT}")

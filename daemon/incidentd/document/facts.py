@@ -126,11 +126,12 @@ def todos(facts: IncidentFacts) -> list[Todo]:
     noted = [note for entry in ordered(facts) if (note := _note(entry)) is not None]
     back = _given_back(facts)
     written = [Todo(at=one.at, by=one.by, text=one.text) for one in facts.records.sections]
-    return [
+    found = [
         replace(one, text=text.strip())
         for one in sorted([*(one for one, through in noted if not back & through), *written], key=lambda one: one.at)
         for text in _TODO.findall(one.text)
     ]
+    return list(dict.fromkeys(found))  # what came in two ways is said once
 
 
 def _note(entry: Entry) -> tuple[Todo, set[str]] | None:

@@ -210,7 +210,8 @@ def unmerge(
     firing = _give_back(tx, back, root, record)
     records.bring_back(tx, settings, back, record, actor=actor)
     text = f"{gone.key} is no part of this any more, says {actor.name}{why}"
-    chain.append(tx, root.key, actor, [Draft("incident.gave_back", text, {"merged": gone.key})])
+    for through in _way(tx, record, root):  # each has copies of it, and may be taken out of the next one by itself
+        chain.append(tx, through.key, actor, [Draft("incident.gave_back", text, {"merged": gone.key})])
     _rooms_go_back(tx, settings, root, record, actor)
     updates.changed(tx, settings, asked.incident, back, actor=actor)
     stale.watch(tx, settings, back)
@@ -227,6 +228,15 @@ def unmerge(
     after = subjects.get_incident(tx, back.id)
     approving.ask_anew(tx, settings, root, after)
     return after
+
+
+def _way(tx: Tx, record: Merge, root: Incident) -> Iterator[Incident]:
+    """Give every incident that one went through, from what it was merged into to its survivor."""
+    step: Merge | None = record
+    while step is not None:
+        through = subjects.get_incident(tx, step.into)
+        yield through
+        step = through.merge if through.id != root.id else None  # what that one went into may be pruned
 
 
 def _unmerged(tx: Tx, asked: Asked, root: Incident) -> Incident:
