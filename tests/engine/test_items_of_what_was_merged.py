@@ -14,7 +14,7 @@ from incidentd.engine.postmortems import moving
 from incidentd.engine.postmortems.common import opened
 from incidentd.errors import TemporaryError
 from incidentd.incidents import Status
-from incidentd.store import Tx, facts, subjects
+from incidentd.store import Tx, facts, subjects, views
 from tests.engine.test_backlog import LOCAL, SETTINGS
 from tests.engine.test_lifecycle import ANA, BEN, FAY
 from tests.engine.world import Making, World, minutes
@@ -175,3 +175,20 @@ async def test_items_of_a_part_keep_the_survivor_from_its_end(world: Making) -> 
     await w.do(asked.decline, proposed.id, actor=ANA, reason="no")
     await unmerge(w, 2)
     assert await w.store.read(_gates, w, 1) == ([], ())
+
+
+async def test_items_of_a_part_are_listed_with_the_survivor_and_with_what_is_like_it(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_action_item, 3, actor=ANA, title=LIMIT)
+    await w.do(commands.add_action_item, 1, actor=ANA, title=ALERT)
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    listed = [(await w.store.read(views.incident, number))["action_items"] for number in (1, 2, 3)]
+    assert listed == [["AI-1", "AI-2"], ["AI-1"], ["AI-1"]]
+    await w.do(lifecycle.mitigate, 1, actor=ANA, note="more workers")
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="it is gone")
+    await w.do(commands.declare_incident, actor=ANA, title="Shop is slow", severity="sev3")
+    known = await w.store.read(facts.incident_facts, w.settings, 4)
+    assert [(one.incident.key, [it.key for it in one.items]) for one in known.alike] == [("INC-1", ["AI-1", "AI-2"])]
+    await unmerge(w, 2)
+    assert (await w.store.read(views.incident, 1))["action_items"] == ["AI-2"]
