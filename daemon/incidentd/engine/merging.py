@@ -260,9 +260,11 @@ def _give_back(tx: Tx, back: Incident, root: Incident, record: Merge) -> int:
     mine = [(it.source, it.fingerprint) for it in subjects.members(tx, back.key)]
     firing = subjects.take_up_members(tx, back.key)
     _leave(tx, mine, root, record)
+    way = {through.key for through in _way(tx, record, root)}  # where the next one needed none it ended before
     for page_id in record.pages:
-        if things.get_page(tx, page_id).subject == root.key:
-            _move_page(tx, page_id, of=root.key, to=back.key)
+        of = things.get_page(tx, page_id).subject
+        if of in way:
+            _move_page(tx, page_id, of=of, to=back.key)
     return firing
 
 
