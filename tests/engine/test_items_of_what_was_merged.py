@@ -192,3 +192,33 @@ async def test_items_of_a_part_are_listed_with_the_survivor_and_with_what_is_lik
     assert [(one.incident.key, [it.key for it in one.items]) for one in known.alike] == [("INC-1", ["AI-1", "AI-2"])]
     await unmerge(w, 2)
     assert (await w.store.read(views.incident, 1))["action_items"] == ["AI-2"]
+
+
+async def newest(w: World) -> int:
+    """Give the newest version of the document of INC-1; what follows happens a minute later."""
+    w.clock[0] += minutes(1)
+    return (await w.entries("INC-1"))[-1].seq
+
+
+async def test_a_version_of_the_document_shows_the_items_of_what_was_part_of_it_then(world: Making) -> None:
+    w = await declared(world, 3)
+    w.clock[0] += minutes(1)
+    await w.do(commands.add_action_item, 3, actor=ANA, title=LIMIT)
+    await w.do(commands.add_action_item, 2, actor=ANA, title=ALERT)
+    alone = await newest(w)
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    both = await newest(w)
+    await unmerge(w, 3)
+    one = await newest(w)
+    await unmerge(w, 2)
+    none = await newest(w)
+    await merge(w, 3, into=1)
+    again = await newest(w)
+    await unmerge(w, 3)
+    last = await newest(w)
+    seen = {at: await w.store.read(facts.facts_at, w.settings, 1, at) for at in (alone, both, one, none, again, last)}
+    assert {at: [it.key for it in known.items] for at, known in seen.items()} == {
+        alone: [], both: ["AI-1", "AI-2"], one: ["AI-2"], none: [], again: ["AI-1"], last: [],
+    }  # fmt: skip
+    assert [len(known.parts) for known in seen.values()] == [0, 2, 1, 0, 1, 0]
