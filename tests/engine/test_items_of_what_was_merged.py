@@ -105,6 +105,25 @@ async def test_what_is_taken_out_of_a_chain_of_merges_is_part_of_nothing_that_it
     assert told == ["INC-3 is no part of this any more, says ana."]
 
 
+async def test_what_was_taken_out_does_not_come_along_with_what_it_was_part_of(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_note, "INC-3", actor=BEN, text=f"TODO: {LIMIT}")
+    await merge(w, 3, into=2)
+    await unmerge(w, 3)
+    await merge(w, 2, into=1)
+    assert await noted(w, 1) == []
+    await merge(w, 3, into=1)
+    assert await noted(w, 1) == [("ben", LIMIT)]
+    await unmerge(w, 2)
+    assert await noted(w, 1) == [("ben", LIMIT)], "of its own"
+    await unmerge(w, 3)
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    assert await noted(w, 1) == [("ben", LIMIT)], "part of it again, and copied before"
+    await unmerge(w, 2)
+    assert [await noted(w, number) for number in (1, 2)] == [[], [("ben", LIMIT)]]
+
+
 async def test_a_todo_that_came_in_two_ways_is_asked_for_once(world: Making) -> None:
     w = await declared(world, 3)
     await w.do(commands.add_note, "INC-3", actor=BEN, text=f"TODO: {LIMIT}")

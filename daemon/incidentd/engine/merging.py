@@ -146,10 +146,12 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
 
 
 def _first(entry: Entry) -> dict[str, str]:
-    """Say what an entry was at first: its kind and instant, and which incident a note was written to."""
+    """Say what an entry was at first: its kind and instant, of a note which incident it was written to."""
     data = {"at": entry.at.isoformat(), "kind": entry.kind}
     if entry.kind == "copied":  # of what was part of it
         data |= {name: str(entry.data[name]) for name in data if name in entry.data}
+    if "merged" in entry.data:  # what it took in or gave back
+        data["merged"] = str(entry.data["merged"])
     of = entry.data.get("of") or entry.data.get("from")
     return {**data, "of": str(of)} if of and entry.kind in ("note", "copied") else data
 
