@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from incidentd.engine import commands, lifecycle, records
+from incidentd.engine import commands, lifecycle, merging, records
+from incidentd.engine.backlog import commands as asked
 from incidentd.errors import TemporaryError
 from incidentd.exports import Directory
 from incidentd.records import SectionName
@@ -91,6 +92,29 @@ async def test_a_document_is_written_when_its_incident_changes_and_once_for_what
     await w.at(0.2)
     assert len(disk.writes) == written + 1
     assert "Half of all mail is late." in disk.text()
+
+
+async def test_the_document_of_a_survivor_tells_what_became_of_the_items_of_its_parts(
+    world: Making, disk: Disk
+) -> None:
+    w = await began(await world(exporting(disk)), disk)
+    for number in (1, 2, 3):
+        await declare(w, f"Mail is slow {number}")
+    await w.do(asked.propose, 3, actor=ANA, title="Add a limit to the queue")
+    for gone in (3, 2):
+        await w.do(merging.merge, gone, into=gone - 1, actor=ANA, admin=True)
+    await w.at(1)
+    names = [f"INC-{number}.md" for number in (1, 2, 3)]
+    assert all("| AI-1 | " in disk.text(name) for name in names)
+    assert not any(" declined |" in disk.text(name) for name in names)
+    entries = len(await w.entries("INC-1"))
+    await w.do(asked.decline, 1, actor=ANA, reason="it has one")
+    await w.at(2)
+    assert all(" declined |" in disk.text(name) for name in names)
+    assert len(await w.entries("INC-1")) == entries
+    written = len(disk.writes)
+    await w.at(5)
+    assert len(disk.writes) == written, "it ends where nothing changes"
 
 
 async def test_what_happens_all_the_time_does_not_put_it_off_for_ever(world: Making, disk: Disk) -> None:

@@ -14,7 +14,7 @@ from incidentd.engine.postmortems import moving
 from incidentd.engine.postmortems.common import opened
 from incidentd.errors import TemporaryError
 from incidentd.incidents import Status
-from incidentd.store import Tx, facts, subjects
+from incidentd.store import Tx, facts, subjects, views
 from tests.engine.test_backlog import LOCAL, SETTINGS
 from tests.engine.test_lifecycle import ANA, BEN, FAY
 from tests.engine.world import Making, World, minutes
@@ -91,6 +91,53 @@ async def test_a_todo_that_went_through_another_is_found_where_it_is_and_goes_ba
     assert await noted(w, 1) == []
 
 
+async def test_what_is_taken_out_of_a_chain_of_merges_is_part_of_nothing_that_it_went_through(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_note, "INC-3", actor=BEN, text=f"TODO: {LIMIT}")
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    await unmerge(w, 3)
+    await unmerge(w, 2)
+    assert [await noted(w, number) for number in (1, 2, 3)] == [[], [], [("ben", LIMIT)]]
+    assert [it.subject for it in await collected(w, 3)] == ["INC-3"]
+    assert [await collected(w, number) for number in (1, 2)] == [[], []]
+    told = [entry.text for entry in await w.entries("INC-2") if entry.kind == "incident.gave_back"]
+    assert told == ["INC-3 is no part of this any more, says ana."]
+
+
+async def test_what_was_taken_out_does_not_come_along_with_what_it_was_part_of(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_note, "INC-3", actor=BEN, text=f"TODO: {LIMIT}")
+    await merge(w, 3, into=2)
+    await unmerge(w, 3)
+    await merge(w, 2, into=1)
+    assert await noted(w, 1) == []
+    await merge(w, 3, into=1)
+    assert await noted(w, 1) == [("ben", LIMIT)]
+    await unmerge(w, 2)
+    assert await noted(w, 1) == [("ben", LIMIT)], "of its own"
+    await unmerge(w, 3)
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    assert await noted(w, 1) == [("ben", LIMIT)], "part of it again, and copied before"
+    await unmerge(w, 2)
+    assert [await noted(w, number) for number in (1, 2)] == [[], [("ben", LIMIT)]]
+
+
+async def test_a_todo_that_came_in_two_ways_is_asked_for_once(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_note, "INC-3", actor=BEN, text=f"TODO: {LIMIT}")
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    await unmerge(w, 3)
+    await merge(w, 3, into=1)
+    assert await noted(w, 1) == [("ben", LIMIT)]
+    await unmerge(w, 2)
+    assert [await noted(w, number) for number in (1, 2)] == [[("ben", LIMIT)], []], "from here as its own part"
+    await unmerge(w, 3)
+    assert await noted(w, 1) == []
+
+
 async def test_a_todo_of_a_part_becomes_an_item_once_wherever_it_is_collected(world: Making) -> None:
     w = await declared(world)
     await w.do(commands.add_note, "INC-2", actor=BEN, text=f"TODO: {LIMIT}\nTODO: {ALERT}")
@@ -147,3 +194,50 @@ async def test_items_of_a_part_keep_the_survivor_from_its_end(world: Making) -> 
     await w.do(asked.decline, proposed.id, actor=ANA, reason="no")
     await unmerge(w, 2)
     assert await w.store.read(_gates, w, 1) == ([], ())
+
+
+async def test_items_of_a_part_are_listed_with_the_survivor_and_with_what_is_like_it(world: Making) -> None:
+    w = await declared(world, 3)
+    await w.do(commands.add_action_item, 3, actor=ANA, title=LIMIT)
+    await w.do(commands.add_action_item, 1, actor=ANA, title=ALERT)
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    listed = [(await w.store.read(views.incident, number))["action_items"] for number in (1, 2, 3)]
+    assert listed == [["AI-1", "AI-2"], ["AI-1"], ["AI-1"]]
+    await w.do(lifecycle.mitigate, 1, actor=ANA, note="more workers")
+    await w.do(lifecycle.resolve, 1, actor=ANA, note="it is gone")
+    await w.do(commands.declare_incident, actor=ANA, title="Shop is slow", severity="sev3")
+    known = await w.store.read(facts.incident_facts, w.settings, 4)
+    assert [(one.incident.key, [it.key for it in one.items]) for one in known.alike] == [("INC-1", ["AI-1", "AI-2"])]
+    await unmerge(w, 2)
+    assert (await w.store.read(views.incident, 1))["action_items"] == ["AI-2"]
+
+
+async def newest(w: World) -> int:
+    """Give the newest version of the document of INC-1; what follows happens a minute later."""
+    w.clock[0] += minutes(1)
+    return (await w.entries("INC-1"))[-1].seq
+
+
+async def test_a_version_of_the_document_shows_the_items_of_what_was_part_of_it_then(world: Making) -> None:
+    w = await declared(world, 3)
+    w.clock[0] += minutes(1)
+    await w.do(commands.add_action_item, 3, actor=ANA, title=LIMIT)
+    await w.do(commands.add_action_item, 2, actor=ANA, title=ALERT)
+    alone = await newest(w)
+    await merge(w, 3, into=2)
+    await merge(w, 2, into=1)
+    both = await newest(w)
+    await unmerge(w, 3)
+    one = await newest(w)
+    await unmerge(w, 2)
+    none = await newest(w)
+    await merge(w, 3, into=1)
+    again = await newest(w)
+    await unmerge(w, 3)
+    last = await newest(w)
+    seen = {at: await w.store.read(facts.facts_at, w.settings, 1, at) for at in (alone, both, one, none, again, last)}
+    assert {at: [it.key for it in known.items] for at, known in seen.items()} == {
+        alone: [], both: ["AI-1", "AI-2"], one: ["AI-2"], none: [], again: ["AI-1"], last: [],
+    }  # fmt: skip
+    assert [len(known.parts) for known in seen.values()] == [0, 2, 1, 0, 1, 0]

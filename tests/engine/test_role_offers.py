@@ -562,6 +562,24 @@ async def test_a_role_that_somebody_took_in_the_survivor_is_called_for_again_whe
     assert [state for _, state in await pages_for(w, OL)] == [PageState.RESOLVED, PageState.OPEN]
 
 
+async def test_a_role_is_called_for_again_when_its_page_ended_in_what_it_went_through(world: Making) -> None:
+    w = await begun(world, staffed())
+    await w.do(commands.declare_incident, actor=DIA, title="the same", severity="sev3")
+    await w.do(commands.declare_incident, actor=DIA, title="the same, too", severity="sev1")
+    await w.do(roles.assign, 3, OL, "dia", actor=DIA)
+    await w.at(6)
+    first = await page_for(w, OL)
+    await w.do(merging.merge, 1, into=2, actor=DIA, admin=True)
+    await w.do(merging.merge, 2, into=3, actor=DIA, admin=True)
+    ended = await w.store.read(things.get_page, first.id)
+    assert (ended.subject, ended.state) == ("INC-2", PageState.RESOLVED)
+    w.post.sent.clear()
+    await w.do(merging.unmerge, 1, actor=DIA, admin=True)
+    assert [state for _, state in await pages_for(w, OL)] == [PageState.RESOLVED, PageState.OPEN]
+    assert called_for(w, "needs its Operations Lead") == ["ben/mail"]
+    assert (await w.store.read(things.get_page, first.id)).subject == "INC-1"
+
+
 async def test_a_role_that_somebody_has_is_not_called_for_again_when_it_is_taken_out(world: Making) -> None:
     w = await begun(world, commanded())
     await w.do(commands.declare_incident, actor=BEN, title="the same", severity="sev1")

@@ -121,16 +121,18 @@ def ordered(facts: IncidentFacts) -> list[Entry]:
 def todos(facts: IncidentFacts) -> list[Todo]:
     """Find what was asked for in notes and in the document's own words, by lines that begin with `TODO:`.
 
-    Notes of what was merged into it count, and no longer once that is taken out again.
+    Notes of what was merged into it count, and no longer once that is taken out again, of this or of what brought it.
     """
     noted = [note for entry in ordered(facts) if (note := _note(entry)) is not None]
     back = _given_back(facts)
+    stands = [one for one, through in noted if through <= facts.parts.keys() or not back & through]
     written = [Todo(at=one.at, by=one.by, text=one.text) for one in facts.records.sections]
-    return [
+    found = [
         replace(one, text=text.strip())
-        for one in sorted([*(one for one, through in noted if not back & through), *written], key=lambda one: one.at)
+        for one in sorted([*stands, *written], key=lambda one: one.at)
         for text in _TODO.findall(one.text)
     ]
+    return list(dict.fromkeys(found))  # what came in two ways is said once
 
 
 def _note(entry: Entry) -> tuple[Todo, set[str]] | None:
@@ -149,10 +151,10 @@ def _note(entry: Entry) -> tuple[Todo, set[str]] | None:
 
 
 def _given_back(facts: IncidentFacts) -> set[str]:
-    """Name what was part of it and was taken out again."""
+    """Name what was part of it, or of what was merged into it, and was taken out again."""
     back: set[str] = set()
     for entry in ordered(facts):
-        if entry.kind == "incident.gave_back":
+        if "incident.gave_back" in (entry.kind, entry.data.get("kind")):
             back.add(str(entry.data.get("merged", "")))
         elif entry.kind == "incident.took_in":
             back.discard(str(entry.data.get("merged", "")))

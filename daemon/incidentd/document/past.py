@@ -52,8 +52,8 @@ def records_of_version(facts: IncidentFacts, version: int) -> dict[str, int]:
 def as_of(
     facts: IncidentFacts, records: Records, version: int, *, respond_within: Mapping[str, timedelta]
 ) -> IncidentFacts:  # fmt: skip
-    """Give what was known at a version; `records` are those of it, and people have so long to answer by
-    urgency. Raises NotFound.
+    """Give what was known at a version; `records` are those of it, as are the parts and whose items there are in
+    `facts`, and people have so long to answer by urgency. Raises NotFound.
 
     Texts that are not kept by time (the title, why a page escalated) are as they are now, and graphs, links and similar
     incidents, which are about now, are left out.
@@ -71,10 +71,7 @@ def as_of(
         pages=tuple(page for one in facts.pages if (page := _page(one, entries, at, respond_within)) is not None),
         runs=tuple(_run(one, at) for one in facts.runs if one.started_at <= at),
         people=tuple(person for one in facts.people if (person := _person(one, at)) is not None),
-        items=tuple(
-            one for one in facts.items if (one.key in opened or _is_older(one, at)) and _belongs(facts, one, at)
-        ),
-        parts={part: since for part, since in facts.parts.items() if since <= at},
+        items=tuple(one for one in facts.items if one.key in opened or _is_older(one, at)),
         graphs=(), pointers=(), alike=(), promises=(), rooms=(), next_commander="",
         version=f"version {version} of {_newest(facts)}",
     )  # fmt: skip
@@ -86,12 +83,6 @@ def _newest(facts: IncidentFacts) -> int:
 
 def _is_older(item: ActionItem, at: datetime) -> bool:
     return item.created_at < at
-
-
-def _belongs(facts: IncidentFacts, item: ActionItem, at: datetime) -> bool:
-    """Say whether an item was the incident's then: one of what is part of it is so since that is."""
-    since = facts.parts.get(item.subject)
-    return since is None or since <= at
 
 
 def _incident(it: Incident, own: list[Entry], at: datetime) -> Incident:

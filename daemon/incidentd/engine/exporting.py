@@ -99,13 +99,13 @@ class Exporting:
 
     async def _write(self, job: Job, door: Exports) -> None:
         try:
-            files, goes_on = await self._store.read(_files, self._settings(), job.subject)
+            files, goes_on, whole = await self._store.read(_files, self._settings(), job.subject)
         except NotFound:  # pruned: its files stay as they were
             await self._store.write(jobs.complete, job)
             return
         wrote = await door.write(files)
         self._count("written" if wrote else "unchanged")
-        await self._store.write(_written, job, goes_on=goes_on)
+        await self._store.write(_written, job, goes_on=goes_on, whole=whole)
 
     async def _look(self, job: Job, door: Exports) -> None:
         there = {name.removesuffix(".md") for name in await door.names() if name.endswith(".md")}
@@ -127,14 +127,19 @@ def _missing(tx: Tx, there: set[str], *, after: int) -> int | None:
     return found[-1][0] if len(found) == _BATCH else None
 
 
-def _files(tx: Tx, settings: Settings, subject: str) -> tuple[dict[str, str], bool]:
-    """Make the files of an incident, and say whether its document changes by itself for now. Raises NotFound."""
+def _files(tx: Tx, settings: Settings, subject: str) -> tuple[dict[str, str], bool, str]:
+    """Make the files of an incident; say whether its document changes by itself for now, and which one shows its items.
+
+    That is what it was merged into, while it has items; '' for none. Raises NotFound.
+    """
     known = facts.incident_facts(tx, settings, int(subject.removeprefix("INC-")))
     if not any(entry.subject == subject and entry.seq == 1 for entry in known.entries):
         raise NotFound(f"the timeline of {subject} was pruned")
     pictures = {f"{subject}-{it.number}.svg": graphs.picture(tx, subject, it.number) for it in known.graphs}
     goes_on = any(run.subject != subject and run.state not in FINISHED for run in known.runs)
-    return {**pictures, f"{subject}.md": document.render(_beside(known))}, goes_on
+    into = known.incident.merge.into if known.incident.merge is not None and known.items else None
+    whole = f"INC-{into}" if into is not None else ""
+    return {**pictures, f"{subject}.md": document.render(_beside(known))}, goes_on, whole
 
 
 def _beside(known: IncidentFacts) -> IncidentFacts:
@@ -143,13 +148,15 @@ def _beside(known: IncidentFacts) -> IncidentFacts:
     return replace(known, graphs=lines)
 
 
-def _written(tx: Tx, job: Job, *, goes_on: bool) -> None:
+def _written(tx: Tx, job: Job, *, goes_on: bool, whole: str) -> None:
     if not jobs.complete(tx, job):
         # somebody else may have written a newer one before ours: the last word is written after this
         _schedule(tx, job.subject, _TOGETHER)
         return
     if goes_on:
         _schedule(tx, job.subject, _AGAIN)
+    if whole:  # what happens to an item stands on the timeline of the part only
+        _schedule(tx, whole, _TOGETHER)
     if chain.last_kind(tx, job.subject, (FAILED, WORKS)) == FAILED:
         text = "The document is written to its directory again."
         chain.append(tx, job.subject, INCIDENTD, [Draft(WORKS, text)])

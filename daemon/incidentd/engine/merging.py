@@ -146,10 +146,12 @@ def _copies(tx: Tx, gone: Incident, root: Incident) -> list[Draft]:
 
 
 def _first(entry: Entry) -> dict[str, str]:
-    """Say what an entry was at first: its kind and instant, and which incident a note was written to."""
+    """Say what an entry was at first: its kind and instant, of a note which incident it was written to."""
     data = {"at": entry.at.isoformat(), "kind": entry.kind}
     if entry.kind == "copied":  # of what was part of it
         data |= {name: str(entry.data[name]) for name in data if name in entry.data}
+    if "merged" in entry.data:  # what it took in or gave back
+        data["merged"] = str(entry.data["merged"])
     of = entry.data.get("of") or entry.data.get("from")
     return {**data, "of": str(of)} if of and entry.kind in ("note", "copied") else data
 
@@ -210,7 +212,8 @@ def unmerge(
     firing = _give_back(tx, back, root, record)
     records.bring_back(tx, settings, back, record, actor=actor)
     text = f"{gone.key} is no part of this any more, says {actor.name}{why}"
-    chain.append(tx, root.key, actor, [Draft("incident.gave_back", text, {"merged": gone.key})])
+    for through in _way(tx, record, root):  # each has copies of it, and may be taken out of the next one by itself
+        chain.append(tx, through.key, actor, [Draft("incident.gave_back", text, {"merged": gone.key})])
     _rooms_go_back(tx, settings, root, record, actor)
     updates.changed(tx, settings, asked.incident, back, actor=actor)
     stale.watch(tx, settings, back)
@@ -227,6 +230,15 @@ def unmerge(
     after = subjects.get_incident(tx, back.id)
     approving.ask_anew(tx, settings, root, after)
     return after
+
+
+def _way(tx: Tx, record: Merge, root: Incident) -> Iterator[Incident]:
+    """Give every incident that one went through, from what it was merged into to its survivor."""
+    step: Merge | None = record
+    while step is not None:
+        through = subjects.get_incident(tx, step.into)
+        yield through
+        step = through.merge if through.id != root.id else None  # what that one went into may be pruned
 
 
 def _unmerged(tx: Tx, asked: Asked, root: Incident) -> Incident:
@@ -250,9 +262,11 @@ def _give_back(tx: Tx, back: Incident, root: Incident, record: Merge) -> int:
     mine = [(it.source, it.fingerprint) for it in subjects.members(tx, back.key)]
     firing = subjects.take_up_members(tx, back.key)
     _leave(tx, mine, root, record)
+    way = {through.key for through in _way(tx, record, root)}  # where the next one needed none it ended before
     for page_id in record.pages:
-        if things.get_page(tx, page_id).subject == root.key:
-            _move_page(tx, page_id, of=root.key, to=back.key)
+        of = things.get_page(tx, page_id).subject
+        if of in way:
+            _move_page(tx, page_id, of=of, to=back.key)
     return firing
 
 

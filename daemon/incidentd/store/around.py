@@ -12,7 +12,7 @@ from incidentd.document import Alike, Pointer, Span, alike, helped, query_link, 
 from incidentd.holds import Hold, Watch
 from incidentd.incidents import Incident
 from incidentd.settings import Settings
-from incidentd.store import subjects, things
+from incidentd.store import merged, subjects, things
 from incidentd.store.base import Tx, load
 from incidentd.store.tables import incident, member
 from incidentd.text import plain
@@ -110,4 +110,4 @@ def _shared(tx: Tx, it: Incident, keys: list[str]) -> dict[str, int]:
 def _with_what_helped(tx: Tx, one: Alike) -> Alike:
     it = one.incident
     runs = [*things.runs_of(tx, f"HOLD-{it.hold_id}")] if it.hold_id is not None else []
-    return replace(one, helped=helped([*runs, *things.runs_of(tx, it.key)]), items=tuple(things.items_of(tx, it.key)))
+    return replace(one, helped=helped([*runs, *things.runs_of(tx, it.key)]), items=tuple(merged.items_of(tx, it)))

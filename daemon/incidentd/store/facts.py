@@ -96,6 +96,10 @@ def facts_at(tx: Tx, settings: Settings, incident_id: int, version: int) -> Inci
     """Gather what was known of an incident at a version of its document. Raises NotFound."""
     known = incident_facts(tx, settings, incident_id)
     then = records.records_then(tx, incident_id, records_of_version(known, version))
+    it = known.incident
+    at = next(entry.at for entry in known.entries if (entry.subject, entry.seq) == (it.key, version))
+    parts = merged.parts_then(tx, it, version, at)  # some may be part of it no more, or again since later
+    known = replace(known, parts=parts, items=tuple(merged.items_among(tx, (it.key, *parts))))
     stood = as_of(
         known, then, version, respond_within={name: it.respond_within for name, it in settings.urgencies.items()}
     )

@@ -12,7 +12,7 @@ from incidentd.holds import Hold
 from incidentd.incidents import Incident
 from incidentd.pages import Page
 from incidentd.playbooks.refusals import title
-from incidentd.store import refusals, subjects, summaries, switching, things
+from incidentd.store import merged, refusals, subjects, summaries, switching, things
 from incidentd.store import tables as t
 from incidentd.store.around import before
 from incidentd.store.base import Tx, load
@@ -47,7 +47,7 @@ def _ids_about(table: Table) -> Any:
     return select(table.c.id).where(table.c.subject == bindparam("about")).order_by(table.c.id)
 
 
-_PAGES_ABOUT, _RUNS_ABOUT, _ITEMS_ABOUT = (_ids_about(table) for table in (t.page, t.playbook_run, t.action_item))
+_PAGES_ABOUT, _RUNS_ABOUT = (_ids_about(table) for table in (t.page, t.playbook_run))
 
 
 def speakable(text: str, prefix: str) -> int:
@@ -75,11 +75,11 @@ def hold(tx: Tx, hold_id: int) -> dict[str, Any]:
 def incident(tx: Tx, incident_id: int) -> dict[str, Any]:
     """Give an incident with its alerts, pages, runs, action items and how its postmortem stands. Raises NotFound."""
     key = f"INC-{incident_id}"
-    found = shape(subjects.get_incident(tx, incident_id))
+    it = subjects.get_incident(tx, incident_id)
     row = tx.conn.execute(_POSTMORTEM, {"incident_id": incident_id}).first()
     learned = None if row is None else {"state": row.state, "owner": row.owner, "due_at": iso(row.due_at)}
-    items = _keys(tx, _ITEMS_ABOUT, "AI", key)
-    return {**found, **_about(tx, key), "action_items": items, "postmortem": learned}
+    items = [item.key for item in merged.items_of(tx, it)]
+    return {**shape(it), **_about(tx, key), "action_items": items, "postmortem": learned}
 
 
 def page(tx: Tx, page_id: int) -> dict[str, Any]:
