@@ -28,6 +28,7 @@ def test_a_section_prints_its_figures_and_loses_nothing(name: str) -> None:
     assert not [str(figure) for figure in figures if figure.most == 0 and not figure.met]
 
 
+@pytest.mark.slow
 def test_the_bench_says_first_how_long_it_takes() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--list"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -37,6 +37,7 @@ def test_the_present_rules_are_replayed_alone() -> None:
     assert "changed" not in done.output
 
 
+@pytest.mark.slow
 def test_changed_rules_take_the_place_of_the_present_ones(changed: str) -> None:
     done = typed(GROWTH, "--config.file", EXAMPLE, "--rules", changed)
     assert done.exit_code == 0, done.output
@@ -49,6 +50,7 @@ def test_changed_rules_take_the_place_of_the_present_ones(changed: str) -> None:
     assert set(said["present"]) == {"incidents", "holds", "tickets", "pages", "messages"}
 
 
+@pytest.mark.slow
 def test_a_whole_configuration_may_be_what_changed() -> None:
     done = typed(GROWTH, "--config.file", EXAMPLE, "--rules", EXAMPLE, "--since", "1h")
     assert done.exit_code == 0, done.output

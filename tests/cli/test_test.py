@@ -31,6 +31,7 @@ def story(folder: Path, text: str) -> str:
     return str(folder / "x_test.yaml")
 
 
+@pytest.mark.slow
 def test_the_shipped_stories_pass_and_are_counted() -> None:
     done = typed(EXAMPLE)
     assert done.exit_code == 0, done.output

@@ -297,6 +297,7 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 
 # the server of the test does not close what a client left in the middle of a handshake: that is asyncio's, and not ours
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 async def test_tls_is_proved_both_ways_with_the_authority_and_the_name_that_are_configured(tmp_path: Path) -> None:
     theirs, their_key = await asyncio.to_thread(certificate, tmp_path, "am.example.org")
     ours, our_key = await asyncio.to_thread(certificate, tmp_path, "incidentd.example.org")

@@ -449,6 +449,7 @@ async def test_messages_of_one_channel_are_sent_one_after_the_other_in_order() -
     assert [body["title"] for body in web_sink.bodies] == [str(number) for number in range(20)]
 
 
+@pytest.mark.slow
 async def test_a_stuck_thread_does_not_hold_up_the_end_of_the_process() -> None:
     program = """
 import asyncio, logging, sys

@@ -276,6 +276,7 @@ async def test_a_lost_answer_is_said_to_be_maybe_done_and_asks_for_some_time() -
         assert caught.value.retry_after == SETTLE
 
 
+@pytest.mark.slow
 async def test_an_item_whose_create_still_hangs_is_not_created_a_second_time() -> None:
     async with jira(faults=once("create", Fault.HANG_AFTER, 2)) as double:
         tickets = door(double, deadline=1)

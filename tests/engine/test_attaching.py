@@ -79,6 +79,7 @@ async def note(w: World, text: str) -> None:
     await w.until(w.now + timedelta(minutes=1))
 
 
+@pytest.mark.slow
 async def test_a_declaration_is_shown_to_rooms_and_mailboxes_once(world: Making) -> None:
     w = await declared(world)
     await w.at(22)
@@ -90,6 +91,7 @@ async def test_a_declaration_is_shown_to_rooms_and_mailboxes_once(world: Making)
     assert Image.open(BytesIO(message.pictures[0].png)).format == "PNG"
 
 
+@pytest.mark.slow
 async def test_no_message_waits_for_a_picture_which_goes_with_the_next_one(world: Making) -> None:
     w = await declared(world, failure=TemporaryError("prometheus is away"))
     first = sent(w, "ops")
@@ -113,6 +115,7 @@ async def test_what_is_mitigated_is_shown_as_it_is_then(world: Making) -> None:
     assert before != after
 
 
+@pytest.mark.slow
 async def test_a_hold_that_is_followed_shows_what_it_watches(world: Making) -> None:
     w = await declared(world)
     assert with_some(w, "ops", "HOLD-1") == [["HOLD-1-graph-1.png", "HOLD-1-graph-4.png"]]
@@ -123,6 +126,7 @@ async def test_a_hold_that_is_followed_shows_what_it_watches(world: Making) -> N
     assert {it.at for it in await w.store.read(graphs.of, "HOLD-1")} == drawn  # what it became is drawn instead
 
 
+@pytest.mark.slow
 async def test_a_page_by_mail_has_them_when_they_are_there(world: Making) -> None:
     w = await declared(world, replace(FOLLOWED, escalations=policy("platform", (0, "ana"), (10, "ben"))))
     await w.at(50)
@@ -278,6 +282,7 @@ async def test_what_was_shown_and_drawn_before_there_were_pictures_is_left_as_it
     assert await w.store.read(attached.given, "INC-1", "ops") == {}
 
 
+@pytest.mark.slow
 async def test_a_mailbox_that_follows_gets_them_as_parts_of_a_real_mail(tmp_path: Path) -> None:
     async with mail_server() as mail:
         box = Channel(name="list", kind=ChannelKind.MAIL, url=Secret(mail.url))

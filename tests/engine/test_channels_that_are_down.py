@@ -128,6 +128,7 @@ async def test_what_is_refused_for_good_falls_back_and_escalates_at_once(world: 
     assert await metric(w, "notifications_undeliverable_total", channel="mail", purpose="page") == 1
 
 
+@pytest.mark.slow
 async def test_a_page_that_nobody_takes_for_a_day_is_said_aloud_elsewhere(world: Making) -> None:
     w = await world(replace(with_fallback(), escalations=policy("platform", (0, "ana"))))
     w.post.failures["ana/mail"] = TemporaryError("away", retry_after=minutes(15))

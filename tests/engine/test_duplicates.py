@@ -75,6 +75,7 @@ async def replayed(w: World, source: str, steps: Sequence[bytes], *, times: int,
 
 
 @pytest.mark.parametrize("scenario", sorted(set(EXPECTED) - LARGE))
+@pytest.mark.slow
 async def test_t02_bodies_sent_three_and_twenty_times_are_one(world: Making, scenario: str) -> None:
     w = await world(ONE_EACH)
     steps = bodies(scenario)
@@ -211,6 +212,7 @@ async def test_t04_asking_alertmanager_finds_what_was_cut(world: Making) -> None
 
 
 @pytest.mark.parametrize("why", ["gives no answer", "hides muting"])
+@pytest.mark.slow
 async def test_t04_what_was_cut_may_fire_while_alertmanager_does_not_list_all_that_does(
     world: Making, why: str
 ) -> None:

@@ -454,6 +454,7 @@ async def test_an_override_at_the_end_of_a_shift_says_who_could_be_asked_then(wo
     )
 
 
+@pytest.mark.slow
 async def test_whoever_has_the_pager_of_somebody_who_left_is_asked_when_that_shift_ends(world: Making) -> None:
     w = await world(SETTINGS)
     await w.do(publishing.begin)
@@ -477,6 +478,7 @@ async def test_whoever_has_the_pager_of_somebody_who_left_is_asked_when_that_shi
     )
 
 
+@pytest.mark.slow
 async def test_what_is_on_offer_is_not_asked_for_again(world: Making) -> None:
     w = await world(SETTINGS)
     await w.do(handoff.begin)
@@ -551,6 +553,7 @@ HELD = SeverityRule(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_the_trend_is_what_the_holds_query_says_now_against_its_best(world: Making) -> None:
     sources = {"default": Source(name="default", prometheus=PrometheusSettings(url="http://prometheus"))}
     w = await world(replace(SETTINGS, rules=(HELD, CATCH_ALL), sources=sources))

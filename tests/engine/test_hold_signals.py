@@ -167,6 +167,7 @@ class Asked(Numbers):
         return Answer(value=await self.answer("default", promql))
 
 
+@pytest.mark.slow
 async def test_a_query_is_asked_every_so_often_and_its_improvement_restarts_the_wait(world: Making) -> None:
     query = ProgressQuery(promql='max(queue_depth{queue="{{ labels.queue }}"})')
     w = await world(with_policy(query=query))
@@ -319,6 +320,7 @@ async def test_repeats_are_counted_each_time_and_said_once(world: Making) -> Non
 # -- flapping, truncated groups, steps at work, clocks -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_flaps_becomes_one_ticket_when_the_rule_says_so(world: Making) -> None:
     w = await world(with_policy(on_flap=OnFlap.TICKET))
     for minute in range(0, 40, 2):

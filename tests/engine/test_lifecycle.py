@@ -219,6 +219,7 @@ async def test_instants_are_corrected_together_and_what_was_recorded_stays(world
     await refused(w, lifecycle.correct_times, 1, actor=ANA, times={}, error=BadRequest)
 
 
+@pytest.mark.slow
 async def test_the_system_resolves_what_is_small_and_healthy_and_never_what_is_serious(world: Making) -> None:
     w = await begun(world, replace(PEOPLE, rules=(replace(MONEY, severity="sev2"), replace(SMALL, match=()))))
     await w.send(w.firing("DiskFull"))
@@ -262,6 +263,7 @@ async def test_the_deputy_is_asked_with_those_on_call_when_the_commander_is_sile
     assert asked == [["ana"], ["ana", "fay"]]
 
 
+@pytest.mark.slow
 async def test_a_page_that_calls_nobody_any_more_keeps_nobody_from_being_asked(world: Making) -> None:
     w = await world(PEOPLE)
     await w.do(commands.declare_incident, actor=CHO, title="Down", severity="sev1", page="platform")

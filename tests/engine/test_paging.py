@@ -363,6 +363,7 @@ def with_batch(*levels: tuple[float, str]) -> Settings:
 @pytest.mark.parametrize(
     ("urgency", "waits"), [("business_critical", False), ("soon", False), ("urgent", True), ("late", True)]
 )
+@pytest.mark.slow
 async def test_b5_15_hours_that_are_quiet_for_what_is_urgent_keep_nothing_until_morning_that_is_more_so(
     world: Making, urgency: str, waits: bool
 ) -> None:

@@ -631,6 +631,7 @@ async def test_nobody_is_reminded_of_what_is_published_or_goes_on(world: Making)
     assert (await standing(w))["reminders"] == 0
 
 
+@pytest.mark.slow
 async def test_a_reopened_incident_has_no_clock_until_it_is_over_again(world: Making) -> None:
     w = await over(world)
     await w.at(30)

@@ -195,6 +195,7 @@ async def test_a_restart_writes_and_announces_what_was_not_and_nothing_twice(
     await third.store.close()
 
 
+@pytest.mark.slow
 async def test_many_copies_are_written_a_few_at_a_time(world: Making, disk: Disk) -> None:
     w = await began(await world(publishing_to(disk)), disk)
     disk.trouble = "away"
@@ -246,6 +247,7 @@ async def test_a_draft_is_found_as_it_is_drafted_and_again_after_a_start(world: 
     assert len(await w.store.read(library.find, asked("rolled search"), [Standing.DRAFT])) == 1
 
 
+@pytest.mark.slow
 async def test_what_is_published_is_kept_when_its_incident_is_pruned(world: Making) -> None:
     w = await world(SETTINGS)
     it = await declare(w)
@@ -341,6 +343,7 @@ async def test_a_copy_that_was_half_written_when_the_process_died_is_written_aga
     await w.store.close()
 
 
+@pytest.mark.slow
 async def test_a_start_looks_once_at_each_text_that_lies_there_and_writes_none_that_is_right(
     world: Making, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ async def test_t05_an_incident_whose_resolve_was_lost_is_mitigated_and_does_not_
     assert (await w.incident()).status is Status.MITIGATED
 
 
+@pytest.mark.slow
 async def test_t05_silenced_alerts_still_fire_and_the_clock_of_their_hold_stands_still(
     asked: Callable[[], Awaitable[World]],
 ) -> None:

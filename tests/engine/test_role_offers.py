@@ -347,6 +347,7 @@ async def test_whom_somebody_asks_for_after_the_impact_is_called_until_they_answ
     assert await so_far(w, page.id) == (("ben", "cho"), True)
 
 
+@pytest.mark.slow
 async def test_a_team_that_a_rule_calls_is_called_no_more_while_its_alerts_are_resolved(world: Making) -> None:
     known = staffed()
     teams = {**known.roster.teams, "db": Team(name="db", people=("dia", "cho"), escalation="db")}

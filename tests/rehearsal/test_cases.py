@@ -363,6 +363,7 @@ def _without_words(result: StepResult) -> tuple[object, ...]:
     return result.ok, result.unknown, result.clean, result.final, result.value, "(try 2)" in result.summary
 
 
+@pytest.mark.slow
 def test_every_shipped_playbook_has_cases_that_pass() -> None:
     done = CliRunner().invoke(main, ["test", str(EXAMPLE), "-v"])
     assert done.exit_code == 0, done.output

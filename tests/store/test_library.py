@@ -87,6 +87,7 @@ async def test_nothing_that_is_typed_is_an_error(filled: Store, text: str) -> No
 
 @settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=40) | st.text(alphabet="\"*:()&|!<>-^' \\aé5", max_size=30))
+@pytest.mark.slow
 async def test_whatever_a_title_is_it_is_found_by_it(text: str) -> None:
     store = MemoryStore(lambda: NOW, Metrics(version="test"))
     try:

@@ -310,6 +310,7 @@ async def test_f17_connections_on_which_nobody_may_write_any_more_are_replaced_w
 
 
 @pytest.mark.parametrize("attributes", ["read-write", "any"])
+@pytest.mark.slow
 async def test_f17_a_database_that_nobody_may_write_to_is_said_once_and_heals(
     on_postgres: Opened, caplog: pytest.LogCaptureFixture, attributes: str
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_page_says_them_in_one_line_each_and_nothing_of_them_is_a_line_a_call_
                 assert not re.search(r"@\w|<[@!#a-z]|\]\(", title + body), value
 
 
+@pytest.mark.slow
 def test_a_document_and_a_postmortem_keep_their_shape() -> None:
     usual = document.render(story.STORY)
     shape = [line for line in headings(usual) if line.startswith("## ")], [len(lines) for lines in tables(usual)]
@@ -116,6 +117,7 @@ def test_a_document_and_a_postmortem_keep_their_shape() -> None:
         assert seen(page, lines=True), value
 
 
+@pytest.mark.slow
 def test_a_ticket_holds_no_markup_of_theirs() -> None:
     jira = JiraSettings(url="https://jira.example", token=Secret("x"), project="OPS")
     for value in EVERY:

@@ -173,6 +173,7 @@ async def happened(house: SmallHouse, action: LinkAction) -> int:
     return sum(entry.kind == DONE[action] for entry in story)
 
 
+@pytest.mark.slow
 async def test_b5_11_prefetched_links_change_nothing_however_often_they_are_opened(house: SmallHouse, ask: Ask) -> None:
     before = await house.store.read(everything)
     for action in LinkAction:
@@ -234,6 +235,7 @@ async def test_fifty_presses_at_once_act_once(house: SmallHouse, ask: Ask, actio
     assert await happened(house, action) == 1
 
 
+@pytest.mark.slow
 async def test_each_flipped_byte_of_each_link_is_refused(house: SmallHouse, ask: Ask) -> None:
     before = await house.store.read(everything)
     for action in LinkAction:

@@ -93,6 +93,7 @@ async def test_a_shift_that_begins_before_the_horizon_has_its_true_end_and_one_w
         ("/api/v1/oncall/schedules/nothere/calendar.ics", 404, "there are payments"),
     ],
 )
+@pytest.mark.slow
 async def test_what_is_asked_wrongly_is_answered_with_what_to_write(
     ask: Ask, path: str, status: int, words: str
 ) -> None:

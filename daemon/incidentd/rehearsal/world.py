@@ -15,7 +15,7 @@ from incidentd.metrics import Metrics
 from incidentd.pages import Page
 from incidentd.rehearsal.doors import Backlog, Hands, Numbers, Peer, Post
 from incidentd.settings import Settings
-from incidentd.store import Store, Tx, chain, jobs, subjects, things
+from incidentd.store import Store, Tx, chain, inbox, jobs, subjects, things
 from incidentd.timeline import Entry
 
 START = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -57,11 +57,20 @@ class World:
 
     async def settle(self) -> None:
         """Do everything that is due now."""
+        unpacked = False
         while True:
-            found = [await self.engine.unpack(), await self.engine.decide_one()]
-            if jobs.TIMER in await self.store.read(_queues_due):
+            bodies, undecided, due = await self.store.read(_waiting)
+            found = []
+            if bodies or unpacked:  # once more after the last one, so that the engine knows that none waits
+                unpacked = await self.engine.unpack()
+                found.append(unpacked)
+            if undecided or any(found):
+                found.append(await self.engine.decide_one())
+            if any(found):
+                due = await self.store.read(_queues_due)
+            if jobs.TIMER in due:
                 found.append(await self.engine.watch_one())
-            due = await self.store.read(_queues_due)
+                due = await self.store.read(_queues_due)
             for queue in (queue for queue in _WORKED if queue in due):
                 found.append(await self.engine.act_one(queue))
             await self.engine.acted()
@@ -143,6 +152,11 @@ class World:
         result = await self.store.write(command, self.settings, *args, **how)
         await self.settle()
         return result
+
+
+def _waiting(tx: Tx) -> tuple[bool, bool, set[str]]:
+    """Say whether bodies wait, whether alerts do, and which queues: mostly nothing does, and one look says so."""
+    return bool(inbox.next_deliveries(tx)), bool(inbox.undecided(tx, 1, frozenset())), _queues_due(tx)
 
 
 def _queues_due(tx: Tx) -> set[str]:
