@@ -30,6 +30,7 @@ def changed(tmp_path: Path) -> str:
     return str(tmp_path / "changed.yaml")
 
 
+@pytest.mark.slow
 def test_the_present_rules_are_replayed_alone() -> None:
     done = typed(GROWTH, "--config.file", EXAMPLE)
     assert done.exit_code == 0, done.output

@@ -68,6 +68,7 @@ def test_a_module_says_what_it_is_for_and_fits_a_readers_head(parsed: dict[str, 
     assert not silent, "the first line of a file is one plain sentence"
 
 
+@pytest.mark.slow
 def test_a_function_fits_on_a_screen(parsed: dict[str, ast.Module]) -> None:
     long = [
         f"{module}:{node.lineno}: {node.name} has {lines} lines"
@@ -80,6 +81,7 @@ def test_a_function_fits_on_a_screen(parsed: dict[str, ast.Module]) -> None:
     assert not long
 
 
+@pytest.mark.slow
 def test_only_a_boundary_catches_everything(parsed: dict[str, ast.Module]) -> None:
     broad = [
         f"{module}:{node.lineno}"

@@ -211,6 +211,7 @@ async def test_t24_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPa
         await answer_of(peer(b" " * 1024 * 1024 + json.dumps(ALERTS).encode()))
 
 
+@pytest.mark.slow
 async def test_many_alerts_are_read_beside_the_loop() -> None:
     many = [ALERTS[1] | {"fingerprint": f"{number:016x}"} for number in range(20_000)]
     assert len((await answer_of(peer(many))).alerts) == 20_000

@@ -134,6 +134,7 @@ async def test_a_value_that_no_program_can_be_given_fails_it(value: str) -> None
     assert result.summary == "echo cannot be started: an argument holds a NUL character or is no text"
 
 
+@pytest.mark.slow
 async def test_more_arguments_than_a_program_may_have_fail_it() -> None:
     result = await ran(command("echo", *["x" * 60_000] * 100))
     assert (result.ok, result.final, result.summary) == (False, True, "echo cannot be started: Argument list too long")
@@ -173,6 +174,7 @@ async def test_children_that_a_program_leaves_behind_end_with_it_and_do_not_hold
     assert not alive(pid)
 
 
+@pytest.mark.slow
 async def test_a_daemon_that_it_starts_stays_and_does_not_hold_it_up(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     result = await ran(shell(f"setsid sh -c 'echo $$ > {pid}; exec sleep 600' & while ! test -s {pid}; do :; done"))
@@ -202,6 +204,7 @@ async def test_no_zombie_is_left_of_any_of_them() -> None:
     assert "Z" not in states_of_our_children()
 
 
+@pytest.mark.slow
 async def test_where_orphans_become_our_children_they_are_collected_too() -> None:
     script = """
 import asyncio, ctypes, pathlib

@@ -55,6 +55,7 @@ async def killed_inside(temporary: Path, script: str) -> None:
     await python.communicate()
 
 
+@pytest.mark.slow
 async def test_what_a_killed_daemon_left_is_cleared_away_with_the_program_that_still_works_there(
     temporary: Path,
 ) -> None:

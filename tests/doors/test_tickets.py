@@ -303,6 +303,7 @@ async def test_a_jira_that_hangs_holds_a_few_threads_and_then_no_more() -> None:
         assert all(thread.daemon for thread in threading.enumerate() if thread.name == "jira")
 
 
+@pytest.mark.slow
 async def test_many_calls_that_wait_for_one_thread_count_as_one_that_hangs() -> None:
     async with jira(faults=every("server", Fault.HANG)) as double:
         tickets = door(double, deadline=0.3)
@@ -586,6 +587,7 @@ async def ended(process: asyncio.subprocess.Process) -> None:
     await process.communicate()
 
 
+@pytest.mark.slow
 async def test_an_issue_made_before_jira_was_killed_is_found_after_it_came_back(tmp_path: Path) -> None:
     double, state = JiraDouble(), tmp_path / "issues.json"
     run = ("-m", "tests.doors.jira_double", "--state", str(state))
@@ -610,6 +612,7 @@ async def test_an_issue_made_before_jira_was_killed_is_found_after_it_came_back(
     assert (filed.key, filed.created) == ("OPS-1", False)
 
 
+@pytest.mark.slow
 async def test_a_jira_made_by_others_has_the_item_exactly_once() -> None:
     double = JiraDouble()
     process, double.url = await started("-m", "jira820", waits_for=b"Uvicorn running", JIRA820_PORT="0")

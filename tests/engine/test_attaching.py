@@ -105,6 +105,7 @@ async def test_no_message_waits_for_a_picture_which_goes_with_the_next_one(world
     assert with_some(w, "ops") == [BOTH]
 
 
+@pytest.mark.slow
 async def test_what_is_mitigated_is_shown_as_it_is_then(world: Making) -> None:
     w = await declared(world)
     await w.at(25)
@@ -139,6 +140,7 @@ async def test_a_page_by_mail_has_them_when_they_are_there(world: Making) -> Non
     assert {n.pictures for n in calls if "Declared" in n.title} <= {()}
 
 
+@pytest.mark.slow
 async def test_an_update_has_them_inside_and_has_nothing_of_the_kind_outside(world: Making) -> None:
     w = await declared(world, replace(FOLLOWED, communication=CommunicationSettings()))
     await w.at(26)
@@ -150,6 +152,7 @@ async def test_an_update_has_them_inside_and_has_nothing_of_the_kind_outside(wor
     assert outside.pictures == ()
 
 
+@pytest.mark.slow
 async def test_what_surely_did_not_arrive_is_shown_with_a_later_message(world: Making) -> None:
     w = await declared(world, failure=TemporaryError("prometheus is away"))
     w.numbers.failure = None
@@ -169,6 +172,7 @@ async def test_what_surely_did_not_arrive_is_shown_with_a_later_message(world: M
     assert with_some(w, "ops") == [BOTH, BOTH]
 
 
+@pytest.mark.slow
 async def test_what_may_have_arrived_is_never_shown_twice(world: Making) -> None:
     w = await declared(world, failure=TemporaryError("prometheus is away"))
     w.numbers.failure = None
@@ -192,6 +196,7 @@ class Dying:
         raise asyncio.CancelledError
 
 
+@pytest.mark.slow
 async def test_a_restart_between_sends_the_words_again_and_no_second_picture(store_url: str, world: Making) -> None:
     plan = followed(channels=("ops",))
     w = await declared(world, replace(FOLLOWED, communication=plan), failure=TemporaryError("away"))
@@ -211,6 +216,7 @@ async def test_a_restart_between_sends_the_words_again_and_no_second_picture(sto
     await again.store.close()
 
 
+@pytest.mark.slow
 async def test_of_two_messages_at_once_one_has_them(world: Making) -> None:
     w = await declared(world)
 
@@ -235,6 +241,7 @@ async def test_switched_off_nothing_is_drawn_for_messages_and_nothing_goes_with_
     assert "<svg" in await w.store.read(graphs.picture, "INC-1", 1)
 
 
+@pytest.mark.slow
 async def test_a_picture_that_cannot_be_drawn_leaves_the_graph_and_the_words(
     world: Making, monkeypatch: pytest.MonkeyPatch
 ) -> None:

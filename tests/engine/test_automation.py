@@ -229,6 +229,7 @@ async def test_the_first_target_is_healed_before_another_is_tried(world: Making)
     assert w.hands.done.count("restart") == 2
 
 
+@pytest.mark.slow
 async def test_a_playbook_that_did_not_help_twice_is_stopped_until_its_file_changes(world: Making) -> None:
     w = await world(settings(playbook()))
     w.hands.answers["verify"] = StepResult(ok=False, summary="0")
@@ -313,6 +314,7 @@ async def test_what_one_version_earned_is_not_given_to_the_next(world: Making) -
     assert (await run_of(w, 3)).state is RunState.PROPOSED
 
 
+@pytest.mark.slow
 async def test_a_run_of_a_version_that_the_files_have_no_more_costs_only_that_version_its_mode(world: Making) -> None:
     w = await world(settings(playbook()))
     w.hands.answers["verify"] = StepResult(ok=False, summary="0")

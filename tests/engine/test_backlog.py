@@ -570,6 +570,7 @@ async def test_ideas_are_taken_from_todos_and_the_postmortems_tables_once(world:
         await w.do(collecting.collect, number, actor=ANA, source=ItemSource.RULE)
 
 
+@pytest.mark.slow
 async def test_the_owner_is_reminded_and_after_a_week_the_lead_hears(world: Making) -> None:
     w = await world(LOCAL)
     await decided(w, due=date(2026, 12, 9))
@@ -647,6 +648,7 @@ async def test_an_incident_that_comes_again_says_in_the_page_what_was_promised(w
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["stayed-away", "came-back"])
+@pytest.mark.slow
 async def test_thirty_days_after_it_is_done_somebody_looks_whether_it_came_back(world: Making, back: bool) -> None:
     w = await world(LOCAL)
     item = await promised(w)

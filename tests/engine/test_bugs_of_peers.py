@@ -45,6 +45,7 @@ async def test_kubernaut_722_a_score_of_0_is_no_success(world: Making) -> None:
 
 
 @pytest.mark.parametrize("value", [None, float("nan")])
+@pytest.mark.slow
 async def test_kubernaut_1090_what_is_inconclusive_counts_as_not_fixed_and_is_not_repeated_39_times(
     world: Making, value: float | None
 ) -> None:
@@ -70,6 +71,7 @@ async def test_kubernaut_208_where_no_playbook_is_found_people_are_called(world:
     assert "There is no playbook restart-worker in the files, so nothing runs." in await w.story("HOLD-1")
 
 
+@pytest.mark.slow
 async def test_stackstorm_3607_runs_are_limited_for_each_host_and_for_each_playbook(world: Making) -> None:
     w = await world(each_for_itself(limits={"cool_down": "0s", "per_target": "2 in 30m", "total": "3 in 30m"}))
     for number, (instance, done) in enumerate([("w-1", 1), ("w-1", 2), ("w-1", 2), ("w-2", 3), ("w-3", 3)], 1):

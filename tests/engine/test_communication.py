@@ -529,6 +529,7 @@ async def test_nothing_is_lost_and_nothing_is_posted_twice_over_a_crash(store_ur
     await again.store.close()
 
 
+@pytest.mark.slow
 async def test_two_engines_post_once_between_them(postgres_store: str) -> None:
     one = await make_world(postgres_store, SETTINGS, me="one")
     two = await make_world(postgres_store, SETTINGS, me="two", clock=one.clock)

@@ -195,6 +195,7 @@ async def test_t04_an_incident_of_a_held_cut_group_is_mitigated_once_nothing_is_
     assert (await w.incident()).status is Status.MITIGATED
 
 
+@pytest.mark.slow
 async def test_t04_asking_alertmanager_finds_what_was_cut(world: Making) -> None:
     w = await world(replace(SETTINGS, rules=(replace(DECLARE, correlate_by=("alertname",)),)))
     await w.engine.begin()
@@ -241,6 +242,7 @@ async def test_t04_what_was_cut_may_fire_while_alertmanager_does_not_list_all_th
     assert (await w.incident()).status is Status.MITIGATED
 
 
+@pytest.mark.slow
 async def test_t04_only_alertmanagers_last_answer_says_that_nothing_fires_of_what_was_cut(world: Making) -> None:
     settings = replace(SETTINGS, rules=(DECLARE,))
     w = await world(settings)

@@ -226,6 +226,7 @@ async def two(postgres_store: str, disk: Disk) -> AsyncIterator[tuple[World, Wor
         await one.store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.needs("postgres")
 async def test_of_two_replicas_one_writes_and_the_newest_words_stay(two: tuple[World, World], disk: Disk) -> None:
     one, other = two

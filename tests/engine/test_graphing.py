@@ -67,6 +67,7 @@ async def test_an_incident_has_a_graph_of_its_alert_and_one_of_the_holds_progres
         await w.store.read(graphs.picture, "INC-1", 2)
 
 
+@pytest.mark.slow
 async def test_it_is_drawn_again_while_it_is_open_and_once_more_when_it_is_resolved(world: Making) -> None:
     w = await declared(world)
     await w.at(26)
@@ -81,6 +82,7 @@ async def test_it_is_drawn_again_while_it_is_open_and_once_more_when_it_is_resol
 
 
 @pytest.mark.parametrize("failure", [TemporaryError("no answer"), PermanentError("it refuses")])
+@pytest.mark.slow
 async def test_what_cannot_be_drawn_delays_nothing_and_is_drawn_at_the_next_look(
     world: Making, failure: TemporaryError | PermanentError
 ) -> None:
@@ -99,6 +101,7 @@ async def test_what_cannot_be_drawn_delays_nothing_and_is_drawn_at_the_next_look
     assert w.metrics.graphs_total.labels(result="failed")._value.get() > 0
 
 
+@pytest.mark.slow
 async def test_a_picture_that_is_there_stays_when_prometheus_is_gone(world: Making) -> None:
     w = await declared(world)
     w.numbers.failure = TemporaryError("no answer")
@@ -106,6 +109,7 @@ async def test_a_picture_that_is_there_stays_when_prometheus_is_gone(world: Maki
     assert len(await drawn(w)) == 2
 
 
+@pytest.mark.slow
 async def test_a_source_without_prometheus_is_asked_nothing(world: Making) -> None:
     w = await declared(world, replace(SETTINGS, sources={"default": Source(name="default")}))
     await w.at(40)
@@ -113,6 +117,7 @@ async def test_a_source_without_prometheus_is_asked_nothing(world: Making) -> No
     assert w.metrics.graphs_total.labels(result="failed")._value.get() == 0
 
 
+@pytest.mark.slow
 async def test_an_alert_that_brings_a_query_along_has_it_not_asked(world: Making) -> None:
     w = await world(SETTINGS)
     w.numbers.drawn = {"secret_of_others": course(1, 2)}
@@ -122,6 +127,7 @@ async def test_an_alert_that_brings_a_query_along_has_it_not_asked(world: Making
     assert await drawn(w) == []
 
 
+@pytest.mark.slow
 async def test_a_look_that_was_missed_is_made_late(world: Making) -> None:
     w = await declared(world)
     w.clock[0] += timedelta(hours=3)

@@ -213,6 +213,7 @@ async def test_whoever_takes_the_command_over_has_what_nobody_answered_yet(world
     assert "PAGE-1 was taken by dia." in await w.story("INC-1")
 
 
+@pytest.mark.slow
 async def test_whoever_takes_over_with_roles_elsewhere_is_said_to(world: Making) -> None:
     w = await world(SETTINGS)
     await declared(w)
@@ -340,6 +341,7 @@ async def test_an_offer_that_is_void_when_it_is_accepted_is_said_to_be_so(world:
     )
 
 
+@pytest.mark.slow
 async def test_two_replicas_at_once_end_an_offer_once(postgres_store: str) -> None:
     one = await make_world(postgres_store, SETTINGS, me="one")
     other = await make_world(postgres_store, SETTINGS, me="other", clock=one.clock)
@@ -384,6 +386,7 @@ async def test_a_restart_between_all_steps_forgets_nothing_and_tells_once(store_
     await w.store.close()
 
 
+@pytest.mark.slow
 async def test_whoever_leaves_is_asked_an_hour_before_and_again_while_nothing_is_offered(world: Making) -> None:
     w = await world(SETTINGS)
     await w.do(handoff.begin)
@@ -421,6 +424,7 @@ def turns(name: str, *people: str, hours: int = 6) -> Schedule:
     return Schedule(name=name, time_zone="UTC", layers=(replace(WHO, people=people, turn=timedelta(hours=hours)),))
 
 
+@pytest.mark.slow
 async def test_who_leaves_at_the_same_time_or_is_not_on_call_then_is_not_asked(world: Making) -> None:
     who = {**SETTINGS.roster.people, **{name: person(name) for name in ("fay", "gus", "hal")}}
     # at 18:00 gus comes after eli, hal goes on, and fay is in the team and on no schedule
@@ -493,6 +497,7 @@ async def test_what_is_on_offer_is_not_asked_for_again(world: Making) -> None:
     assert [it for it in await w.story("INC-1") if it.startswith("The shift of dia in sre ends")] != []
 
 
+@pytest.mark.slow
 async def test_one_message_tells_of_all_that_somebody_has_also_after_a_restart(store_url: str) -> None:
     w = await make_world(store_url, SETTINGS)
     await w.do(handoff.begin)

@@ -96,6 +96,7 @@ async def people_write(w: World) -> None:
         await w.do(records.write_section, 1, SectionName(name), text=text, actor=CHO)
 
 
+@pytest.mark.slow
 async def test_every_line_of_the_process_says_what_is_kept(world: Making) -> None:
     w = await worked_on(world)
     made = await w.do(handover.offer, 1, roles=(IC,), receiver="dia", asking=by("ana"))

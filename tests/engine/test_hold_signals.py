@@ -91,6 +91,7 @@ async def test_without_an_answer_it_is_declared_and_not_verified(world: Making) 
     assert any("Not verified: connection refused" in text for text in await w.story("HOLD-1"))
 
 
+@pytest.mark.slow
 async def test_a_page_that_nobody_answers_declares_only_what_still_fires(world: Making) -> None:
     w = await world(with_policy(ASKABLE, page="platform", no_progress_after=minutes(55)))
     lag = w.firing()
@@ -192,6 +193,7 @@ async def test_a_query_is_asked_every_so_often_and_its_improvement_restarts_the_
     assert len(asked) == number
 
 
+@pytest.mark.slow
 async def test_a_prometheus_that_gives_no_answer_is_no_progress_and_is_said_once(world: Making) -> None:
     w = await world(with_policy(query=ProgressQuery(promql="max(queue_depth)")))
 

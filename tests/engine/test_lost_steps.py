@@ -68,6 +68,7 @@ async def begun(world: Making, mode: Mode = Mode.AUTO) -> World:
         ),
     ],
 )
+@pytest.mark.slow
 async def test_a_step_that_nobody_can_do_any_more_hands_the_run_to_a_person(
     world: Making, upgrade: Upgrade, module: str, words: str
 ) -> None:

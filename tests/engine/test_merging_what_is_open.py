@@ -172,6 +172,7 @@ async def test_the_earlier_of_two_promises_holds_and_who_was_told_hears_the_end(
     assert await due(w, 1) == {"external": 26, "internal": 31}, "whoever was told hears that it is over"
 
 
+@pytest.mark.slow
 async def test_what_is_overdue_is_not_called_in_anew_when_another_becomes_part_of_it(world: Making) -> None:
     w = await two(world)
     await w.at(1)
@@ -217,6 +218,7 @@ async def test_what_was_called_in_for_both_goes_on_where_its_reminders_were(worl
 
 
 @pytest.mark.parametrize("waits_there", [False, True])
+@pytest.mark.slow
 async def test_a_text_that_waits_for_approval_is_given_up_and_who_leads_the_survivor_gets_its_words(
     world: Making, waits_there: bool
 ) -> None:

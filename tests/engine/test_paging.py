@@ -404,6 +404,7 @@ async def test_after_six_hours_without_the_daemon_each_person_hears_of_a_page_on
     assert set(called(w)) == {"ana", "ben", "eli"}
 
 
+@pytest.mark.slow
 async def test_an_answer_and_the_end_of_a_page_at_the_same_moment_have_one_winner(world: Making) -> None:
     w = await world(KNOWN)
     outcomes: Counter[str] = Counter()

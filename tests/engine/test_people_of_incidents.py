@@ -109,6 +109,7 @@ async def test_who_takes_up_what_was_called_off_works_on_it(world: Making) -> No
     assert await here(w) == ["fay"]
 
 
+@pytest.mark.slow
 async def test_who_came_along_with_what_is_merged_goes_back_with_it(world: Making) -> None:
     w = await joined(world)
     await w.do(commands.declare_incident, actor=FAY, title="the same", severity="sev1")

@@ -259,6 +259,7 @@ async def test_a_draft_goes_to_review_only_when_it_is_filled_in_and_owned(world:
     )
 
 
+@pytest.mark.slow
 async def test_a_review_asks_for_two_of_whom_one_is_of_another_team_a_day_and_every_point(world: Making) -> None:
     w = await over(world)
     await written(w)
@@ -304,6 +305,7 @@ async def test_what_was_pruned_is_not_lost_from_a_draft(world: Making) -> None:
     assert "It was night." in now
 
 
+@pytest.mark.slow
 async def test_the_last_approval_ends_the_review_and_a_held_meeting_takes_the_place_of_a_day(world: Making) -> None:
     w = await over(world)
     await reviewed(w)
@@ -341,6 +343,7 @@ async def test_an_approval_counts_no_more_once_its_giver_owns_the_postmortem(wor
     assert (await standing(w))["state"] is State.REVIEWED
 
 
+@pytest.mark.slow
 async def test_publishing_waits_for_items_that_are_decided_and_for_one_that_is_urgent(world: Making) -> None:
     w = await over(world)
     await reviewed(w)
@@ -365,6 +368,7 @@ async def test_publishing_waits_for_items_that_are_decided_and_for_one_that_is_u
     assert any("makes an exception from priority" in one for one in await w.story("INC-1"))
 
 
+@pytest.mark.slow
 async def test_what_is_published_stays_closes_its_incident_and_is_corrected_by_a_new_version(world: Making) -> None:
     w = await over(world)
     await w.at(12 + 2 * 24 * 60)
@@ -433,6 +437,7 @@ async def test_of_two_who_publish_at_once_one_does_and_one_version_is_kept(world
     assert len(await w.store.read(lambda tx: stored.editions(tx, stored.get(tx, 1)))) == 1
 
 
+@pytest.mark.slow
 async def test_a_postmortem_stays_a_draft_while_its_reopened_incident_goes_on(world: Making) -> None:
     w = await over(world)
     await reviewed(w)

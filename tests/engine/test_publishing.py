@@ -153,6 +153,7 @@ async def test_what_is_empty_or_far_too_long_is_not_published(world: Making, tex
         await publish(w, await declare(w), text)
 
 
+@pytest.mark.slow
 async def test_a_disk_that_is_full_is_told_of_once_and_written_to_when_it_can_be(world: Making, disk: Disk) -> None:
     w = await began(await world(publishing_to(disk)), disk)
     it = await declare(w)

@@ -61,6 +61,7 @@ class Field:
 
 
 @pytest.mark.parametrize("rival", ["hold.recovering", "hold.progress"])
+@pytest.mark.slow
 async def test_p11_what_resolved_or_progressed_before_the_end_of_its_hold_is_never_declared_by_it(
     world: Making, rival: str
 ) -> None:

@@ -160,6 +160,7 @@ async def test_an_alertmanager_that_just_started_proves_nothing_about_alerts_fro
     assert await statuses(w) == ["resolved"]
 
 
+@pytest.mark.slow
 async def test_before_a_hold_declares_alertmanager_is_asked_and_what_resolved_recovers_instead(
     asked: Callable[[], Awaitable[World]],
 ) -> None:
@@ -349,6 +350,7 @@ async def test_t03_a_late_body_is_believed_when_alertmanager_gives_no_answer(
     assert (await w.hold()).state is HoldState.HOLDING
 
 
+@pytest.mark.slow
 async def test_holds_that_are_due_together_share_one_question(asked: Callable[[], Awaitable[World]]) -> None:
     w = await asked()
     for number in range(20):

@@ -120,6 +120,7 @@ async def test_who_commands_and_investigates_is_told_once_that_others_are_there(
     assert board(known, Surface.IC, w.now).warnings == ()
 
 
+@pytest.mark.slow
 async def test_after_four_hours_in_a_role_somebody_is_asked_to_hand_it_over_once(world: Making) -> None:
     w = await begun(world)
     await w.at(120)

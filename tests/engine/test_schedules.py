@@ -115,6 +115,7 @@ async def test_an_edit_of_the_file_changes_only_the_shifts_after_the_published_o
     assert "gil" in after[5:]
 
 
+@pytest.mark.slow
 async def test_what_is_published_goes_on_with_time_and_a_restart_publishes_nothing_twice(world: Making) -> None:
     w = await world(settings())
     await begun(w)
@@ -155,6 +156,7 @@ async def test_shifts_that_begin_at_the_same_hour_of_their_own_zones_are_all_pub
     assert oncall.on_call((await plan(w)).schedules["payments"], night, w.settings.roster.people).person == "ben"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("postgres")
 async def test_two_replicas_that_start_at_once_publish_each_shift_once(postgres_store: str) -> None:
     one = await make_world(postgres_store, settings())
@@ -370,6 +372,7 @@ async def test_only_one_of_the_two_proposes_and_only_the_other_one_accepts(world
     assert (await turns(w))[:2] == ["ben", "ana"]
 
 
+@pytest.mark.slow
 async def test_a_swap_of_a_shift_that_is_over_or_is_not_theirs_any_more_is_refused(world: Making) -> None:
     w = await world(settings())
     await begun(w)
@@ -413,6 +416,7 @@ async def test_a_swap_that_is_proposed_twice_is_refused_and_names_the_first(worl
     assert "is not ana's any more" in await refused(Conflict, w.do(overriding.accept, "SWAP-5", actor=BEN))
 
 
+@pytest.mark.slow
 async def test_a_swap_of_which_half_is_over_unanswered_keeps_nobody_from_a_new_one_and_is_withdrawn(
     world: Making,
 ) -> None:
@@ -432,6 +436,7 @@ async def test_a_swap_of_which_half_is_over_unanswered_keeps_nobody_from_a_new_o
     assert "half of it is" in await refused(Conflict, late)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("postgres")
 async def test_of_two_swaps_of_one_shift_that_are_accepted_at_once_on_two_replicas_one_counts(
     postgres_store: str,

@@ -15,7 +15,7 @@ from incidentd.store.postgres import open_postgres
 from tests.engine.test_paging import ANA, KNOWN
 from tests.engine.world import minutes
 
-pytestmark = pytest.mark.needs("postgres")
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.slow]
 NOISE = timedelta(seconds=20)
 """How long this test may take, at most, between two looks at a clock."""
 

@@ -161,6 +161,7 @@ async def test_a_few_refusals_have_their_own_pages_and_no_summary(world: Making)
     ]
 
 
+@pytest.mark.slow
 async def test_an_answer_to_the_summary_answers_for_what_joined_and_what_is_refused_then_is_heard(
     world: Making,
 ) -> None:
@@ -251,6 +252,7 @@ async def test_a_summary_ends_when_all_that_joined_it_is_over_and_those_called_h
     assert len(summaries(w)) == 2
 
 
+@pytest.mark.slow
 async def test_an_answer_to_a_summary_expires_like_any_other(world: Making) -> None:
     w = await world(storm_settings())
     await storm(w)
@@ -279,6 +281,7 @@ async def test_each_hold_misses_its_own_response_time_once(world: Making) -> Non
     assert (await the_summary(w)).breached
 
 
+@pytest.mark.slow
 async def test_another_playbook_is_heard_by_itself_until_it_is_many_too(world: Making) -> None:
     known = storm_settings()
     other = replace(playbook(), name="other-worker")
@@ -300,6 +303,7 @@ async def test_another_playbook_is_heard_by_itself_until_it_is_many_too(world: M
     assert "other-worker, 7 refused by" in summaries(w)[-1].body
 
 
+@pytest.mark.slow
 async def test_each_policy_and_urgency_has_a_summary_of_its_own_and_what_bleeds_money_has_none(world: Making) -> None:
     known = storm_settings()
     first = known.rules[0]
@@ -328,6 +332,7 @@ async def test_a_summary_is_pruned_with_what_joined_it(world: Making) -> None:
     assert await w.story("SUM-6") == []
 
 
+@pytest.mark.slow
 async def test_what_is_refused_while_somebody_answers_is_answered_or_heard(world: Making) -> None:
     w = await world(storm_settings())
     await storm(w)

@@ -34,6 +34,7 @@ def as_it_stood(tx: Tx, settings: Settings, version: int) -> str:
     return "\n\n".join(kept)
 
 
+@pytest.mark.slow
 async def test_every_version_reads_as_the_document_did_then(world: Making) -> None:
     w = await world(SETTINGS)
     await w.send(w.firing("QueueLag", queue="mail"))
@@ -77,6 +78,7 @@ async def test_a_version_that_is_not_there_is_not_found(world: Making) -> None:
             await w.store.read(facts.facts_at, w.settings, 1, version)
 
 
+@pytest.mark.slow
 async def test_what_was_taken_out_again_is_investigated_in_each_later_version(world: Making) -> None:
     w = await world(SETTINGS)
     await w.send(w.firing("QueueLag", queue="mail"))

@@ -152,6 +152,7 @@ async def test_resolves_in_doubt_are_believed_once_the_watchdog_was_back_for_lon
 
 @pytest.mark.parametrize("gone", ["the watchdog", "its source"])
 @pytest.mark.parametrize("settings", [WATCHED, BOTH])
+@pytest.mark.slow
 async def test_resolves_in_doubt_are_believed_when_the_configuration_has_the_watchdog_no_longer(
     world: Making, settings: Settings, gone: str
 ) -> None:

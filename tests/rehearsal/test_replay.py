@@ -61,6 +61,7 @@ async def compared(changed: Settings) -> tuple[Replayed, Replayed, list[Differen
     return before, after, differences(before, after)
 
 
+@pytest.mark.slow
 async def test_a_shorter_patience_declares_earlier_and_what_healed_before() -> None:
     before, after, found = await compared(settings(held("Slow", 20), held("Blip", 5), held("Noise", 30)))
     told = {it.labels["alertname"]: (it.kind, it.moved) for it in found}
@@ -93,10 +94,12 @@ async def test_a_longer_patience_declares_nothing_of_what_heals_in_it() -> None:
     assert "declared 2026-11-24 14:30:00 UTC (no_progress, rule Slow, sev3, 1 page) -> held, human_resolved" in text
 
 
+@pytest.mark.slow
 async def test_the_same_rules_make_no_difference() -> None:
     assert (await compared(PRESENT))[2] == []
 
 
+@pytest.mark.slow
 async def test_other_decisions_and_other_pages_are_differences_too() -> None:
     ticket = held("Blip", 20, decide=Decide.TICKET)
     _, _, found = await compared(settings(held("Slow", 30, page=""), ticket, PRESENT.rules[2]))
@@ -105,6 +108,7 @@ async def test_other_decisions_and_other_pages_are_differences_too() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_people_who_never_answer_have_it_declared_sooner() -> None:
     patient = settings(held("Slow", 45), held("Blip", 20), PRESENT.rules[2])
     answered, late, never = [
@@ -114,6 +118,7 @@ async def test_people_who_never_answer_have_it_declared_sooner() -> None:
     assert reasons == [["no_progress"], ["ack_missed"], ["ack_missed"]]
 
 
+@pytest.mark.slow
 async def test_the_history_of_a_store_in_use_is_what_it_received(world: Making, store_url: str) -> None:
     w = await world(PRESENT)
     for it in HISTORY:
@@ -145,6 +150,7 @@ async def test_what_a_real_alertmanager_sent_is_replayed_from_its_files(scenario
     assert told.refused == 0
 
 
+@pytest.mark.slow
 async def test_bodies_that_no_receiver_would_take_are_counted_and_left_out() -> None:
     history = captured(DATA / "synthetic")
     told = await replay([it for it in history if it.at.year < 2030], settings())

@@ -156,6 +156,7 @@ async def test_tags_are_counted_of_the_texts_that_are_asked_for_only(filled: Sto
     assert await filled.read(library.all_tags, []) == {}
 
 
+@pytest.mark.slow
 async def test_of_many_texts_the_best_come_first_and_no_more_than_asked_for(opened: Opened, store: Store) -> None:
     def many(tx: Tx) -> None:
         for number in range(1, 701):

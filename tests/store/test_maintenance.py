@@ -288,6 +288,7 @@ def scribbled(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [emptied, headless, removed, scribbled])
+@pytest.mark.slow
 async def test_a_damaged_store_is_named_with_the_way_back_and_never_replaced(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -301,6 +302,7 @@ async def test_a_damaged_store_is_named_with_the_way_back_and_never_replaced(
     assert (path.read_bytes() if path.exists() else None) == before
 
 
+@pytest.mark.slow
 async def test_damage_anywhere_is_named_or_harms_nothing(tmp_path: Path) -> None:
     """Scribbles at random: each is either seen, or every delivery is still there."""
     path = await lived_in(tmp_path)
@@ -357,6 +359,7 @@ async def test_a_store_that_was_left_well_is_not_looked_at_again(
     assert looked == [path]
 
 
+@pytest.mark.slow
 async def test_a_start_looks_no_longer_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = await lived_in(tmp_path)
     change(path, "CREATE TABLE big AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 300000) "

@@ -21,7 +21,7 @@ from incidentd.store.things import use_link
 from tests.postgres import Server, Standby
 from tests.store.conftest import NOW, Opened
 
-pytestmark = pytest.mark.needs("postgres")
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.slow]
 
 
 @pytest.fixture
@@ -232,7 +232,6 @@ async def test_a_connection_that_was_ended_is_replaced_without_anybody_noticing(
     assert await store.read(bodies) == 16
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_t13_a_database_that_restarts_is_unavailable_in_between_and_loses_nothing(
     server: Server, mode: str
@@ -259,7 +258,6 @@ async def test_t13_a_database_that_restarts_is_unavailable_in_between_and_loses_
     assert stored == 2
 
 
-@pytest.mark.slow
 async def test_a_database_that_hangs_is_unavailable_within_the_deadline_and_heals(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +308,6 @@ async def test_f17_connections_on_which_nobody_may_write_any_more_are_replaced_w
 
 
 @pytest.mark.parametrize("attributes", ["read-write", "any"])
-@pytest.mark.slow
 async def test_f17_a_database_that_nobody_may_write_to_is_said_once_and_heals(
     on_postgres: Opened, caplog: pytest.LogCaptureFixture, attributes: str
 ) -> None:
@@ -353,7 +350,6 @@ def standby(server: Server) -> Iterator[Standby]:
     made.remove()
 
 
-@pytest.mark.slow
 async def test_f17_a_standby_that_became_the_primary_is_found_and_has_all_that_was_answered(
     server: Server, standby: Standby
 ) -> None:

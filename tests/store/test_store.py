@@ -89,6 +89,7 @@ async def test_a_reader_cannot_write(store: Store) -> None:
         await store.read(use_link, "a")
 
 
+@pytest.mark.slow
 async def test_a_locked_database_is_unavailable_and_heals_by_itself(on_sqlite: Opened, in_file: Store) -> None:
     store = in_file
     other = sqlite3.connect(on_sqlite.path, isolation_level=None)

@@ -119,6 +119,7 @@ async def test_a_body_without_a_length_is_taken(house: SmallHouse, ask: Ask) -> 
     assert await house.store.read(stored) == [("default", body("Up"))]
 
 
+@pytest.mark.slow
 async def test_the_largest_body_is_taken_and_a_larger_one_is_refused_for_its_size(house: SmallHouse, ask: Ask) -> None:
     largest = body("Up").ljust(LARGEST_BODY)
     assert (await ask("POST", HOOK, data=io.BytesIO(largest))).status == 200
@@ -225,6 +226,7 @@ async def test_broken_framing_is_refused(house: SmallHouse, url: str, head: byte
     assert not await house.store.read(stored)
 
 
+@pytest.mark.slow
 async def test_a_thousand_groups_at_once_are_all_stored(house: SmallHouse, ask: Ask) -> None:
     answers = await asyncio.gather(*(ask("POST", HOOK, data=body(f"A{number}")) for number in range(1000)))
     assert {answer.status for answer in answers} == {200}

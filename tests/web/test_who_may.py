@@ -53,6 +53,7 @@ async def test_every_route_lets_in_exactly_who_has_the_right(house: SmallHouse, 
         assert answer.status != 401
 
 
+@pytest.mark.slow
 async def test_every_route_refuses_whoever_proves_nothing(house: SmallHouse, ask: Ask) -> None:
     token = await house.token("admin")
     proofs = [

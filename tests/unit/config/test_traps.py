@@ -92,6 +92,7 @@ def test_what_is_no_configuration_is_said_to_be_none(text: str) -> None:
         traps(text)
 
 
+@pytest.mark.slow
 def test_routes_that_multiply_without_end_do_not() -> None:
     deep = "a: &a {receiver: incidentd}\n" + "".join(
         f"{chr(98 + n)}: &{chr(98 + n)} {{routes: [*{chr(97 + n)}, *{chr(97 + n)}, *{chr(97 + n)}]}}\n"
