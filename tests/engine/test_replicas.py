@@ -62,9 +62,9 @@ async def pair(postgres_store: str) -> AsyncIterator[Pair]:
     # so that each statement of one falls between any two of the other
     event.listen(Engine, "after_cursor_execute", dawdle)
     yield make
-    event.remove(Engine, "after_cursor_execute", dawdle)
     for one in made:
         await one.store.close()
+    event.remove(Engine, "after_cursor_execute", dawdle)  # last: their keepers go through the listeners until then
 
 
 async def both_settle(first: World, second: World) -> None:
