@@ -23,11 +23,12 @@ _MOVES = (
     .where(timeline.c.kind.in_(("incident.took_in", "incident.gave_back")))
     .order_by(timeline.c.seq)
 )
-_MERGED = (
+MERGED = (
     select(incident.c.body)
     .where(incident.c.id.in_(bindparam("numbers", expanding=True)), incident.c.status == Status.MERGED.value)
     .order_by(incident.c.id)
 )
+"""The incidents of these `numbers` that are part of another one now."""
 
 
 def parts(tx: Tx, it: Incident) -> dict[str, datetime]:
@@ -81,7 +82,7 @@ def _taken_in(tx: Tx, number: int) -> list[Incident]:
     numbers = [int(key.removeprefix("INC-")) for key in keys if key.startswith("INC-")]
     if not numbers:
         return []
-    return [load(body, Incident) for body in tx.conn.execute(_MERGED, {"numbers": numbers}).scalars()]
+    return [load(body, Incident) for body in tx.conn.execute(MERGED, {"numbers": numbers}).scalars()]
 
 
 def items_of(tx: Tx, it: Incident) -> list[ActionItem]:

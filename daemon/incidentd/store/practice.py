@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select, tuple_
 from incidentd.actionitems import ActionItem, ItemState
 from incidentd.alerts import Change as Became
 from incidentd.holds import Hold
-from incidentd.incidents import Incident, Status
+from incidentd.incidents import Incident
 from incidentd.oncall import Roster, Shift, joined, shifts_between
 from incidentd.pages import Page
 from incidentd.playbooks import Run, RunState
@@ -21,6 +21,7 @@ from incidentd.report import AlertKey, Deed, Firing, History, KnownAlert
 from incidentd.report.limits import LONGEST
 from incidentd.store import rota
 from incidentd.store.base import Tx, load
+from incidentd.store.merged import MERGED
 from incidentd.store.tables import (
     action_item,
     alert,
@@ -82,10 +83,6 @@ _ITEMS = (
     .order_by(action_item.c.id.desc())
     .limit(bindparam("most"))
 )
-_MERGED = (
-    select(incident.c.body)
-    .where(incident.c.id.in_(bindparam("numbers", expanding=True)), incident.c.status == Status.MERGED.value)
-)  # fmt: skip
 _LAST_RUNS = (
     select(playbook_run.c.playbook, func.max(playbook_run.c.started_at).label("at"))
     .where(playbook_run.c.state.in_([RunState.VERIFIED, RunState.DONE, RunState.FAILED, RunState.VERIFY_FAILED]))
@@ -265,7 +262,7 @@ def _merged(tx: Tx, items: Sequence[ActionItem]) -> Mapping[str, str]:
     seen: set[int] = set()
     while wanted:
         seen |= wanted
-        its = [load(row.body, Incident) for row in _in_parts(tx, _MERGED, "numbers", sorted(wanted))]
+        its = [load(row.body, Incident) for row in _in_parts(tx, MERGED, "numbers", sorted(wanted))]
         merges = {one.key: one.merge.into for one in its if one.merge is not None}
         found |= {key: f"INC-{into}" for key, into in merges.items()}
         wanted = set(merges.values()) - seen
